@@ -12,7 +12,7 @@ from reports.timeline import Labels, Timeline
 
 SCHEMA = 1
 
-ResponseWord = Literal["FIRED", "LATE", "SILENT", "UNRESOLVED", "FALSE_ALARM", "QUIET", "NOT_JUDGED"]
+ResponseWord = Literal["FIRED", "LATE", "SILENT", "UNRESOLVED", "FALSE_ALARM", "NOT_JUDGED"]
 HarmWord = Literal["HARMFUL", "HARMLESS", "INCONCLUSIVE", "UNKNOWN"]
 
 

@@ -1,0 +1,113 @@
+"""On the wall clock a real Prometheus scrapes and evaluates; this fetches what it has into the recording.
+
+Range selectors in an instant query answer raw samples with their own timestamps. The query API drops stale
+markers, so they are rebuilt: a series without a sample at one of its target's ``up`` timestamps, which had
+one at the timestamp before, became stale there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.drive.recording import STALE, Writer
+from harness.target import Target
+from stack.prometheus import Server, query
+
+Labels = tuple[tuple[str, str], ...]
+Points = list[tuple[float, float]]
+OVERLAP = 30.0
+"""Seconds that each fetch reaches back before the last one's end: late appends are not lost."""
+
+
+@dataclass
+class Fetcher:
+    """Fetches in steps; each step appends what is new since the last."""
+
+    server: Server
+    target: Target
+    recorded: frozenset[str]
+    """Names that recording rules make."""
+    started_at: float
+    """Unix time of scenario second 0."""
+    ids: dict[Labels, int] = field(default_factory=dict)
+    last: dict[int, float] = field(default_factory=dict)
+    upto: float = -60.0
+    alive: set[int] = field(default_factory=set)
+    """Series that had a sample at their target's last scrape."""
+
+    def step(self, writer: Writer, now: float) -> None:
+        """Append every sample up to scenario second ``now``. Raises :class:`stack.errors.StackError`."""
+        span = max(1.0, now - self.upto + OVERLAP)
+        jobs = "|".join(sorted({m.job for m in self.target.metrics})) or ".+"
+        raw = self._new(f'{{job=~"{_quoted(jobs)}"}}', span, now, skip=self.recorded | {"ALERTS", "ALERTS_FOR_STATE"})
+        self._mark_stale(raw)
+        self._write(writer, "samples", raw)
+        made = self._new("ALERTS", span, now)
+        if self.recorded:
+            made |= self._new(f'{{__name__=~"{_quoted("|".join(sorted(self.recorded)))}"}}', span, now)
+        self._write(writer, "alerts", made)
+        self.upto = now
+
+    def _new(self, selector: str, span: float, now: float, skip: Iterable[str] = ()) -> dict[int, Points]:
+        found: dict[int, Points] = {}
+        unwanted = frozenset(skip)
+        for labels, samples in query(self.server, f"{selector}[{span:.0f}s]", self.started_at + now):
+            if labels.get("__name__") in unwanted:
+                continue
+            i = self.ids.setdefault(tuple(sorted(labels.items())), len(self.ids))
+            since = self.last.get(i, -np.inf)
+            points = [(t - self.started_at, v) for t, v in samples if t - self.started_at > since]
+            if points:
+                self.last[i] = points[-1][0]
+                found[i] = points
+        return found
+
+    def _mark_stale(self, found: dict[int, Points]) -> None:
+        labels_of = {i: dict(labels) for labels, i in self.ids.items()}
+        ups = {
+            _of_target(labels_of[i]): [t for t, _ in points]
+            for i, points in found.items()
+            if labels_of[i].get("__name__") == "up"
+        }
+        for i, labels in labels_of.items():
+            moments = ups.get(_of_target(labels))
+            if moments is None or labels.get("__name__") == "up":
+                continue
+            points, alive = with_stale(found.get(i, []), moments, i in self.alive)
+            (self.alive.add if alive else self.alive.discard)(i)
+            if points:
+                found[i] = points
+
+    def _write(self, writer: Writer, stream: str, found: dict[int, Points]) -> None:
+        if found:
+            by_id = {i: dict(labels) for labels, i in self.ids.items()}
+            writer.samples(stream, by_id.__getitem__, found)
+
+
+def with_stale(points: Points, moments: list[float], alive: bool) -> tuple[Points, bool]:
+    """``points`` with a stale marker at the first of the target's scrapes without a sample, and if it lives on.
+
+    A series with timestamps of its own shares no moment with its target; Prometheus marks none of those stale.
+    """
+    values = {round(t, 3): v for t, v in points}
+    scrapes = {round(t, 3) for t in moments}
+    if values and not scrapes & values.keys():
+        return points, False
+    merged: Points = []
+    for t in sorted(scrapes | values.keys()):
+        if t in values:
+            merged.append((t, values[t]))
+            alive = True
+        elif alive:
+            merged.append((t, STALE))
+            alive = False
+    return merged, alive
+
+
+def _of_target(labels: dict[str, str]) -> tuple[str, str]:
+    return labels.get("job", ""), labels.get("instance", "")
+
+
+def _quoted(pattern: str) -> str:
+    return pattern.replace("\\", "\\\\").replace('"', '\\"')

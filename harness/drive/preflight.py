@@ -1,0 +1,107 @@
+"""Preflight: what must be true before a drill may begin. Each refusal names its remedy; nothing is repaired."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.errors import MonitoringError, RuleError, TargetError, nearest
+from harness.scenario import Scenario
+from harness.target import Target, refuse_foreign_hosts
+from harness.traffic.client import Client, Reply, RequestFailed
+from harness.traffic.payload import Payload
+from harness.traffic.protocols import Undecodable
+from stack.prometheus import Server, rules, targets
+from stack.rulefiles import RuleFile
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The answer to one row before the drill."""
+
+    seconds: float
+    prediction: float
+
+
+def probe(target: Target, payload: Payload, clients: Sequence[Client], allowed: tuple[str, ...]) -> Probe:
+    """Send the schedule's first request to every address, once.
+
+    Raises :class:`TargetError` if an address is foreign, refuses, hangs, or answers what is no prediction.
+    """
+    refuse_foreign_hosts(target, allowed)
+    body = payload.block(0).bodies[0]
+    begun = time.perf_counter()
+    values = [_ask(client, body, payload) for client in clients]
+    return Probe((time.perf_counter() - begun) / len(clients), values[0])
+
+
+def _ask(client: Client, body: bytes, payload: Payload) -> float:
+    url = client.connection.at(payload.protocol.path)
+    try:
+        reply = client.post(body)
+    except RequestFailed as e:
+        hints = {
+            "refused": "is the model running, and on this port?",
+            "timeout": "the service accepts the connection and does not answer",
+            "tls": "check ca, cert and key of the target in driftdrill.toml",
+        }
+        raise TargetError(f"no answer from {url}: {e}", hint=hints.get(e.kind, "try it with curl")) from e
+    if not 200 <= reply.status < 300:
+        raise TargetError(
+            f"{url} answered {reply.status} to a clean row: {_excerpt(reply)}",
+            hint="is this the model that the scenario's rows are for? path and body are set in driftdrill.toml",
+        )
+    try:
+        return float(payload.protocol.decode(reply.body, payload.rows_per_request)[0])
+    except Undecodable as e:
+        raise TargetError(
+            f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}",
+            hint="set result (a JMESPath expression) of the target in driftdrill.toml",
+        ) from e
+
+
+def _excerpt(reply: Reply) -> str:
+    text = " ".join(reply.body[:200].decode("utf-8", "replace").split())
+    return (text[:80] + "…" if len(text) > 80 else text) or "an empty body"
+
+
+def known_alerts(scenario: Scenario, files: Iterable[RuleFile]) -> None:
+    """Raise :class:`RuleError` for an alert that an expectation names and no rule file has."""
+    known = {rule.name for file in files for group in file.groups for rule in group.rules if rule.kind == "alert"}
+    if not known:
+        raise RuleError("the rule files hold no alert", hint="name them with --rules or in driftdrill.toml")
+    for expectation in scenario.expect:
+        for alert in expectation.alerts:
+            if alert not in known:
+                raise RuleError(f"no rule is named {alert!r}, which the scenario expects", hint=nearest(alert, known))
+
+
+def loaded(server: Server, files: Iterable[RuleFile]) -> None:
+    """Raise :class:`MonitoringError` unless the server lists every alert of the files."""
+    listed = {rule.name for group in rules(server) for rule in group.rules if rule.kind == "alert"}
+    wanted = {rule.name for file in files for group in file.groups for rule in group.rules if rule.kind == "alert"}
+    missing = sorted(wanted - listed)
+    if missing:
+        raise MonitoringError(
+            f"Prometheus has not loaded {len(missing)} of {len(wanted)} alerts: {', '.join(missing[:5])}",
+            hint="compare rule_files in prometheus.yml with the files given; /api/v1/rules lists what is loaded",
+        )
+
+
+def scraped(server: Server, target: Target, timeout: float) -> None:
+    """Wait until every metrics endpoint of the target is up; raise :class:`MonitoringError` after ``timeout`` s."""
+    wanted = {(m.job, m.instance) for m in target.metrics}
+    deadline = time.monotonic() + timeout
+    while True:
+        found = {(t.labels.get("job", ""), t.labels.get("instance", "")): t for t in targets(server)}
+        down = sorted(w for w in wanted if w not in found or found[w].health != "up")
+        if not down:
+            return
+        if time.monotonic() > deadline:
+            job, instance = down[0]
+            known = found.get(down[0])
+            why = f"its last scrape said: {known.last_error}" if known else "Prometheus has no such target"
+            raise MonitoringError(
+                f"job {job!r}, instance {instance!r} is not scraped: {why}",
+                hint="a drill whose target is not scraped proves nothing; see /targets of that Prometheus",
+            )
+        time.sleep(0.1)

@@ -1,0 +1,171 @@
+"""Scenario: one drill, as its author wrote it. Loading one does no work and holds no URL."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from harness.curve import Curve
+from harness.errors import ScenarioError
+from harness.expect import Expectation
+from harness.fault import Batch, Fault
+from reports.timeline import Phase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One drill: traffic, faults and expectations over four phases.
+
+    ``rows`` answers the rows that are drawn from, i.i.d. with replacement; ``truth`` names its column of ground
+    truth, which is never sent. ``smallest_harm`` is the drop in accuracy, in [0, 1], that matters. ``rate`` is
+    requests per second over seconds from scenario start. ``warm_up``, ``baseline``, ``fault`` and ``recovery``
+    are seconds. ``threshold`` turns a score into a decision where truth is 0 or 1.
+
+    Raises :class:`ScenarioError` that names the field.
+    """
+
+    name: str
+    story: str
+    rows: Callable[[], Batch]
+    rate: Curve
+    warm_up: float
+    baseline: float
+    fault: float
+    recovery: float
+    faults: Sequence[Fault]
+    expect: Sequence[Expectation]
+    truth: str | None = None
+    smallest_harm: float | None = None
+    threshold: float = 0.5
+    rules: Sequence[str | Path] = field(default=())
+    """Rule files that are used where neither the command line nor driftdrill.toml names any."""
+    clock: str = "virtual"
+    scrape_interval: float = 15.0
+    evaluation_interval: float = 15.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        where = f"Scenario {self.name!r}"
+        for name in ("name", "story"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value.strip():
+                raise ScenarioError(f"{where}: {name} must be a non-empty text, not {value!r}")
+        if not callable(self.rows):
+            raise ScenarioError(f"{where}: rows must be a function that answers a batch, not {self.rows!r}")
+        if not isinstance(self.rate, Curve):
+            raise ScenarioError(f"{where}: rate must be a Curve", hint=f"rate=constant({self.rate!r})")
+        self._check_numbers(where)
+        for fault in self.faults:
+            if not isinstance(fault, Fault):
+                raise ScenarioError(f"{where}: faults holds {fault!r}, which is no Fault")
+        for expectation in self.expect:
+            if not isinstance(expectation, Expectation):
+                raise ScenarioError(f"{where}: expect holds {expectation!r}", hint="use fires, quiet, resolves, …")
+        names = [f.name for f in self.faults]
+        if len(set(names)) != len(names):
+            raise ScenarioError(f"{where}: two faults have one name: {sorted(names)}")
+        if self.smallest_harm is not None and self.truth is None:
+            raise ScenarioError(f"{where}: smallest_harm needs truth, the name of the ground-truth column")
+
+    def _check_numbers(self, where: str) -> None:
+        lowest = {"warm_up": 0.0, "baseline": 1e-9, "fault": 1e-9, "recovery": 0.0}
+        lowest |= {"scrape_interval": 1e-3, "evaluation_interval": 1e-3}
+        for name, least in lowest.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < 1e9:
+                raise ScenarioError(f"{where}: {name} must be seconds, {least:g} or more, not {value!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise ScenarioError(f"{where}: seed must be a whole number, 0 or more, not {self.seed!r}")
+        if self.smallest_harm is not None and not 0 < self.smallest_harm <= 1:
+            raise ScenarioError(f"{where}: smallest_harm must be in (0, 1], not {self.smallest_harm!r}")
+        if self.clock not in ("virtual", "wall"):
+            raise ScenarioError(f"{where}: clock must be 'virtual' or 'wall', not {self.clock!r}")
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The four phases in order, seconds from scenario start."""
+        a = float(self.warm_up)
+        b = a + self.baseline
+        c = b + self.fault
+        return (
+            Phase("warm_up", 0.0, a),
+            Phase("baseline", a, b),
+            Phase("fault", b, c),
+            Phase("recovery", c, c + self.recovery),
+        )
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end."""
+        return self.phases[-1].end
+
+
+def load(path: str | Path, name: str | None = None) -> Scenario:
+    """The scenario of a file; ``name`` picks one where it holds several.
+
+    Raises :class:`ScenarioError` with file and line for a file that cannot be read, parsed or run, that holds
+    no scenario, two of one name, or several without ``name``.
+    """
+    found = load_all(path)
+    if name is not None:
+        found = [s for s in found if s.name == name]
+        if not found:
+            raise ScenarioError(f"no scenario is named {name!r}", where=str(path))
+    if len(found) > 1:
+        names = ", ".join(repr(s.name) for s in found)
+        raise ScenarioError(f"{len(found)} scenarios: {names}", where=str(path), hint="pick one with --scenario NAME")
+    return found[0]
+
+
+def load_all(path: str | Path) -> list[Scenario]:
+    """Every scenario of a file, in the order of the file. Raises as :func:`load`."""
+    module = _run(Path(path))
+    found: list[Scenario] = []
+    for value in vars(module).values():
+        candidate = value if isinstance(value, Scenario) else getattr(value, "scenario", None)
+        if isinstance(candidate, Scenario) and not any(candidate is s for s in found):
+            found.append(candidate)
+    if not found:
+        raise ScenarioError(
+            "no scenario in this file", where=str(path), hint="bind one at the top level: drill = Scenario(name=…)"
+        )
+    names = [s.name for s in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ScenarioError(f"two scenarios are named {name!r}", where=str(path), hint="give each its own name")
+    return found
+
+
+def _run(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ScenarioError(
+            "no such scenario file" if not path.exists() else "not a file",
+            where=str(path),
+            hint="`driftdrill list` shows the built-in ones",
+        )
+    spec = importlib.util.spec_from_file_location(f"_scenario_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ScenarioError("a scenario file must end in .py", where=str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except ScenarioError:
+        raise
+    except SyntaxError as e:
+        raise ScenarioError(f"{e.msg}: {(e.text or '').strip()}", where=f"{e.filename}:{e.lineno}") from e
+    except Exception as e:
+        raise ScenarioError(f"{type(e).__name__}: {e}", where=_line_of(e, path), hint="--debug shows it all") from e
+    return module
+
+
+def _line_of(error: Exception, path: Path) -> str:
+    """file:line of the innermost frame that lies in the scenario file."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"{path}:{line}" if line else str(path)

@@ -1,0 +1,112 @@
+"""Target: the model endpoint that is drilled, and where its metrics are scraped. Read from driftdrill.toml."""
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from harness.errors import TargetError
+from stack.connection import Connection
+
+
+@dataclass(frozen=True)
+class MetricsEndpoint:
+    """One metrics page: how to reach it, the ``job`` and further labels that Prometheus gives its series.
+
+    ``instance`` is host:port of the page unless it is given. ``interval`` is the scrape interval, seconds.
+    """
+
+    connection: Connection
+    job: str = "model"
+    instance: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    interval: float = 15.0
+
+
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """How rows become a request and a response becomes predictions; each protocol says which it reads.
+
+    ``path`` is below the target's URL; ``body`` is a template, ``result`` a JMESPath expression; ``headers``
+    are extra. ``model`` is the model's name where the protocol's URL needs one.
+    """
+
+    name: str = "json"
+    path: str | None = None
+    body: str | None = None
+    result: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model endpoint. ``metrics`` is empty where the service exposes none; ``replicas`` are further addresses."""
+
+    name: str
+    connection: Connection
+    protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
+    metrics: tuple[MetricsEndpoint, ...] = ()
+    replicas: tuple[Connection, ...] = ()
+    request_counter: str | None = None
+    """A counter on the metrics page that counts rows or requests answered; checked against what was sent."""
+
+    @property
+    def all(self) -> tuple[Connection, ...]:
+        """Every address that gets traffic: the target's own first."""
+        return (self.connection, *self.replicas)
+
+    def describe(self) -> dict[str, object]:
+        """What a recording may hold: addresses, protocol, jobs; no credentials."""
+        return {
+            "name": self.name,
+            "connections": [c.describe() for c in self.all],
+            "protocol": self.protocol.name,
+            "metrics": [{"job": m.job, "instance": m.instance, **m.connection.describe()} for m in self.metrics],
+        }
+
+
+def from_url(url: str, *, name: str = "target") -> Target:
+    """A target of the generic JSON protocol at ``url``, its metrics page at /metrics of the same server.
+
+    A URL with a path is posted to as it is; one without gets the protocol's default path.
+    """
+    connection = Connection(url)
+    parts = urlsplit(url)
+    path = parts.path.strip("/")
+    root = Connection(urlunsplit((parts.scheme, parts.netloc, "", "", "")))
+    page = Connection(root.at("/metrics"))
+    return Target(
+        name=name,
+        connection=root if path else connection,
+        protocol=ProtocolOptions(path="/" + path if path else None),
+        metrics=(MetricsEndpoint(page, instance=f"{page.host}:{page.port}"),),
+    )
+
+
+def refuse_foreign_hosts(target: Target, allowed: tuple[str, ...]) -> None:
+    """Raise :class:`TargetError` unless every address is loopback or its host is allowed by name."""
+    addresses = [*target.all, *(m.connection for m in target.metrics)]
+    for connection in addresses:
+        host = connection.host
+        if host in allowed or _is_loopback(host):
+            continue
+        raise TargetError(
+            f"{host} is not this machine, and a drill sends it traffic and faults",
+            hint=f"if it may be drilled, say so: --allow-host {host}",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether every address that ``host`` resolves to is loopback; a name that resolves to none is not."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        pass
+    if host == "localhost":
+        return True
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except OSError as e:
+        raise TargetError(f"{host} cannot be resolved: {e.strerror}", hint="check the host name of the target") from e
+    return bool(found) and all(ipaddress.ip_address(str(a)).is_loopback for a in found)

@@ -1,0 +1,144 @@
+"""Payloads: blocks of rows, drawn i.i.d., made faulty to the scheduled strength, encoded ahead of need."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import ScenarioError
+from harness.fault import Batch, Fault
+from harness.scenario import Scenario
+from harness.traffic.protocols import Protocol
+from harness.traffic.schedule import generator
+
+BLOCK_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Block:
+    """``BLOCK_ROWS`` requests in a row: what is sent, what is true, and what was done to them."""
+
+    first: int
+    bodies: list[bytes]
+    truth: npt.NDArray[np.float64] | None
+    """float64 (rows,), or None where the scenario has no truth."""
+    strength: dict[str, npt.NDArray[np.float64]]
+    """Fault name -> float64 (requests,)."""
+    changed: dict[str, npt.NDArray[np.bool_]]
+    """Fault name -> whether any row of the request was changed by it."""
+
+
+class Payload:
+    """Every request's body, made in blocks that depend on the seed and the block's number alone.
+
+    ``times`` are the scheduled arrivals, seconds (n,). A block is kept until the next two are asked for, so
+    memory is flat in the drill's length.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        protocol: Protocol,
+        times: npt.NDArray[np.float64],
+        rows_per_request: int = 1,
+    ) -> None:
+        self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
+        self.source = checked_rows(scenario)
+        self.faults = [f for f in scenario.faults if not f.held]
+        self._blocks: dict[int, Block] = {}
+
+    def block(self, index: int) -> Block:
+        """Block ``index``, holding requests [index * BLOCK_ROWS, ...)."""
+        found = self._blocks.get(index)
+        if found is None:
+            found = self._blocks[index] = self._make(index)
+            for old in [k for k in self._blocks if k < index - 2]:
+                del self._blocks[old]
+        return found
+
+    def _make(self, index: int) -> Block:
+        first = index * BLOCK_ROWS
+        times = self.times[first : first + BLOCK_ROWS]
+        # A whole block is always drawn, so that the last, short one differs in no row from a longer drill's.
+        rows = BLOCK_ROWS * self.rows_per_request
+        rng = generator(self.scenario.seed, "rows", block=index)
+        size = len(next(iter(self.source.values())))
+        pick = rng.integers(0, size, rows)
+        batch: Batch = {name: column[pick] for name, column in self.source.items()}
+        padded = np.concatenate([times, np.full(BLOCK_ROWS - len(times), -1.0)])
+        strengths: dict[str, npt.NDArray[np.float64]] = {}
+        changes: dict[str, npt.NDArray[np.bool_]] = {}
+        for fault in self.faults:
+            strength = strength_at(fault, self.scenario, padded)
+            faulty = self._apply(fault, batch, np.repeat(strength, self.rows_per_request), index)
+            changed = np.any(rows_changed(batch, faulty).reshape(BLOCK_ROWS, -1), axis=1)
+            strengths[fault.name], changes[fault.name] = strength[: len(times)], changed[: len(times)]
+            batch = faulty
+        truth = batch.pop(self.scenario.truth) if self.scenario.truth else None
+        kept = {name: column[: len(times) * self.rows_per_request] for name, column in batch.items()}
+        return Block(
+            first,
+            self.protocol.encode(kept, self.rows_per_request),
+            None if truth is None else np.asarray(truth[: len(times) * self.rows_per_request], dtype=np.float64),
+            strengths,
+            changes,
+        )
+
+    def _apply(self, fault: Fault, batch: Batch, strength: npt.NDArray[np.float64], index: int) -> Batch:
+        if not strength.any():
+            return batch
+        how: Any = fault.how
+        if fault.where is not None:
+            chosen = fault.where(batch)
+            if chosen.shape != strength.shape or chosen.dtype != np.bool_:
+                raise ScenarioError(
+                    f"fault {fault.name!r}: where must answer bool {strength.shape}, not {chosen.dtype} {chosen.shape}"
+                )
+            strength = np.asarray(np.where(chosen, strength, 0.0))
+        try:
+            faulty: Batch = how(batch, strength, generator(self.scenario.seed, "faults", fault.name, index))
+        except (ValueError, KeyError, TypeError) as e:
+            raise ScenarioError(f"fault {fault.name!r}: {e}", hint=getattr(e, "hint", None)) from e
+        if faulty.keys() != batch.keys() or any(len(faulty[k]) != len(batch[k]) for k in batch):
+            raise ScenarioError(f"fault {fault.name!r} changed the columns or the number of rows")
+        return faulty
+
+
+def strength_at(fault: Fault, scenario: Scenario, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The fault's strength at scenario seconds ``at``, float64, clipped to [0, 1], 0 outside the fault phase."""
+    phase = scenario.phases[2]
+    inside = (at >= phase.start) & (at < phase.end)
+    return np.where(inside, np.clip(fault.strength(at - phase.start), 0.0, 1.0), 0.0)
+
+
+def rows_changed(before: Batch, after: Batch) -> npt.NDArray[np.bool_]:
+    """Which rows differ in any column, bool (n,); NaN equals NaN."""
+    out = np.zeros(len(next(iter(before.values()))), dtype=bool)
+    for name, old in before.items():
+        new = after[name]
+        if new is old:
+            continue
+        differs = np.asarray(new != old, dtype=bool)
+        if old.dtype.kind == "f" and new.dtype.kind == "f":
+            differs &= ~(np.isnan(old) & np.isnan(new))
+        out |= differs
+    return out
+
+
+def checked_rows(scenario: Scenario) -> Batch:
+    """The scenario's rows as a batch of equal, non-empty columns. Raises :class:`ScenarioError`."""
+    where = f"Scenario {scenario.name!r}: rows"
+    rows = scenario.rows()
+    if not isinstance(rows, dict) or not rows:
+        raise ScenarioError(f"{where} must answer a dict of columns, not {type(rows).__name__}")
+    batch = {str(name): np.asarray(column) for name, column in rows.items()}
+    lengths = {name: column.shape for name, column in batch.items()}
+    if len({shape[:1] for shape in lengths.values()}) != 1 or any(len(s) != 1 or s[0] == 0 for s in lengths.values()):
+        raise ScenarioError(f"{where} must answer 1-d columns of one length above 0, not {lengths}")
+    if scenario.truth is not None:
+        if scenario.truth not in batch:
+            raise ScenarioError(f"{where} have no column {scenario.truth!r} (truth); they have {sorted(batch)}")
+        if batch[scenario.truth].dtype.kind not in "fiub":
+            raise ScenarioError(f"{where}: truth {scenario.truth!r} must be numbers")
+    return batch

@@ -1,0 +1,60 @@
+"""Schedules: arrival times of a rate Curve, computed ahead, seeded. No clock inside."""
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.curve import Curve
+from harness.errors import ScenarioError
+
+Kind = Literal["poisson", "even"]
+MOST_ARRIVALS = 200_000_000
+
+
+Purpose = Literal["schedule", "rows", "faults", "sampling"]
+
+
+def generator(seed: int, purpose: Purpose, name: str = "", block: int = 0) -> np.random.Generator:
+    """The random generator of one purpose, fault name and block of rows.
+
+    Never of a worker or a list position: every worker derives the same blocks, and adding a fault or a worker
+    changes no other draw.
+    """
+    digest = hashlib.sha256(f"{purpose}\0{name}".encode()).digest()
+    words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, block, *words])))
+
+
+def arrivals(rate: Curve, until: float, rng: np.random.Generator, kind: Kind = "poisson") -> npt.NDArray[np.float64]:
+    """Arrival times in [0, until), seconds, ascending, float64 (n,).
+
+    ``poisson``: an inhomogeneous Poisson process of intensity ``rate`` by inversion of its cumulated rate
+    (Cinlar 1975, "Introduction to Stochastic Processes", 4.7). ``even``: one arrival each time that the
+    cumulated rate passes k + 1/2. The cumulated rate is exact at a curve's knots and linear between points
+    at most 0.1 s apart.
+
+    Raises :class:`ScenarioError` for a negative or unbounded rate, or if nothing would be sent.
+    """
+    knots = np.array([p[0] for p in rate.points if 0 < p[0] < until and rate.period == 0])
+    grid = np.linspace(0.0, until, max(2, min(2_000_001, int(until * 10) + 1)))
+    grid = np.unique(np.concatenate([grid, knots, np.nextafter(knots, -np.inf)]))
+    values = rate(grid)
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ScenarioError(f"rate {rate.name} must be finite and 0 or more at every time of the drill")
+    cumulated = np.concatenate([[0.0], np.cumsum(np.diff(grid) * (values[1:] + values[:-1]) / 2)])
+    total = float(cumulated[-1])
+    if total > MOST_ARRIVALS:
+        raise ScenarioError(f"rate {rate.name} asks for {total:.3g} requests; the most is {MOST_ARRIVALS:.3g}")
+    if kind == "even":
+        at = np.arange(0.5, total, 1.0)
+    else:
+        n = int(rng.poisson(total))
+        # n uniform order statistics from n + 1 exponential gaps: no sort of a million numbers.
+        gaps = np.cumsum(rng.standard_exponential(n + 1))
+        at = gaps[:-1] / gaps[-1] * total
+    if len(at) == 0:
+        raise ScenarioError(f"rate {rate.name} sends nothing in {until:g} s")
+    times: npt.NDArray[np.float64] = np.interp(at, cumulated, grid)
+    return times
