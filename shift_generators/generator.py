@@ -1,0 +1,174 @@
+"""Generator: one kind of shift, as a pure function on a batch of rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from shift_generators.errors import BadValue, UnknownColumn, WrongType
+
+Column = npt.NDArray[Any]
+"""Shape (n,): float, int or bool, datetime64, or text (unicode or object; None is missing)."""
+
+Batch = dict[str, Column]
+"""Column name -> 1-d array, all of one length n; the truth is one of the columns."""
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Rng = np.random.Generator
+Scales = Literal["size", "share"]
+Kind = Literal["number", "text", "time", "any"]
+
+Kernel = Callable[[Batch, Floats, Rng, Any], Batch]
+"""``kernel(batch, strength, rng, state) -> the columns that changed``; ``state`` is what ``prepare`` made."""
+
+_KINDS: dict[Kind, tuple[str, str]] = {
+    "number": ("iuf", "numbers"),
+    "text": ("UO", "text"),
+    "time": ("MiufUO", "timestamps"),
+    "any": ("biufMmUSOc", "values"),
+}
+
+
+def _nothing(reference: Batch) -> None:
+    return None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Generator:
+    """One kind of shift: ``generator(batch, strength, rng) -> batch``, with no state between batches.
+
+    ``strength`` is float64 (n,) in [0, 1]; 1 is the stated size, and a row with strength 0 keeps its bytes.
+    ``scales`` says what strength scales: the "size" of the change in every row, or the "share" of rows that are
+    hit at full size (the drift literature's incremental and gradual drift). The input is never changed; columns
+    that are not touched are shared with it.
+
+    ``columns`` are changed (empty: whole rows are), ``reads`` are only looked at; ``truth`` names the truth column
+    of a generator that moves or weighs it. ``id`` is the catalogue's. Build one with the functions of this package.
+
+    Some generators need a reference (quantiles, a spread, rows to draw from). :meth:`solve` fixes it; until then
+    each batch is its own reference.
+    """
+
+    id: str
+    call: str
+    columns: tuple[str, ...]
+    scales: Scales
+    kernel: Kernel
+    kind: Kind = "any"
+    reads: tuple[str, ...] = ()
+    truth: str | None = None
+    prepare: Callable[[Batch], Any] = _nothing
+    # For sizes: strength may be taken this many times over; how a sorted column moves; how rows are weighed.
+    limit: float = 1.0
+    monotone: Callable[[Column, float, Any], Column] | None = None
+    weigh: Callable[[Batch, float], Floats] | None = None
+    gain: float = 1.0
+    state: Any = None
+    solved: bool = False
+
+    def __call__(self, batch: Batch, strength: npt.ArrayLike, rng: Rng) -> Batch:
+        """The batch with the shift in it; raises :class:`ShiftError` for a batch or a strength that it cannot take."""
+        n = self.check(batch, values=not self.solved)
+        s = check_strength(strength, n, self.call)
+        if not s.any():
+            return dict(batch)
+        state = self.state if self.solved else self.prepare(batch)
+        return {**batch, **self.kernel(batch, s if self.gain == 1.0 else s * self.gain, rng, state)}
+
+    def solve(self, reference: Batch, rng: Rng | None = None) -> "Generator":
+        """This generator with all that depends on a reference fixed; raises :class:`ShiftError` if it cannot be."""
+        self.check(reference, values=True)
+        return replace(self, state=self.prepare(reference), solved=True)
+
+    def check(self, batch: Batch, *, values: bool) -> int:
+        """The number of rows; raises if the batch lacks a column, is empty, or (``values``) a column has none."""
+        needed = (*self.columns, *self.reads, *((self.truth,) if self.truth else ()))
+        for name in needed:
+            if name not in batch:
+                raise UnknownColumn(name, batch, asked_by=self.call)
+        lengths = {len(column) for column in batch.values()}
+        if not lengths or lengths == {0}:
+            raise BadValue(f"{self.call}: the batch is empty", hint="give it at least one row")
+        if len(lengths) > 1:
+            sizes = ", ".join(f"{name}: {len(column)}" for name, column in batch.items())
+            raise BadValue(f"{self.call}: the columns differ in length ({sizes})")
+        for name in self.columns:
+            check_kind(batch[name], name, self.kind, self.call)
+        if values:
+            for name in needed:
+                if missing(batch[name]).all():
+                    raise BadValue(f"{self.call}: every value of column {name!r} is missing", hint="choose another")
+        return lengths.pop()
+
+    def __repr__(self) -> str:
+        return self.call if self.gain == 1.0 else f"{self.call} at {self.gain:.6g} times its size"
+
+
+def check_kind(column: Column, name: str, kind: Kind, asked_by: str) -> None:
+    """Raises :class:`WrongType` if the column cannot hold values of that kind."""
+    codes, what = _KINDS[kind]
+    if column.ndim != 1:
+        raise WrongType(f"{asked_by}: column {name!r} must be one-dimensional, not {column.shape}")
+    if column.dtype.kind not in codes:
+        raise WrongType(
+            f"{asked_by}: column {name!r} must hold {what}, but its dtype is {column.dtype} (first: {column[0]!r})"
+        )
+
+
+def check_strength(strength: npt.ArrayLike, n: int, asked_by: str) -> Floats:
+    """The strength as float64 (n,); a number stands for all rows. Raises :class:`BadValue` outside [0, 1]."""
+    s = np.asarray(strength, dtype=np.float64)
+    if s.ndim == 0:
+        s = np.broadcast_to(s, (n,))
+    if s.shape != (n,):
+        raise BadValue(f"{asked_by}: strength has shape {s.shape}, but the batch has {n} rows")
+    if not (s.min() >= 0.0 and s.max() <= 1.0):  # written so that NaN fails
+        wrong = int(np.flatnonzero(~((s >= 0.0) & (s <= 1.0)))[0])
+        raise BadValue(f"{asked_by}: strength must be in [0, 1], but strength[{wrong}] is {s[wrong]}")
+    return s
+
+
+def missing(column: Column) -> Mask:
+    """Where a value is missing: NaN, NaT, or None; bool (n,)."""
+    if column.dtype.kind in "fc":
+        return np.isnan(column)
+    if column.dtype.kind in "Mm":
+        return np.isnat(column)
+    if column.dtype.kind == "O":
+        # Only None and NaN differ from themselves or are None; strings are the common case.
+        return np.fromiter((v is None or v != v for v in column), dtype=np.bool_, count=len(column))  # noqa: PLR0124
+    return np.zeros(len(column), dtype=np.bool_)
+
+
+def hits(p: Floats, rng: Rng) -> Mask:
+    """Rows that are hit, bool (n,): row i with probability p[i], and sum(p) of them, rounded up or down at random.
+
+    Systematic sampling in random order (Madow 1949): inclusion probabilities are exact for any p, and the count
+    of a batch does not scatter as independent draws would.
+    """
+    n = len(p)
+    out = np.zeros(n, dtype=np.bool_)
+    if p[0] == p[-1] and bool((p == p[0]).all()):
+        count = int(np.floor(n * min(float(p[0]), 1.0) + rng.random()))
+        if count >= n:
+            out[:] = True
+        elif count:
+            out[rng.choice(n, count, replace=False, shuffle=False)] = True
+        return out
+    order = rng.permutation(n)
+    steps = np.floor(np.cumsum(np.minimum(p[order], 1.0)) + rng.random())
+    out[order] = np.diff(steps, prepend=0.0) > 0
+    return out
+
+
+def written(function: str, *args: object, **options: object) -> str:
+    """A call as an author would write it; options that are None are left out."""
+    told = [_told(a) for a in args] + [f"{k}={_told(v)}" for k, v in options.items() if v is not None]
+    return f"{function}({', '.join(told)})"
+
+
+def _told(value: object) -> str:
+    return getattr(value, "__name__", repr(value)) if callable(value) else repr(value)
