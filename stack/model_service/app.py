@@ -1,0 +1,106 @@
+"""The demo model over HTTP: /predict, /health, /metrics."""
+
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry
+from prometheus_fastapi_instrumentator import Instrumentator
+from pydantic import BaseModel, ConfigDict, Discriminator, FiniteFloat, Tag
+
+from stack.model_service import metrics
+from stack.model_service.model import Model
+
+EXAMPLE: dict[str, float | str] = {
+    "dep_delay": 12.0,
+    "carrier": "UA",
+    "origin": "EWR",
+    "dest": "ORD",
+    "distance": 719.0,
+    "hour": 17,
+    "month": 5,
+    "weekday": 4,
+}
+
+
+class Flight(BaseModel):
+    """One row. A value that is null or left out is imputed; text for a number is refused, unknown keys are ignored."""
+
+    model_config = ConfigDict(strict=True, json_schema_extra={"example": {**EXAMPLE}})
+
+    dep_delay: FiniteFloat | None = None
+    carrier: str | None = None
+    origin: str | None = None
+    dest: str | None = None
+    distance: FiniteFloat | None = None
+    hour: FiniteFloat | None = None
+    month: FiniteFloat | None = None
+    weekday: FiniteFloat | None = None
+
+
+class Flights(BaseModel):
+    """Many rows."""
+
+    rows: list[Flight]
+
+
+class Prediction(BaseModel):
+    """The probability of arriving 15 minutes late or more, and the decision."""
+
+    prediction: float
+    late: bool
+
+
+class Predictions(BaseModel):
+    """One answer a row, in order."""
+
+    predictions: list[float]
+    late: list[bool]
+
+
+def _kind(asked: Any) -> str:
+    return "rows" if isinstance(asked, Flights) or (isinstance(asked, dict) and "rows" in asked) else "row"
+
+
+Asked = Annotated[Annotated[Flight, Tag("row")] | Annotated[Flights, Tag("rows")], Discriminator(_kind), Body()]
+
+
+def create_app(model: Model) -> FastAPI:
+    """The ASGI application of one model, with a metrics registry of its own."""
+    app = FastAPI(title="Will this flight land late?", version=model.version)
+    registry = metrics.registry()
+    observe = metrics.model_metrics(model, registry)
+    _instrument(app, registry)
+
+    # Coroutines without a pause: a row is counted, in full, before its answer is sent.
+    @app.post("/predict", response_model=Prediction | Predictions)
+    async def predict(asked: Asked) -> Response:
+        rows = [row.__dict__ for row in (asked.rows if isinstance(asked, Flights) else [asked])]
+        probabilities = [model.predict(row) for row in rows]
+        observe(rows, probabilities)
+        late = [model.is_late(probability) for probability in probabilities]
+        if isinstance(asked, Flights):
+            return JSONResponse({"predictions": probabilities, "late": late})
+        return JSONResponse({"prediction": probabilities[0], "late": late[0]})
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "version": model.version}
+
+    app.add_exception_handler(RequestValidationError, _refuse)
+    return app
+
+
+def _instrument(app: FastAPI, registry: CollectorRegistry) -> None:
+    instrumentator = Instrumentator(
+        registry=registry, should_group_status_codes=False, excluded_handlers=["^/metrics$", "^/health$"]
+    )
+    instrumentator.add(metrics.http_metrics(registry)).instrument(app).expose(app)
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    """422 without an echo of the input: FastAPI's own answer to NaN is a 500, since JSON cannot say NaN."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+    return JSONResponse({"detail": detail}, status_code=422)
