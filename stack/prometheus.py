@@ -1,0 +1,214 @@
+"""A Prometheus to drill against: one context manager, three ways, same behaviour.
+
+``container``: an image on this machine's container engine. ``binary``: a ``prometheus`` program. ``server``: one that
+runs already, read-only, its rules its own. ``auto``: a container where an engine answers and the image can be had,
+else a binary.
+"""
+
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from stack import container, process
+from stack.connection import Connection
+from stack.errors import StackError
+from stack.process import Started
+from stack.prometheus_api import (
+    LoadedRule,
+    ScrapedTarget,
+    Series,
+    Server,
+    died,
+    flags,
+    query,
+    query_range,
+    ready,
+    rules,
+    targets,
+    version,
+)
+from stack.promtool import IMAGE, Promtool, find_binary, find_promtool, none_to_be_had
+from stack.rulefiles import load
+from stack.scrape_config import Files, ScrapeTarget, configuration
+
+__all__ = [
+    "IMAGE",
+    "LoadedRule",
+    "Program",
+    "ScrapeTarget",
+    "ScrapedTarget",
+    "Series",
+    "Server",
+    "died",
+    "find_prometheus",
+    "prometheus",
+    "query",
+    "query_range",
+    "ready",
+    "rules",
+    "targets",
+]
+
+_READY_WITHIN = 30.0
+"""Seconds; usually it takes 0.2 s from a binary and 0.7 s in a container."""
+_POLL = 0.05
+_PORTS = 5
+"""Ports to try, where another process takes the one that was free."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Where our own Prometheus comes from: ``argv`` is (path,) of a binary, or (image,) of a container."""
+
+    argv: tuple[str, ...]
+    how: Literal["container", "binary"]
+
+
+def find_prometheus(
+    how: Literal["auto", "container", "binary"] = "auto", *, binary: str | None = None, image: str = IMAGE
+) -> Program:
+    """Choose a way, pulling the image if need be (bounded). Raises :class:`StackError` with all three remedies.
+
+    ``binary``, or $DRIFTDRILL_PROMETHEUS, is a path; ``auto`` takes it before anything else.
+    """
+    path = find_binary("prometheus", binary)
+    chosen = binary or os.environ.get("DRIFTDRILL_PROMETHEUS")
+    reasons = []
+    if how != "binary" and not (how == "auto" and chosen):
+        try:
+            container.obtain(image)
+            return Program((image,), "container")
+        except StackError as e:
+            if how == "container":
+                raise
+            reasons.append(e.cause)
+    if path is None:
+        raise none_to_be_had("Prometheus", [*reasons, "prometheus is not on PATH"])
+    return Program((path,), "binary")
+
+
+@contextmanager
+def prometheus(
+    *,
+    targets: Sequence[ScrapeTarget] = (),
+    rule_files: Iterable[str | Path] = (),
+    scrape_interval: float = 15.0,
+    evaluation_interval: float = 15.0,
+    config: Mapping[str, Any] | None = None,
+    extra_flags: Sequence[str] = (),
+    how: Literal["auto", "container", "binary", "server"] = "auto",
+    connection: Connection | None = None,
+    binary: str | None = None,
+    image: str = IMAGE,
+) -> Iterator[Server]:
+    """A Prometheus that is ready, scrapes ``targets`` and evaluates ``rule_files`` (paths, globs, PrometheusRules).
+
+    Intervals are seconds. ``config`` is a prometheus.yml to build on, ``extra_flags`` are further command-line flags. With
+    ``how="server"`` only ``connection`` counts. It listens on 127.0.0.1 alone; its data lie in a private folder; both
+    are gone afterwards, whatever ends this process. Raises :class:`StackError`.
+    """
+    if how == "server":
+        yield _existing(connection)
+        return
+    program = find_prometheus(how, binary=binary, image=image)
+    files = configuration(
+        targets=targets,
+        rules=load(rule_files),
+        scrape_interval=scrape_interval,
+        evaluation_interval=evaluation_interval,
+        base=config,
+    )
+    with _started(program, files, extra_flags) as server:
+        yield server
+
+
+def _existing(connection: Connection | None) -> Server:
+    if connection is None:
+        raise StackError("an existing Prometheus needs its URL", hint="--prometheus http://127.0.0.1:9090")
+    server = Server(connection, version="", how="server", promtool=None)
+    query(server, "vector(1)")  # the one call that every kin of Prometheus answers
+    with suppress(StackError):
+        server = replace(server, version=version(server))
+    with suppress(StackError):
+        server = replace(server, promtool=find_promtool())
+    return server
+
+
+@contextmanager
+def _started(program: Program, files: Files, extra: Sequence[str]) -> Iterator[Server]:
+    """Start it on a free port; on another one where somebody else took that port meanwhile."""
+    for attempt in range(1, _PORTS + 1):
+        port = _free_port()
+        with _launched(program, files, extra, port) as (started, config_file):
+            server = Server(Connection(f"http://127.0.0.1:{port}"), "", program.how, None, started)
+            problem = _await_ready(server, started, config_file)
+            if problem is None:
+                yield replace(server, version=version(server), promtool=_promtool_of(program))
+                return
+        if "address already in use" not in problem or attempt == _PORTS:
+            raise StackError(problem, hint="see the end of its log above")
+
+
+def _promtool_of(program: Program) -> Promtool:
+    if program.how == "container":
+        return find_promtool("container", image=program.argv[0])
+    beside = Path(program.argv[0]).with_name("promtool")
+    return find_promtool("binary", binary=str(beside) if beside.exists() else None)
+
+
+@contextmanager
+def _launched(program: Program, files: Files, extra: Sequence[str], port: int) -> Iterator[tuple[Started, str]]:
+    """Yields what runs and the path of its prometheus.yml, which no other server has."""
+    started: AbstractContextManager[Started]
+    if program.how == "container":
+        folder = f"/driftdrill-{secrets.token_hex(6)}"
+        started = container.running(program.argv[0], _flags(folder, port, extra), folder=folder, files=files)
+    else:
+        private = Path(tempfile.mkdtemp(prefix="driftdrill-"))
+        folder = str(private)
+        for name, content in files.items():
+            _write_private(private / name, content)
+        started = process.running([*program.argv, *_flags(folder, port, extra)], folder=private)
+    with started as running:
+        yield running, f"{folder}/prometheus.yml"
+
+
+def _flags(folder: str, port: int, extra: Sequence[str]) -> list[str]:
+    return [
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+        *extra,
+    ]
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_ready(server: Server, started: Started, config_file: str) -> str | None:
+    """None once it is ready and is ours, else what went wrong."""
+    deadline = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < deadline:
+        if reason := died(server):
+            return reason
+        # the port may have gone to another Prometheus, which would answer too
+        if ready(server) and flags(server).get("config.file") == config_file:
+            return None
+        time.sleep(_POLL)
+    return f"Prometheus was not ready within {_READY_WITHIN:g} s; the end of its log:\n{started.log()}"

@@ -1,0 +1,198 @@
+"""promtool, from a container image or a binary: found once, run bounded, its complaints told with file and line."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from subprocess import CompletedProcess, TimeoutExpired
+from typing import Literal
+
+from stack import container
+from stack.errors import StackError
+from stack.process import launch
+from stack.rulefiles import RuleFile, load
+
+IMAGE = "prom/prometheus:v3.13.3"
+"""The current long-term-support release; promtool comes with it."""
+
+Files = Mapping[str, str | bytes]
+
+
+@dataclass(frozen=True)
+class Promtool:
+    """A promtool to run: ``argv`` is (path,) of a binary, or (image,) of a container."""
+
+    argv: tuple[str, ...]
+    version: str
+    how: Literal["binary", "container"]
+
+
+def find_promtool(
+    how: Literal["auto", "binary", "container"] = "auto", *, binary: str | None = None, image: str = IMAGE
+) -> Promtool:
+    """A promtool: ``binary`` or $DRIFTDRILL_PROMTOOL if given, else from the container image, else one on PATH.
+
+    ``auto`` does not pull an image where a binary is at hand. Raises :class:`StackError` with all remedies.
+    """
+    path = find_binary("promtool", binary)
+    chosen = binary or os.environ.get("DRIFTDRILL_PROMTOOL")
+    reasons = []
+    if how != "binary" and not (how == "auto" and chosen):
+        try:
+            container.obtain(image, pull=path is None or how == "container")
+            return Promtool((image,), _version_in(image), "container")
+        except StackError as e:
+            if how == "container":
+                raise
+            reasons.append(e.cause)
+    if path is None:
+        reasons.append("promtool is not on PATH")
+        raise none_to_be_had("promtool", reasons)
+    return Promtool((path,), version_of(path), "binary")
+
+
+def find_binary(name: str, given: str | None = None) -> str | None:
+    """The path of prometheus or promtool: as given, by $DRIFTDRILL_<NAME>, beside this Python, or on PATH.
+
+    Raises :class:`StackError` where a path was given and nothing can be run there.
+    """
+    chosen = given or os.environ.get(f"DRIFTDRILL_{name.upper()}")
+    beside = str(Path(sys.prefix) / "bin")
+    found = shutil.which(chosen) if chosen else shutil.which(name, path=os.pathsep.join([os.environ["PATH"], beside]))
+    if chosen and found is None:
+        raise StackError(
+            f"{chosen} is no program that can be run", hint=f"check {name}'s path, or unset DRIFTDRILL_{name.upper()}"
+        )
+    return found
+
+
+def none_to_be_had(name: str, reasons: Iterable[str]) -> StackError:
+    """The one error that names all remedies."""
+    return StackError(
+        f"no {name} to be had: {'; '.join(reasons)}",
+        hint="(1) start a container engine, or (2) install the binaries (apt install prometheus, "
+        "brew install prometheus), or (3) give the URL of a Prometheus that runs (--prometheus URL)",
+    )
+
+
+@cache
+def version_of(path: str) -> str:
+    """The version of a prometheus or promtool binary. Raises :class:`StackError` where it does not say."""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, TimeoutExpired) as e:
+        raise StackError(f"{path} --version: {e}", hint="reinstall it") from e
+    return _version(done.stdout + done.stderr, path)
+
+
+@cache
+def _version_in(image: str) -> str:
+    done = _run_in_container(image, ["--version"], {}, 30.0)
+    return _version(done.stdout + done.stderr, image)
+
+
+def _version(said: str, where: str) -> str:
+    match = re.search(r"version (\d+\.\d+\.\d+[^\s+]*)", said)
+    if match is None:
+        raise StackError(f"`promtool --version` said {said[:200]!r}", where=where, hint="is this Prometheus's own?")
+    return match[1]
+
+
+def run(
+    promtool: Promtool, args: Sequence[str], *, files: Files | None = None, timeout: float = 60.0
+) -> CompletedProcess[str]:
+    """Run promtool in a private folder that holds ``files`` (name -> content); arguments name them relatively.
+
+    Any exit status of its own is returned. Raises :class:`StackError` where it was killed or took more than
+    ``timeout`` seconds. Neither promtool nor the folder outlives this process.
+    """
+    content = {name: text.encode() if isinstance(text, str) else text for name, text in (files or {}).items()}
+    inside = _run_in_container if promtool.how == "container" else _run_binary
+    done = inside(promtool.argv[0], args, content, timeout)
+    if done.returncode >= 126:
+        raise StackError(
+            f"promtool {' '.join(args[:2])} was killed (status {done.returncode}) {done.stderr[-300:].strip()}".strip(),
+            hint="out of memory? judge fewer or shorter recordings at once",
+        )
+    return done
+
+
+def _run_binary(path: str, args: Sequence[str], files: Mapping[str, bytes], timeout: float) -> CompletedProcess[str]:
+    folder = Path(tempfile.mkdtemp(prefix="driftdrill-"))
+    try:
+        for name, content in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        guarded = launch(
+            [path, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, grace=0.0, remove=folder
+        )
+        try:
+            out, err = guarded.guard.communicate(timeout=timeout)
+        finally:
+            guarded.finish()
+    except TimeoutExpired:
+        raise _too_slow(args, timeout) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return CompletedProcess([path, *args], guarded.guard.returncode, out.decode(), err.decode("utf-8", "replace"))
+
+
+def _run_in_container(
+    image: str, args: Sequence[str], files: Mapping[str, bytes], timeout: float
+) -> CompletedProcess[str]:
+    with container.running(image, args, folder="/driftdrill", files=files, entrypoint="promtool", network="none") as c:
+        deadline = time.monotonic() + timeout
+        while (status := c.exit_code()) is None:
+            if time.monotonic() > deadline:
+                raise _too_slow(args, timeout)
+            time.sleep(0.02)
+        out, err = c.output()
+    return CompletedProcess([image, *args], status, out, err)
+
+
+def _too_slow(args: Sequence[str], timeout: float) -> StackError:
+    return StackError(f"promtool {' '.join(args[:2])} took more than {timeout:g} s", hint="judge less at once")
+
+
+def check_rules(promtool: Promtool, patterns: Iterable[str | Path]) -> tuple[RuleFile, ...]:
+    """``promtool check rules`` on files and globs (PrometheusRule objects too); returns the rule files read.
+
+    Raises :class:`StackError` with promtool's message, and the file and line that it means.
+    """
+    rule_files = load(patterns)
+    files = {f"{number}.yml": rule_file.text for number, rule_file in enumerate(rule_files)}
+    done = run(promtool, ["check", "rules", "--lint=none", *files], files=files)
+    if done.returncode:
+        raise _complaint(done.stderr, rule_files)
+    return rule_files
+
+
+def _complaint(said: str, rule_files: Sequence[RuleFile]) -> StackError:
+    """promtool's first complaint, at the line of the author's own file."""
+    match = re.search(r"^\s*(\d+)\.yml: (?:(\d+):\d+: )?(.*)$", said, re.MULTILINE)
+    if match is None:
+        return StackError(f"promtool check rules: {said.strip()}", hint="run promtool check rules on the file")
+    rule_file, line, message = rule_files[int(match[1])], match[2], match[3]
+    if not rule_file.verbatim:
+        line = _line_of(message, rule_file)
+    where = f"{rule_file.path}:{line}" if line else rule_file.path
+    more = len(re.findall(r"^\s*\d+\.yml: ", said, re.MULTILINE)) - 1
+    rest = f" (and {more} more)" if more else ""
+    return StackError(f"promtool check rules: {message}{rest}", where=where, hint="correct the rule file")
+
+
+def _line_of(message: str, rule_file: RuleFile) -> str:
+    """Where the rule stands that promtool calls ``group "g", rule 3``, "" if it names none."""
+    match = re.search(r'group "(.*?)", rule (\d+)', message)
+    for group in rule_file.groups:
+        if match and group.name == match[1] and 0 < int(match[2]) <= len(group.rules):
+            return str(group.rules[int(match[2]) - 1].line)
+    return ""
