@@ -1,0 +1,151 @@
+"""The parts of a drill's section below its timeline: what was expected, what happened, in lists and tables."""
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from xml.etree.ElementTree import Element
+
+from reports import wording
+from reports.markup import el
+from reports.timeline import Phase, Timeline, Track
+from reports.verdict import Finding, Verdict
+from reports.wording import plain
+
+_MOST_ROWS = 200
+Cell = Element | str
+
+
+def table(kind: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> Element:
+    """A table that a narrow screen shows as a list: every cell carries its column's name."""
+    body = [
+        el("tr", *(el("td", cell, data_label=label) for label, cell in zip(head, row, strict=True))) for row in rows
+    ]
+    return el(
+        "table",
+        el("caption", caption),
+        el("thead", el("tr", *(el("th", h, scope="col") for h in head))),
+        el("tbody", *body),
+        class_=kind,
+    )
+
+
+def parts(verdict: Verdict) -> Iterator[Element]:
+    """Expectations, harm, alerts, observations, what was not judged, the drill's facts, the timeline's numbers."""
+    if not verdict.validity.valid:
+        yield el("p", "An INVALID drill proves nothing: what follows is only what was seen.", class_="why bad")
+    if verdict.findings:
+        ordered = sorted(verdict.findings, key=lambda f: f.held)
+        yield _part("Expectations", el("ul", *(_finding(f) for f in ordered), class_="findings"))
+    if verdict.harms:
+        yield _part("Harm", _harm(verdict))
+    if verdict.responses:
+        yield _part("Alerts", _alerts(verdict))
+    if verdict.validity.observations:
+        yield _part("Observations", el("ul", *(el("li", plain(o)) for o in verdict.validity.observations)))
+    if verdict.listed:
+        yield _part("Listed, not judged", el("ul", *(el("li", plain(o)) for o in verdict.listed[:_MOST_ROWS])))
+    yield _part("Drill", _facts(verdict))
+    if verdict.timeline.end > 0:
+        yield el("details", el("summary", "The timeline as tables"), *_numbers(verdict.timeline))
+
+
+def _part(title: str, content: Element) -> Element:
+    return el("section", el("h3", title), content)
+
+
+def _finding(f: Finding) -> Element:
+    said = [("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", "" if f.held else f.hint)]
+    return el(
+        "li",
+        el("span", "held" if f.held else "FAILED", class_="word" if f.held else "word bad"),
+        el("span", plain(f.check), class_="code"),
+        el("span", plain(f.where), class_="sub code") if f.where else None,
+        el("dl", *(el("div", el("dt", label), el("dd", plain(text))) for label, text in said if text)),
+        class_="held" if f.held else "failed",
+    )
+
+
+def _harm(verdict: Verdict) -> Element:
+    rows: list[list[Cell]] = []
+    for h in verdict.harms:
+        others = "; ".join(
+            f"{plain(k)} {wording.quality(a)} → {wording.quality(b)}" for k, (a, b) in sorted(h.details.items())
+        )
+        drop = f"{h.drop[0]:.3f} to {h.drop[1]:.3f}" if h.drop else "unknown"
+        unanswered = f", {h.unanswered:,} unanswered" if h.unanswered else ""
+        rows.append([
+            el("span", h.word, class_="word bad" if h.word == "HARMFUL" else "word"),
+            plain(h.fault),
+            f"{plain(h.measure)} {wording.quality(h.before)} → {wording.quality(h.during)}",
+            f"{drop}; {wording.number(h.smallest)} matters" if h.smallest is not None else drop,
+            f"{h.rows_before:,} and {h.rows_during:,}{unanswered}",
+            "; ".join(s for s in (others, plain(h.note)) if s),
+        ])  # fmt: skip
+    head = ("harm", "fault", "before → during", "drop, 95 % interval", "rows", "also")
+    return table("harm", head, rows, "What each fault did to the predictions, from ground truth")
+
+
+def _alerts(verdict: Verdict) -> Element:
+    responses = wording.by_importance(verdict.responses)
+    rows: list[list[Cell]] = []
+    for r in responses[:_MOST_ROWS]:
+        bad = r.word in ("SILENT", "LATE", "UNRESOLVED", "FALSE_ALARM")
+        times = [
+            f"{word} {wording.duration(at)}"
+            for word, at in (("pending", r.pending_at), ("firing", r.fired_at), ("resolved", r.resolved_at))
+            if at is not None
+        ]
+        rows.append([
+            el("span", r.word, class_="word bad" if bad else "word"),
+            el("span", wording.name(r.alert, r.labels), class_="code"),
+            "yes" if r.expected else "",
+            wording.evidence(r),
+            ", ".join(times),
+            wording.share(r.peak) if r.peak is not None else "",
+            el("span", plain(r.where), class_="code"),
+        ])  # fmt: skip
+    head = ("response", "alert", "in scenario", "evidence", "times", "peak of threshold", "rule")
+    left = len(responses) - _MOST_ROWS
+    more = f"; {left} more are in the JSON form of the verdict" if left > 0 else ""
+    return table("alerts", head, rows, f"What each alert did{more}")
+
+
+def _facts(verdict: Verdict) -> Element:
+    facts = [
+        ("clock", verdict.clock),
+        ("started", verdict.started_at),
+        ("length", wording.duration(verdict.timeline.end)),
+        ("target", verdict.target),
+        ("engine", verdict.engine),
+        ("seed", str(verdict.seed)),
+        ("requests", ", ".join(f"{n:,} {plain(word)}" for word, n in verdict.requests.items())),
+        ("rules", ", ".join(plain(r) for r in verdict.rules)),
+        ("versions", ", ".join(f"{plain(k)} {plain(v)}" for k, v in sorted(verdict.versions.items()))),
+        ("recording", verdict.recording),
+    ]
+    return el("dl", *(el("div", el("dt", k), el("dd", plain(v, limit=2000))) for k, v in facts if v), class_="facts")
+
+
+def _numbers(t: Timeline) -> Iterator[Element]:
+    tracks = [
+        *((track, track.name) for track in (*t.strength, *t.quality, *t.rate)),
+        *((track, wording.name(w.alert, track.labels)) for w in t.watched for track in w.tracks),
+    ]
+    rows = [[plain(name), *(_in_phase(track, phase) for phase in t.phases)] for track, name in tracks[:_MOST_ROWS]]
+    head = ("series", *(p.name.replace("_", "-") for p in t.phases))
+    yield table("numbers", head, rows, "Mean (lowest to highest) of each series in each phase")
+    states = [
+        [wording.name(a.alert, a.labels), i.state, wording.duration(i.start), wording.duration(i.end)]
+        for a in t.alerts
+        for i in a.intervals
+    ]
+    if states:
+        head = ("alert", "state", "from", "to")
+        yield table("numbers", head, states[:_MOST_ROWS], "When each alert was pending and firing")
+
+
+def _in_phase(track: Track, phase: Phase) -> str:
+    pairs = zip(track.times, track.values, strict=False)
+    values = [v for t, v in pairs if v is not None and phase.start <= t < phase.end]
+    if not values:
+        return "no sample"
+    return f"{wording.number(fmean(values))} ({wording.number(min(values))} to {wording.number(max(values))})"
