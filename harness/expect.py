@@ -159,7 +159,9 @@ class Resolves(_Expectation, frozen=True, kw_only=True, tag="resolves"):
     def check(self, evidence: Evidence) -> Finding:
         (response,) = evidence.responses(self.alert, self.labels)
         fault_end = evidence.phase("fault").end
-        limit = f" within {span_text(self.within)} of the fault's end" if self.within is not None else " after the fault"
+        limit = (
+            f" within {span_text(self.within)} of the fault's end" if self.within is not None else " after the fault"
+        )
         took = None if response.resolved_at is None else max(0.0, response.resolved_at - fault_end)
         held = response.fired_at is not None and took is not None and (self.within is None or took <= self.within)
         if response.fired_at is None:
@@ -167,7 +169,10 @@ class Resolves(_Expectation, frozen=True, kw_only=True, tag="resolves"):
         elif took is None:
             seen, code = "still firing at the end of recovery", "resolves.unresolved"
         else:
-            seen, code = f"resolved {span_text(took)} after the fault's end", "resolves.held" if held else "resolves.late"
+            seen, code = (
+                f"resolved {span_text(took)} after the fault's end",
+                "resolves.held" if held else "resolves.late",
+            )
         return Finding(
             check=f"resolves({self.alert}{_text(self.labels)})",
             held=held,

@@ -26,7 +26,7 @@ from harness.traffic.payload import Payload, strength_at
 from harness.traffic.player import Player, Reported
 from harness.traffic.protocols import protocol
 from harness.traffic.schedule import arrivals, generator
-from stack.prometheus import Server
+from stack.prometheus import Server, died, query
 from stack.rulefiles import RuleFile
 
 FETCH_EVERY = 10.0
@@ -62,8 +62,6 @@ class Plan:
     clock: str
     out: Path
     rules: tuple[RuleFile, ...]
-    rule_texts: tuple[tuple[str, bytes], ...]
-    """(path as given, content) of each rule file."""
     engine: str
     versions: Mapping[str, str]
     revision: str | None = None
@@ -108,8 +106,8 @@ class _Run:
 
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
         """Set held faults, write requests, tell progress, obey a stop."""
-        for name, strength, wrong in self.held.set_all(at):
-            self.writer.event("fault", at, name=name, strength=round(strength, 6), wrong=wrong)
+        for name, set_to, wrong in self.held.set_all(at):
+            self.writer.event("fault", at, name=name, strength=round(set_to, 6), wrong=wrong)
         self.failed += sum(1 for f in self.player.records.failure if f)
         self.flush()
         scenario, (then, sent) = self.plan.scenario, self.last
@@ -160,8 +158,8 @@ def drive(plan: Plan, steering: Steering) -> Path:
     with hold(scenario, plan.target) as held:
         clock.start()
         writer = Writer(plan.out, _meta(plan, len(times), clock.started_at))
-        for i, (_, text) in enumerate(plan.rule_texts):
-            writer.rules(_copy_name(i), text)
+        for i, file in enumerate(plan.rules):
+            writer.rules(_copy_name(i), file.text.encode())
         run = _Run(plan, steering, player, writer, held)
         with _told(run, clock):
             player.start()
@@ -205,7 +203,7 @@ def _virtual(run: _Run, clock: VirtualClock) -> None:
         _wait(run, at)
         run.held.set_all(at) if run.held.faults else None
         if target is not None:
-            found = counters.settled(lambda t=target, a=at: scraper.scrape(t, a), scraper, run.player)
+            found = counters.settled(scraper, target, at, run.player)
             times = found.times if found.times is not None else np.full(len(found.ids), np.nan)
             for i, v, t in zip(found.ids.tolist(), found.values.tolist(), times.tolist(), strict=True):
                 pending.setdefault(i, []).append((at if math.isnan(t) else t, v))
@@ -261,9 +259,9 @@ class _Counters:
         self.unsettled = 0
         self._tried = False
 
-    def settled(self, scrape: Callable[[], Any], scraper: Scraper, player: Player) -> Any:
+    def settled(self, scraper: Scraper, target: Any, at: float, player: Player) -> Any:
         """One scrape, repeated for at most half a second while the counter lags behind."""
-        found = scrape()
+        found = scraper.scrape(target, at)
         if not self.base:
             self.base = self._sums(found, scraper)
             return found
@@ -281,7 +279,7 @@ class _Counters:
                 self.unsettled += 1
                 break
             gevent.sleep(0.002)
-            found = scrape()
+            found = scraper.scrape(target, at)
         self._tried = True
         return found
 
@@ -321,7 +319,7 @@ def _wall(run: _Run, clock: WallClock) -> None:
         if now - fetched > FETCH_EVERY:
             fetcher.step(run.writer, now)
             fetched = now
-        pending, firing = preflight.active(server)
+        pending, firing = _active(server)
         run.step(now, pending=pending, firing=firing)
         if run.player.failure is not None:
             raise run.player.failure
@@ -330,6 +328,16 @@ def _wall(run: _Run, clock: WallClock) -> None:
     # The last scrape and evaluation of the drill end after it.
     clock.wait_until(scenario.duration + 0.5)
     fetcher.step(run.writer, scenario.duration + 0.5)
+
+
+def _active(server: Server) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The alerts that are pending and firing now."""
+    if (end := died(server)) is not None:
+        raise MonitoringError(end.splitlines()[0], hint="the drill cannot be judged without it; see its log")
+    states: dict[str, set[str]] = {"pending": set(), "firing": set()}
+    for series in query(server, "ALERTS"):
+        states.setdefault(series.labels.get("alertstate", ""), set()).add(series.labels.get("alertname", ""))
+    return tuple(sorted(states["pending"])), tuple(sorted(states["firing"]))
 
 
 def _copy_name(index: int) -> str:
@@ -360,7 +368,7 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
         started_at=started_at,
         target=plan.target.describe(),
         targets=targets,
-        rules=[(_copy_name(i), path) for i, (path, _) in enumerate(plan.rule_texts)],
+        rules=[(_copy_name(i), f.path) for i, f in enumerate(plan.rules)],
         engine=plan.engine,
         versions=dict(plan.versions),
         revision=plan.revision,

@@ -52,12 +52,13 @@ class Fetcher:
     def _new(self, selector: str, span: float, now: float, skip: Iterable[str] = ()) -> dict[int, Points]:
         found: dict[int, Points] = {}
         unwanted = frozenset(skip)
-        for labels, samples in query(self.server, f"{selector}[{span:.0f}s]", self.started_at + now):
-            if labels.get("__name__") in unwanted:
+        for series in query(self.server, f"{selector}[{span:.0f}s]", time=self.started_at + now):
+            if series.labels.get("__name__") in unwanted:
                 continue
-            i = self.ids.setdefault(tuple(sorted(labels.items())), len(self.ids))
+            i = self.ids.setdefault(tuple(sorted(series.labels.items())), len(self.ids))
             since = self.last.get(i, -np.inf)
-            points = [(t - self.started_at, v) for t, v in samples if t - self.started_at > since]
+            moved = ((t - self.started_at, v) for t, v in zip(series.times, series.values, strict=True))
+            points = [(t, v) for t, v in moved if t > since]
             if points:
                 self.last[i] = points[-1][0]
                 found[i] = points

@@ -89,9 +89,9 @@ class Writer:
         data = gzip.compress(msgspec.json.encode(value) + b"\n", compresslevel=6, mtime=0)
         self._write(f"{stream}.jsonl.gz", data)
 
-    def event(self, name: str, at: float, **details: Any) -> None:
+    def event(self, event: str, at: float, /, **details: Any) -> None:
         """Append an event at scenario second ``at``."""
-        self.block("events", {"event": name, "at": round(at, 3), **details})
+        self.block("events", {"event": event, "at": round(at, 3), **details})
 
     def samples(
         self,

@@ -1,6 +1,7 @@
 """Harm: what a fault did to the predictions, from ground truth, with an interval."""
 
 import math
+from functools import partial
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from harness.drive.recording import Meta, Requests
 from reports.timeline import Phase, Track
-from reports.verdict import Harm
+from reports.verdict import Harm, HarmWord
 
 Z95 = 1.959963984540054
 QUALITY_POINTS = 60
@@ -34,17 +35,19 @@ def _harm(
     name: str, meta: Meta, requests: Requests, before: npt.NDArray[np.bool_], during: npt.NDArray[np.bool_]
 ) -> Harm:
     rows = meta.rows_per_request
-    counts = {"rows_before": int(before.sum()) * rows, "rows_during": int(during.sum()) * rows}
+    n_before, n_during = int(before.sum()) * rows, int(during.sum()) * rows
+    counted = partial(Harm, fault=name, measure="accuracy", rows_before=n_before, rows_during=n_during)
     unanswered = int(np.isnan(requests.prediction[during]).sum())
     if requests.truth is None or meta.smallest_harm is None:
         why = "the scenario names no truth" if requests.truth is None else "the scenario states no smallest_harm"
-        return Harm(name, "UNKNOWN", "accuracy", **counts, unanswered=unanswered, note=why)
+        return counted(word="UNKNOWN", unanswered=unanswered, note=why)
     if not before.any() or not during.any():
-        return Harm(name, "UNKNOWN", "accuracy", **counts, unanswered=unanswered, note="no rows to compare")
+        return counted(word="UNKNOWN", unanswered=unanswered, note="no rows to compare")
     right = correct(requests.prediction, requests.truth, meta.threshold)
     a, b = int(right[before].sum()), int(right[during].sum())
-    low, high = newcombe(a, counts["rows_before"], b, counts["rows_during"])
+    low, high = newcombe(a, n_before, b, n_during)
     smallest = meta.smallest_harm
+    word: HarmWord
     if low > smallest:
         word = "HARMFUL"
     elif high < smallest:
@@ -56,15 +59,12 @@ def _harm(
         p, t = requests.prediction, requests.truth
         details["AUC"] = (auc(p[before], t[before]), auc(p[during], t[during]))
         details["log loss"] = (log_loss(p[before], t[before]), log_loss(p[during], t[during]))
-    return Harm(
-        fault=name,
-        word=word,  # type: ignore[arg-type]
-        measure="accuracy",
+    return counted(
+        word=word,
         smallest=smallest,
-        before=a / counts["rows_before"],
-        during=b / counts["rows_during"],
+        before=a / n_before,
+        during=b / n_during,
         drop=(low, high),
-        **counts,
         unanswered=unanswered,
         details=details,
     )

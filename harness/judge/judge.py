@@ -12,16 +12,16 @@ import numpy as np
 
 from harness.drive.recording import Meta, Recording, Requests, Samples, open_recording
 from harness.errors import RecordingError, RuleError
-from harness.expect import Expectation, Fires, Quiet
+from harness.expect import Expectation, Fires
 from harness.judge import timeline as engine
 from harness.judge.harm import harms, quality
-from harness.judge.responses import Facts, len_of, respond
-from harness.judge.rules import KnownRule, Rules, analyse
+from harness.judge.responses import Facts, respond
+from harness.judge.rules import Rules, analyse
 from harness.judge.validity import validity
 from reports.timeline import AlertTrack, Labels, Phase, Timeline, Track, Watched
 from reports.verdict import Finding, Response, Verdict
 from stack.promtool import Promtool, find_promtool
-from stack.rulefiles import RuleFile, load_rule_files
+from stack.rulefiles import RuleFile, load, parse
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
 
@@ -38,7 +38,7 @@ def judge(
     Raises :class:`RecordingError`, :class:`RuleError`, or an error that says which promtool is missing.
     """
     opened = recording if isinstance(recording, Recording) else open_recording(recording)
-    files = recorded_rules(opened) if rules is None else load_rule_files(rules)
+    files = recorded_rules(opened) if rules is None else load(rules)
     return _Judgement.of(opened, Rules(tuple(files)), rules is not None, promtool or find_promtool()).verdict(fail_on)
 
 
@@ -46,17 +46,14 @@ def recorded_rules(recording: Recording) -> list[RuleFile]:
     """The rules as they were at the drill, under the paths that the user gave."""
     if not recording.meta.rules:
         raise RuleError("the recording holds no rules", hint="give some with --rules")
-    out = []
+    out: list[RuleFile] = []
     for name, path in recording.meta.rules:
-        (file,) = load_rule_files([recording.path / "rules" / name])
-        out.append(msgspec.structs.replace(file, path=path) if isinstance(file, msgspec.Struct) else _moved(file, path))
+        try:
+            text = (recording.path / "rules" / name).read_text(encoding="utf-8")
+        except OSError as e:
+            raise RecordingError(f"rules/{name}: {e.strerror}", where=str(recording.path)) from e
+        out += parse(text, path)
     return out
-
-
-def _moved(file: RuleFile, path: str) -> RuleFile:
-    from dataclasses import replace
-
-    return replace(file, path=Path(path))
 
 
 @dataclass(frozen=True)
@@ -101,9 +98,7 @@ class _Judgement:
         began = [float(requests.intended[s > 0].min()) for s in requests.strength.values() if (s > 0).any()]
         events = tuple(recording.events())
         began += [e["at"] for e in events if e["event"] == "fault" and e["strength"] > 0]
-        facts = Facts(
-            phases, min(began, default=None), alerts, evaluated.series, step=meta.evaluation_interval
-        )
+        facts = Facts(phases, min(began, default=None), alerts, evaluated.series, step=meta.evaluation_interval)
         return cls(
             recording, rules, meta, phases, expect, requests, tuple(samples), events, evaluated, alerts, facts, used
         )
@@ -245,9 +240,7 @@ def _rates(requests: Requests, end: float, points: int = 120) -> tuple[Track, ..
     return tuple(out)
 
 
-def _strengths(
-    meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any]], end: float
-) -> tuple[Track, ...]:
+def _strengths(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any]], end: float) -> tuple[Track, ...]:
     out = []
     for fault in meta.faults:
         name = fault["name"]
@@ -285,5 +278,3 @@ def unresolvable(rules: Rules, expect: Sequence[Expectation], recovery: float) -
                 f"(look-back + for + keep_firing_for, {known.where}), not {recovery:g} s"
             )
     return None
-
-

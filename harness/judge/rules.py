@@ -172,7 +172,8 @@ def _collect(node: Any, names: set[str]) -> bool:
         exact = [m.value for m in node.matchers.matchers if m.name == "__name__" and str(m.op) == "MatchOp.Equal"]
         names.update(exact)
         return not exact
-    return any([_collect(child, names) for child in _children(node)])
+    found = [_collect(child, names) for child in _children(node)]  # every child, also after a first
+    return any(found)
 
 
 def _span(node: Any) -> float:

@@ -7,11 +7,9 @@ wanted, with no expected samples, so that promtool prints what it got. Values co
 import ast
 import math
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +19,7 @@ from harness.errors import MonitoringError
 from harness.judge.rules import KnownRule, Rules
 from reports.timeline import AlertTrack, Interval, Labels, Track
 from stack.promtool import Promtool, run
-from stack.rulefiles import Group, RuleFile, to_rule_file
+from stack.rulefiles import Group, to_rule_file
 
 Key = tuple[tuple[str, str], ...]
 ALERTS = "ALERTS"
@@ -174,23 +172,19 @@ def _promtool_output(
     renamed = tuple(replace(g, name=f"g{i}", interval=None) for i, g in enumerate(groups))
     pattern = "|".join([ALERTS, *sorted(re.escape(n).replace("\\", "\\\\") for n in names)])
     queries = [f'{{__name__=~"{pattern}"}}', *exprs]
-    with tempfile.TemporaryDirectory(prefix="driftdrill-") as folder:
-        rule_path, test_path = Path(folder) / "rules.yml", Path(folder) / "test.yml"
-        rule_path.write_text(to_rule_file(RuleFile(path=Path("rules.yml"), groups=renamed)), encoding="utf-8")
-        with test_path.open("w", encoding="utf-8") as out:
-            out.write(f"rule_files: [rules.yml]\nevaluation_interval: {round(step * 1000)}ms\n")
-            out.write(f"group_eval_order: [{', '.join(g.name for g in renamed)}]\n")
-            out.write(f"tests:\n- interval: {axis.grid}ms\n  input_series:\n")
-            out.writelines(_input_series(s, axis) for s in samples if len(s.times))
-            out.write("  promql_expr_test:\n")
-            for i, expr in enumerate(queries):
-                quoted = " ".join(expr.split()).replace("'", "''")
-                out.writelines(
-                    f"  - {{expr: '{quoted} # {i}@{at}', eval_time: {at}ms, exp_samples: []}}\n"
-                    for at in axis.ticks(step)
-                )
-        done = run(promtool, ["test", "rules", "test.yml"], cwd=Path(folder), timeout=600.0)
-    if done.returncode not in (0, 1) or "FAILED" not in done.stderr + done.stdout and done.returncode == 1:
+    out = [
+        f"rule_files: [rules.yml]\nevaluation_interval: {round(step * 1000)}ms\n",
+        f"group_eval_order: [{', '.join(g.name for g in renamed)}]\n",
+        f"tests:\n- interval: {axis.grid}ms\n  input_series:\n",
+        *(_input_series(s, axis) for s in samples if len(s.times)),
+        "  promql_expr_test:\n",
+    ]
+    for i, expr in enumerate(queries):
+        quoted = " ".join(expr.split()).replace("'", "''")
+        out += [f"  - {{expr: '{quoted} # {i}@{at}', eval_time: {at}ms, exp_samples: []}}\n" for at in axis.ticks(step)]
+    files = {"rules.yml": to_rule_file(renamed), "test.yml": "".join(out)}
+    done = run(promtool, ["test", "rules", "test.yml"], files=files, timeout=600.0)
+    if done.returncode not in (0, 1) or (done.returncode == 1 and "FAILED" not in done.stderr + done.stdout):
         raise MonitoringError(
             f"promtool test rules ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}",
             hint="`driftdrill doctor` names the promtool in use",

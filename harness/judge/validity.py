@@ -157,7 +157,6 @@ def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, 
         late = float(np.percentile(requests.late, 99))
         if late > 0.05:
             out.append(f"the target held requests back: lateness p99 {late * 1000:.0f} ms")
-    for e in events:
-        if e["event"] == "counter" and e["unsettled"]:
-            out.append(f"{e['name']} lagged behind the requests answered at {e['unsettled']} scrapes")
+    lagged = [e for e in events if e["event"] == "counter" and e["unsettled"]]
+    out += [f"{e['name']} lagged behind the requests answered at {e['unsettled']} scrapes" for e in lagged]
     return out

@@ -1,0 +1,111 @@
+"""The only module that imports Locust: a User that carries a scenario, and the hooks around a test.
+
+Locust patches the standard library when it is imported; that breaks whatever was imported before (requests, ssl).
+Unless Locust runs already, it is told not to: gevent's own sockets cooperate without.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+if "locust" not in sys.modules:
+    os.environ.setdefault("LOCUST_SKIP_MONKEY_PATCH", "1")
+
+import gevent
+from locust import User, events, task
+from locust.env import Environment
+
+from harness.scenario import Scenario
+
+
+class ModelUser(User):
+    """Put ``scenario`` on a subclass, and `locust -f FILE` plays it; Locust's users idle, the player sends.
+
+    The number of users (``-u``) changes nothing: load is the scenario's rate, open loop.
+    """
+
+    abstract = True
+    scenario: ClassVar[Scenario]
+
+    @task
+    def idle(self) -> None:
+        """The player sends; a Locust user only keeps the test alive."""
+        gevent.sleep(1.0)
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """One Locust process in which a drill runs."""
+
+    environment: Any
+    scenario: Scenario
+
+    @property
+    def host(self) -> str:
+        """--host, or empty."""
+        return str(self.environment.host or "")
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """A command-line option of ours."""
+        return getattr(self.environment.parsed_options, name, default)
+
+    def report(self, name: str, seconds: float, size: int, failure: Exception | None) -> None:
+        """Tell Locust's statistics of one request."""
+        self.environment.events.request.fire(
+            request_type="POST",
+            name=name,
+            response_time=seconds * 1000,
+            response_length=size,
+            exception=failure,
+            context={},
+        )
+
+    def quit(self, exit_code: int) -> None:
+        """End the test; failed requests are observations and do not decide the exit code."""
+        self.environment.process_exit_code = exit_code
+        if self.environment.runner is not None:
+            self.environment.runner.quit()
+
+
+def hosted(environment: Any) -> Hosted | None:
+    """The drill of a Locust environment: its first user class with a scenario, if any."""
+    for user in environment.user_classes:
+        scenario = getattr(user, "scenario", None)
+        if isinstance(scenario, Scenario):
+            return Hosted(environment, scenario)
+    return None
+
+
+def install(arguments: Callable[[Any], None], start: Callable[[Hosted], None], stop: Callable[[], None]) -> None:
+    """Add our options to Locust's parser, ``start`` when a test starts, ``stop`` when it is stopped."""
+
+    @events.init_command_line_parser.add_listener
+    def _(parser: Any, **_: Any) -> None:
+        arguments(parser)
+
+    @events.test_start.add_listener
+    def _(environment: Any, **_: Any) -> None:
+        found = hosted(environment)
+        if found is not None:
+            gevent.spawn(start, found)
+
+    @events.test_stop.add_listener
+    def _(environment: Any, **_: Any) -> None:
+        stop()
+
+
+def play(scenario: Scenario, host: str, run: Callable[[Hosted], None]) -> Any:
+    """Host one test in this process: Locust's environment, statistics and events around ``run``.
+
+    Answers Locust's statistics.
+    """
+    user = type("Load", (ModelUser,), {"scenario": scenario, "abstract": False})
+    environment = Environment(user_classes=[user], events=events, host=host)
+    environment.create_local_runner()
+    try:
+        run(Hosted(environment, scenario))
+    finally:
+        environment.runner.quit()
+    return environment.stats
