@@ -1,0 +1,281 @@
+"""The scraper of virtual time: what a Prometheus server writes for each scrape, at times that drive chooses.
+
+Follows Prometheus 3 (scrape/scrape.go) where it differs from 2.x: pages without a known Content-Type fail unless the
+job names a fallback, names may be UTF-8, ``le`` and ``quantile`` are normalised, an address gets no default port.
+Targets are discovered once. Native histograms are not negotiated: their classic buckets are scraped.
+"""
+
+import hashlib
+import math
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stack.discovery import DiscoveredTarget, discover
+from stack.errors import StackError
+from stack.exposition import PageError, SeriesError, media_type
+from stack.fetch import Fetcher
+from stack.page import DROPPED, NOTHING, PageParser, Samples
+from stack.relabel import attach, relabel
+from stack.scrapejob import Limits, ScrapeJob
+
+STALE_NAN = np.uint64(0x7FF0000000000002).view(np.float64)
+"""Prometheus's stale marker: a NaN with a bit pattern of its own."""
+
+REPORTED = (
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+)
+GRIDS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # milliseconds; coarse offsets make promtool's work small
+OLDEST, NEWEST = 3600.0, 600.0  # seconds: how far explicit timestamps may lie behind (half a block) and ahead
+_LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_LEGACY_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+
+
+class SeriesTable:
+    """A number for each label set, ``__name__`` among the labels; numbers count from 0 and never change."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[tuple[str, str], ...], int] = {}
+        self._labels: list[tuple[tuple[str, str], ...]] = []
+
+    def id(self, labels: Mapping[str, str]) -> int:
+        """The number of a label set, a new one if it was never seen. The order of labels does not matter."""
+        key = tuple(sorted(labels.items()))
+        found = self._ids.setdefault(key, len(self._labels))
+        if found == len(self._labels):
+            self._labels.append(key)
+        return found
+
+    def labels(self, id: int) -> dict[str, str]:
+        """The labels of a number, sorted by name."""
+        return dict(self._labels[id])
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """What one scrape adds to storage, stale markers and ``up`` among it.
+
+    ``at`` scenario seconds; ``ids`` int64 (k,) of the table; ``values`` float64 (k,), stale markers being
+    :data:`STALE_NAN` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit timestamps, NaN where none,
+    or None if there are none at all; ``error`` says why ``up`` is 0.
+    """
+
+    at: float
+    ids: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    times: npt.NDArray[np.float64] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ScrapeTarget(DiscoveredTarget):
+    """A target with its place in time: it is scraped at ``offset`` + k * ``interval`` scenario seconds."""
+
+    offset: float
+
+
+class Scraper:
+    """Scrapes the targets of jobs; one thread or greenlet at a time. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        jobs: Sequence[ScrapeJob],
+        *,
+        evaluation_intervals: Iterable[float],
+        table: SeriesTable | None = None,
+    ) -> None:
+        """Discovers the targets. ``evaluation_intervals`` are those of the rule groups, in seconds.
+
+        Raises :class:`StackError` for a discovery that cannot be asked or a target that cannot be scraped at all.
+        """
+        self.table = table if table is not None else SeriesTable()
+        self._loops: dict[ScrapeTarget, _Loop] = {}
+        evaluations = tuple(evaluation_intervals)
+        self._fetchers = [Fetcher(job.access) for job in jobs]
+        for job, fetcher in zip(jobs, self._fetchers, strict=True):
+            found = discover(job)
+            limit, forced = job.limits.targets, None
+            if limit and len(found) > limit:
+                forced = f"target_limit exceeded (number of targets: {len(found)}, limit: {limit})"
+            for one, offset in zip(found, offsets(found, evaluations), strict=True):
+                target = ScrapeTarget(one.job, one.labels, one.url, one.interval, one.timeout, offset)
+                self._loops[target] = _Loop(target, self.table, fetcher, forced)
+
+    @property
+    def targets(self) -> tuple[ScrapeTarget, ...]:
+        """In the order of jobs and of their discovery."""
+        return tuple(self._loops)
+
+    def scrape(self, target: ScrapeTarget, at: float) -> Scrape:
+        """Scrapes a target now and dates the samples ``at`` scenario seconds.
+
+        Returns within the target's scrape time-out, whatever the target does; its failures are ``up`` = 0 and
+        ``error``, never an exception.
+        """
+        return self._loops[target].scrape(at)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for fetcher in self._fetchers:
+            fetcher.close()
+
+    def __enter__(self) -> "Scraper":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def offsets(targets: Sequence[DiscoveredTarget], evaluation_intervals: Iterable[float]) -> tuple[float, ...]:
+    """When each target is first scraped, in seconds: above 0, below its interval, hashed from its labels.
+
+    On whole seconds where intervals allow, so that no scrape ever meets an evaluation (at k * evaluation interval).
+    Raises :class:`StackError` where intervals leave no room between evaluations.
+    """
+    evaluations = [round(1000 * seconds) for seconds in evaluation_intervals]
+    return tuple(_offset(target, evaluations) / 1000 for target in targets)
+
+
+def _offset(target: DiscoveredTarget, evaluations: Sequence[int]) -> int:
+    interval = round(1000 * target.interval)
+    meets = [math.gcd(interval, evaluation) for evaluation in evaluations]
+    text = "\0".join(f"{name}\0{value}" for name, value in sorted(target.labels.items()))
+    drawn = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    for grid in GRIDS:
+        places = (interval - 1) // grid  # grid, 2 grid, ... below the interval
+        for step in range(places):
+            offset = grid * (1 + (drawn + step) % places)
+            if all(offset % period for period in meets):
+                return offset
+    raise StackError(
+        f"a scrape interval of {target.interval:g} s leaves no moment between evaluations",
+        hint="lengthen scrape_interval or evaluation_interval",
+    )
+
+
+class _Loop:
+    """One target's memory between scrapes: its parser's cache and the series that the last scrape showed."""
+
+    def __init__(self, target: ScrapeTarget, table: SeriesTable, fetcher: Fetcher, forced: str | None) -> None:
+        self._target, self._table, self._fetcher, self._forced = target, table, fetcher, forced
+        self._parser = PageParser(self._resolve)
+        self._tracked = np.empty(0, np.int64)
+        self._last_stamp: dict[int, float] = {}
+        self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
+        self._headers = target.job.request_headers(target.timeout)
+
+    def scrape(self, at: float) -> Scrape:
+        started, now = time.monotonic(), time.time()
+        samples, error = self._samples()
+        kept = samples.ids != DROPPED
+        within = self._within_limit(samples.ids, kept)
+        error = samples.error or error
+        if error is None and not within.all():
+            error = f"sample_limit of {self._target.job.limits.samples} exceeded"
+        stamps = samples.stamps if self._target.job.honor_timestamps else None
+        stored = kept & within & self._first_of_each(samples.ids, stamps)
+        tracked = stored
+        if stamps is not None and not self._target.job.track_timestamps_staleness:
+            tracked = stored & np.isnan(stamps)
+        if stamps is not None:
+            stored = stored & self._in_order(samples.ids, stamps, stored, now, error is None)
+        seen = samples.ids[tracked]
+        stale = self._tracked[~np.isin(self._tracked, seen)] if not np.array_equal(seen, self._tracked) else seen[:0]
+        self._tracked = seen
+        if error is not None:
+            stored = np.zeros_like(stored)
+        counts = (samples.scraped, int(kept.sum()), int((kept & within)[samples.fresh].sum()))
+        report = np.array([float(error is None), time.monotonic() - started, *counts])
+        ids = np.concatenate((samples.ids[stored], stale, self._reported))
+        values = np.concatenate((samples.values[stored], np.full(len(stale), STALE_NAN), report))
+        times = None
+        if stamps is not None and stored.any():
+            times = np.full(len(ids), np.nan)
+            times[: int(stored.sum())] = at + (stamps[stored] / 1000 - now)
+        return Scrape(at, ids, values, times, error)
+
+    def _samples(self) -> tuple[Samples, str | None]:
+        if self._forced is not None:
+            return NOTHING, self._forced
+        target = self._target
+        try:
+            limit = target.job.limits.body_size
+            answer = self._fetcher.get(target.url, self._headers, timeout=target.timeout, limit=limit)
+            if answer.status != 200:
+                raise StackError(f"server returned HTTP status {answer.status} {answer.reason}")
+            if not answer.body:
+                return NOTHING, None
+            form = media_type(answer.content_type, target.job.fallback_type)
+            return self._parser.parse(answer.body, form), None
+        except (StackError, PageError) as e:
+            return NOTHING, str(e)
+
+    def _resolve(self, labels: Mapping[str, str]) -> int:
+        """The number of a series after relabelling, or DROPPED. Raises :class:`SeriesError`."""
+        job = self._target.job
+        found = relabel(attach(labels, self._target.labels, honor_labels=job.honor_labels), job.metric_relabel)
+        if not found:
+            return DROPPED
+        name = found.get("__name__")
+        if name is None:
+            raise SeriesError("missing metric name (__name__ label)")
+        if job.legacy_names and not (
+            _LEGACY_NAME.fullmatch(name) and all(_LEGACY_LABEL.fullmatch(label) for label in found)
+        ):
+            raise SeriesError(f"invalid metric name or label names: {found}")
+        _check_limits(found, name, job.limits)
+        return self._table.id(found)
+
+    def _within_limit(self, ids: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        limit = self._target.job.limits.samples
+        return np.cumsum(kept) <= limit if limit else np.ones(len(ids), np.bool_)
+
+    def _first_of_each(
+        self, ids: npt.NDArray[np.int64], stamps: npt.NDArray[np.float64] | None
+    ) -> npt.NDArray[np.bool_]:
+        """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
+        first = np.zeros(len(ids), np.bool_)
+        first[np.unique(ids, return_index=True)[1]] = True
+        return first if stamps is None else first | ~np.isnan(stamps)
+
+    def _in_order(
+        self,
+        ids: npt.NDArray[np.int64],
+        stamps: npt.NDArray[np.float64],
+        stored: npt.NDArray[np.bool_],
+        now: float,
+        commit: bool,
+    ) -> npt.NDArray[np.bool_]:
+        """Storage takes explicit timestamps only forwards, not from long ago and not from far ahead."""
+        taken = np.ones(len(ids), np.bool_)
+        last = self._last_stamp if commit else dict(self._last_stamp)
+        for i in np.flatnonzero(stored):
+            stamp, series = stamps[i], int(ids[i])
+            if np.isnan(stamp):
+                stamp = now * 1000
+            elif not (now - OLDEST <= stamp / 1000 <= now + NEWEST and stamp > last.get(series, -np.inf)):
+                taken[i] = False
+                continue
+            last[series] = stamp
+        return taken
+
+
+def _check_limits(labels: Mapping[str, str], name: str, limits: Limits) -> None:
+    if limits.labels and len(labels) > limits.labels:
+        raise SeriesError(f"label_limit of {limits.labels} exceeded by {name:.50}: {len(labels)} labels")
+    for label, value in labels.items():
+        if limits.label_name_length and len(label.encode()) > limits.label_name_length:
+            raise SeriesError(f"label_name_length_limit of {limits.label_name_length} exceeded by {label:.50}")
+        if limits.label_value_length and len(value.encode()) > limits.label_value_length:
+            raise SeriesError(f"label_value_length_limit of {limits.label_value_length} exceeded by {label:.50}")

@@ -1,0 +1,258 @@
+"""The grammar of the two text expositions that Prometheus scrapes, one line at a time.
+
+Follows Prometheus 3's lexers (model/textparse/promlex.l, openmetricslex.l), quirks included: what Prometheus
+accepts is accepted, what it refuses is refused. Differences of 2.x: quoted (UTF-8) names are refused there, and
+``le`` and ``quantile`` values are kept as written.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+TEXT, OPENMETRICS = "text/plain", "application/openmetrics-text"
+
+_NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
+_QUOTED = rb'"(?:\\.|[^"\\])*+"'
+_BLOCK = rb'\{(?:[^"}]|' + _QUOTED + rb")*+\}"
+
+# One sample. `series` is what Prometheus calls the series' bytes: its cache is keyed by them. Leading blanks of
+# a text line belong to the name, as they do there. A value needs no blank before it: `up{}1`.
+_TEXT_SAMPLE = re.compile(
+    rb"(?P<series>(?P<name>[ \t]*+" + _NAME + rb")?+(?:[ \t]*+(?P<block>" + _BLOCK + rb"))?+)"
+    rb"[ \t]*+(?P<value>[^{ \t\n]++)(?:[ \t]++(?P<stamp>[0-9]++))?[ \t]*+"
+)
+_OPEN_SAMPLE = re.compile(
+    rb"(?P<series>(?P<name>" + _NAME + rb")?+(?P<block>" + _BLOCK + rb")?+)"
+    rb" (?P<value>[^ \n]++)(?: (?P<stamp>(?!# \{)[^ \n]++))?"
+    rb"(?P<exemplar> # " + _BLOCK + rb" [^ \n]++(?: [^ \n]++)?)?"
+)
+_TEXT_META = re.compile(rb"[ \t]*+#[ \t]++(HELP|TYPE)[ \t]++(?:" + _NAME + rb"|" + _QUOTED + rb")(.*+)")
+_TEXT_META_START = re.compile(rb"[ \t]*+#[ \t]++(?:HELP|TYPE)[ \t]")
+_OPEN_META = re.compile(rb"# (HELP|TYPE|UNIT) (" + _NAME + rb"|" + _QUOTED + rb")( .*+)")
+_LABEL = re.compile(
+    rb"[ \t]*+(?:(?P<name>[a-zA-Z_][a-zA-Z0-9_]*+)|(?P<quoted>" + _QUOTED + rb"))"
+    rb"[ \t]*+(?:=[ \t]*+(?P<value>" + _QUOTED + rb"))?+[ \t]*+(?P<comma>,?+)"
+)
+_MEDIA_TYPE = re.compile(
+    r"""\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(?:;\s*[\w!#$&^.+-]+\s*=\s*(?:"(?:\\.|[^"\\])*"|[^\s;"]+)\s*)*;?\s*""",
+    re.ASCII,
+)
+_TEXT_TYPES = frozenset({b"counter", b"gauge", b"histogram", b"summary", b"untyped"})
+_OPEN_TYPES = frozenset(
+    {b"counter", b"gauge", b"histogram", b"gaugehistogram", b"summary", b"info", b"stateset", b"unknown"}
+)
+_ESCAPE = re.compile(rb'\\(["\\n])')
+_FLOAT_BYTES = b"0123456789+-.eEiInNfFtTyYaA"
+_FLOAT_WORDS = frozenset(s + w for s in (b"", b"+", b"-") for w in (b"inf", b"infinity")) | {b"nan"}
+NORMAL_NAN = np.uint64(0x7FF8000000000001).view(np.float64)
+SHOWN = 60
+
+
+class PageError(Exception):
+    """Why Prometheus would refuse a page; the text names the place."""
+
+
+class SeriesError(PageError):
+    """Why it would refuse a series that it could read: its labels, not its line, are wrong."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sample's bytes, cut but not converted: ``series`` identifies it, ``stamp`` is b"" where there is none."""
+
+    series: bytes
+    value: bytes
+    stamp: bytes
+    name: bytes
+    block: bytes
+
+
+def media_type(content_type: str, fallback: str | None) -> str:
+    """The format of a page by its Content-Type header, as Prometheus 3 decides it.
+
+    A blank, malformed or unknown type is an error unless the job names a fallback; 2.x takes such pages for text.
+    Raises :class:`PageError`.
+    """
+    match = _MEDIA_TYPE.fullmatch(content_type)
+    found = match[1].lower() if match else ""
+    if found in (TEXT, OPENMETRICS):
+        return found
+    if fallback is None or found == "application/vnd.google.protobuf":
+        hint = "; set fallback_scrape_protocol in its scrape config" if fallback is None else ""
+        raise PageError(f"the target sent Content-Type {content_type!r}, expected {TEXT} or {OPENMETRICS}{hint}")
+    return fallback
+
+
+def cut(line: bytes, form: str) -> Line:
+    """The parts of one sample line. Raises :class:`PageError`."""
+    match = (_TEXT_SAMPLE if form == TEXT else _OPEN_SAMPLE).fullmatch(line)
+    if match is None or not match["series"]:
+        raise PageError(f"expected a sample, a comment or a blank line, got {shown(line)}")
+    if form == OPENMETRICS and match["exemplar"]:
+        _check_exemplar(match["exemplar"])
+    return Line(match["series"], match["value"], match["stamp"] or b"", match["name"] or b"", match["block"] or b"")
+
+
+def comment(line: bytes, form: str) -> bytes | None:
+    """The type that a comment line sets for the samples after it, or None if it sets none.
+
+    Raises :class:`PageError` for a line that is no comment, and for metadata that Prometheus refuses.
+    """
+    if form == TEXT:
+        if not line.lstrip(b" \t").startswith(b"#"):
+            raise PageError(f"expected a comment, got {shown(line)}")
+        if not _TEXT_META_START.match(line):
+            return None
+        match = _TEXT_META.fullmatch(line)
+        if match is None:
+            raise PageError(f"expected a metric name after HELP or TYPE, got {shown(line)}")
+        kind, text = match[1], match[2][1:]
+    else:
+        match = _OPEN_META.fullmatch(line)
+        if match is None:
+            raise PageError(f"expected a sample, HELP, TYPE or UNIT, got {shown(line)}")
+        kind, text = match[1], match[3][1:]
+    if kind == b"TYPE":
+        if text not in (_TEXT_TYPES if form == TEXT else _OPEN_TYPES):
+            raise PageError(f"invalid metric type {shown(text)}")
+        return text
+    if kind == b"UNIT" and text and not match[2].strip(b'"').endswith(b"_" + text):
+        raise PageError(f"unit {shown(text)} is not a suffix of its metric {shown(match[2])}")
+    _decode(text)
+    return None
+
+
+def labels(line: Line, form: str, kind: bytes) -> dict[str, str]:
+    """The labels of one sample, ``__name__`` among them, empty ones too. Raises :class:`PageError`.
+
+    ``kind`` is the type in force: ``le`` of a histogram and ``quantile`` of a summary are normalised (1 -> 1.0).
+    """
+    out: dict[str, str] = {"__name__": _decode(line.name)} if line.name else {}
+    for name, value in _pairs(line.block, form):
+        if value is None:
+            name, value = "__name__", name  # noqa: PLW2901  (a quoted metric name stands alone in the braces)
+            if name in out:
+                raise PageError(f"the metric name is given twice in {shown(line.series)}")
+        elif name in out:
+            raise SeriesError(f"label name {name!r} is not unique in {shown(line.series)}")
+        if (name, kind) in (("le", b"histogram"), ("quantile", b"summary")):
+            value = _normalised(value)  # noqa: PLW2901
+        out[name] = value
+    if "__name__" not in out:
+        raise PageError(f"there is no metric name in {shown(line.series)}")
+    return out
+
+
+def floats(raw: list[bytes]) -> tuple[npt.NDArray[np.float64], str | None]:
+    """Values as Go's ParseFloat reads them: float64 (n,) and None, or those before the first bad one and why.
+
+    Every NaN gets the bit pattern of Prometheus's ordinary NaN, so that none looks like a stale marker.
+    """
+    try:
+        if b"".join(raw).translate(None, _FLOAT_BYTES):
+            raise ValueError
+        values = np.fromiter(map(float, raw), np.float64, len(raw))
+        odd = np.flatnonzero(~np.isfinite(values))
+        if any(raw[i].lower() not in _FLOAT_WORDS for i in odd):
+            raise ValueError
+    except ValueError:
+        if len(raw) == 1:
+            return np.empty(0), f"cannot parse {shown(raw[0])} as a float"
+        half = len(raw) // 2  # bisection: the good half costs one conversion
+        first, why = floats(raw[:half])
+        if why is not None:
+            return first, why
+        second, why = floats(raw[half:])
+        return np.concatenate((first, second)), why
+    values[odd[np.isnan(values[odd])]] = NORMAL_NAN
+    return values, None
+
+
+def stamp_ms(raw: bytes, form: str) -> int:
+    """An explicit timestamp in milliseconds: text has them so, OpenMetrics in seconds. Raises :class:`PageError`."""
+    if form == TEXT:
+        stamp = int(raw) if len(raw) < 20 else 1 << 63
+        if stamp >= 1 << 63:
+            raise PageError(f"timestamp {shown(raw)} is out of range")
+        return stamp
+    values, why = floats([raw])
+    if why is not None or not np.isfinite(values[0]):
+        raise PageError(f"invalid timestamp {shown(raw)}")
+    return int(values[0] * 1000)
+
+
+def shown(raw: bytes) -> str:
+    """Bytes for a message: quoted, cut to a readable length."""
+    text = raw[:SHOWN].decode("utf-8", "backslashreplace")
+    return repr(text) + ("…" if len(raw) > SHOWN else "")
+
+
+def _pairs(block: bytes, form: str) -> Iterator[tuple[str, str | None]]:
+    at, end = 1, len(block) - 1
+    if form == OPENMETRICS and block and _blank_outside_quotes(block):
+        raise PageError(f"OpenMetrics allows no blank in {shown(block)}")
+    while at < end and not (form == TEXT and not block[at:end].strip(b" \t")):
+        match = _LABEL.match(block, at, end)
+        if match is None:
+            raise PageError(f"expected a label name at {shown(block[at:])}")
+        at = match.end()
+        quoted, value = match["quoted"], match["value"]
+        if value is None and (quoted is None or (not match["comma"] and at < end)):
+            raise PageError(f"expected ={'value'!r} after {shown(match[0])}")
+        if form == OPENMETRICS and not match["comma"] and at < end:
+            raise PageError(f"expected a comma or }} at {shown(block[at:])}")
+        name = _unquote(quoted) if quoted is not None else match["name"].decode("ascii")
+        yield name, None if value is None else _unquote(value)
+
+
+def _blank_outside_quotes(block: bytes) -> bool:
+    return bool(re.search(rb"[ \t\n]", re.sub(_QUOTED, b'""', block)))
+
+
+def _check_exemplar(raw: bytes) -> None:
+    block = re.match(rb" # (" + _BLOCK + rb")", raw)
+    assert block is not None  # the sample's pattern holds this one
+    if any(value is None for _, value in _pairs(block[1], OPENMETRICS)):
+        raise PageError(f"expected label=value in the exemplar {shown(raw)}")
+    value, *stamp = raw[block.end() + 1 :].split(b" ")
+    _, why = floats([value])
+    if why is not None:
+        raise PageError(f"exemplar: {why}")
+    for one in stamp:
+        stamp_ms(one, OPENMETRICS)
+
+
+def _unquote(raw: bytes) -> str:
+    inner = raw[1:-1]
+    if b"\\" in inner:
+        inner = _ESCAPE.sub(lambda m: b"\n" if m[1] == b"n" else m[1], inner)
+    return _decode(inner)
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise PageError(f"invalid UTF-8 in {shown(raw)}") from None
+
+
+def _normalised(value: str) -> str:
+    """Go's labels.FormatOpenMetricsFloat: the shortest digits, always with a point or an exponent."""
+    values, why = floats([value.encode()])
+    if why is not None:
+        return value
+    number = float(values[0])
+    if not np.isfinite(number):
+        return {np.inf: "+Inf", -np.inf: "-Inf"}.get(number, "NaN")
+    if number == 0:
+        return "0.0"
+    exact = Decimal(repr(number)).normalize()
+    if -4 <= exact.adjusted() < 6:
+        text = f"{exact:f}"
+        return text if "." in text else text + ".0"
+    mantissa, _, _ = f"{exact:e}".partition("e")
+    return f"{mantissa}e{'-' if exact.adjusted() < 0 else '+'}{abs(exact.adjusted()):02d}"

@@ -1,0 +1,163 @@
+"""Metrics pages, parsed incrementally: a series seen before is recognised by its bytes, as Prometheus does.
+
+The steady state costs one dictionary look-up a line and one conversion for all values together; only a line that
+was never seen is read by its grammar (:mod:`stack.exposition`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stack.exposition import (
+    OPENMETRICS,
+    TEXT,
+    Line,
+    PageError,
+    SeriesError,
+    comment,
+    cut,
+    floats,
+    labels,
+    shown,
+    stamp_ms,
+)
+
+DROPPED = -1
+Resolve = Callable[[Mapping[str, str]], int]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a page holds, in its order; where it is refused, what stands before the refused line, and why.
+
+    ``ids`` int64 (n,), :data:`DROPPED` where the resolver said so; ``values`` float64 (n,); ``stamps`` float64 (n,)
+    explicit timestamps in milliseconds of the exporter's clock, NaN where none, or None if the page has none at
+    all; ``fresh`` int64 (m,) positions of series that the last accepted page did not show; ``scraped`` counts the
+    samples read, with the one that was refused for its labels.
+    """
+
+    ids: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    stamps: npt.NDArray[np.float64] | None
+    fresh: npt.NDArray[np.int64]
+    scraped: int = 0
+    error: str | None = None
+
+
+NOTHING = Samples(np.empty(0, np.int64), np.empty(0), None, np.empty(0, np.int64))
+
+
+class PageParser:
+    """Reads one target's pages. ``resolve(labels) -> id`` is asked once a series; it may raise :class:`SeriesError`."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._ids: dict[bytes, int] = {}  # by the series' bytes
+        self._kinds: dict[bytes, bytes | None] = {}  # by the whole comment line: the type that it sets, if any
+
+    def parse(self, body: bytes, form: str = TEXT) -> Samples:
+        """The samples of a page in the format ``form``. Never raises for what the target sent."""
+        if not body:
+            return NOTHING
+        reading, refused = _Reading(), 0
+        error: str | None = None
+        try:
+            self._read(_lines(body, form), form, reading)
+        except PageError as e:
+            error, refused = str(e), int(isinstance(e, SeriesError))
+        values, why = floats(reading.values)
+        n = len(values)
+        if why is not None:
+            error, refused = why, 0
+        if error is None:
+            self._forget_unseen(reading)
+        for key, at in reading.fresh:
+            if at >= n:
+                self._ids.pop(key, None)
+        fresh = np.array([at for _, at in reading.fresh if at < n], np.int64)
+        return Samples(np.array(reading.ids[:n], np.int64), values, _stamps(reading, n), fresh, n + refused, error)
+
+    def _read(self, lines: Iterable[bytes], form: str, out: "_Reading") -> None:
+        known, kinds, kind = self._ids.get, self._kinds, b""
+        keys, ids, values = out.keys.append, out.ids.append, out.values.append
+        for line in lines:
+            # A known series' bytes, one blank and no further blank can only be that series and its value.
+            key, _, value = line.rpartition(b" ")
+            found = known(key)
+            if found is None:
+                if line in kinds:
+                    kind = kinds[line] or kind
+                    continue
+                first = line.lstrip(b" \t")[:1]
+                if form == TEXT and first in (b"", b"\0"):
+                    if first:
+                        return  # Prometheus ends the page at a zero byte that starts a line
+                    continue
+                if first == b"#":
+                    kinds[line] = comment(line, form)
+                    kind = kinds[line] or kind
+                    continue
+                found, key, value = self._slowly(cut(line, form), form, kind, out)
+            keys(key)
+            ids(found)
+            values(value)
+
+    def _slowly(self, line: Line, form: str, kind: bytes, out: "_Reading") -> tuple[int, bytes, bytes]:
+        """A series that is new, or that stands with a timestamp, an exemplar or more blanks."""
+        at = len(out.ids)
+        if line.stamp:
+            out.stamps.append((at, float(stamp_ms(line.stamp, form))))
+        found = self._ids.get(line.series)
+        if found is None:
+            _, why = floats([line.value])
+            if why is not None:
+                raise PageError(why)
+            found = self._resolve(labels(line, form, kind))
+            self._ids[line.series] = found
+            if found != DROPPED:
+                out.fresh.append((line.series, at))
+        return found, line.series, line.value
+
+    def _forget_unseen(self, reading: "_Reading") -> None:
+        if len(self._ids) != len(reading.keys):
+            self._ids = {key: self._ids[key] for key in reading.keys}
+        if len(self._kinds) > 1000 + 2 * len(reading.keys):
+            self._kinds.clear()
+
+
+class _Reading:
+    """One page on its way through the parser."""
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self.ids: list[int] = []
+        self.values: list[bytes] = []
+        self.stamps: list[tuple[int, float]] = []
+        self.fresh: list[tuple[bytes, int]] = []
+
+
+def _stamps(reading: _Reading, n: int) -> npt.NDArray[np.float64] | None:
+    if not reading.stamps:
+        return None
+    stamps = np.full(n, np.nan)
+    for at, stamp in reading.stamps:
+        if at < n:
+            stamps[at] = stamp
+    return stamps
+
+
+def _lines(body: bytes, form: str) -> Iterator[bytes]:
+    """Lines without their ends; OpenMetrics without its last one, ``# EOF``."""
+    if form != OPENMETRICS:
+        yield from body.removesuffix(b"\n").split(b"\n")
+        return
+    lines = body.removesuffix(b"\n").split(b"\n")
+    for i, line in enumerate(lines):
+        if line == b"# EOF":
+            if i + 1 < len(lines):
+                raise PageError(f"unexpected data after # EOF: {shown(lines[i + 1])}")
+            return
+        yield line
+    raise PageError("data does not end with # EOF")
