@@ -1,1 +1,82 @@
-"""driftdrill's harness: what a scenario author writes, and what carries it out."""
+"""driftdrill's harness: what a scenario author writes, and what carries it out.
+
+Names are imported when they are first used, so that ``import harness`` is quick and loads no Locust.
+"""
+
+from importlib import import_module, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.curve import Curve, constant, hours, minutes, piecewise, pulse, ramp, recorded, seconds, sine, step
+    from harness.errors import DriftdrillError
+    from harness.expect import everything_else, exists, fires, moves, quiet, resolves, stays
+    from harness.fault import Batch, Fault
+    from harness.host import ModelUser
+    from harness.scenario import Scenario
+
+__all__ = [
+    "Batch",
+    "Curve",
+    "DriftdrillError",
+    "Fault",
+    "ModelUser",
+    "Scenario",
+    "constant",
+    "everything_else",
+    "exists",
+    "fires",
+    "hours",
+    "minutes",
+    "moves",
+    "piecewise",
+    "pulse",
+    "quiet",
+    "ramp",
+    "recorded",
+    "resolves",
+    "seconds",
+    "sine",
+    "stays",
+    "step",
+]
+
+_HOMES = {
+    "harness.curve": ("Curve constant hours minutes piecewise pulse ramp recorded seconds sine step"),
+    "harness.errors": "DriftdrillError",
+    "harness.expect": "everything_else exists fires moves quiet resolves stays",
+    "harness.fault": "Batch Fault",
+    "harness.host": "ModelUser",
+    "harness.scenario": "Scenario",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _guard() -> None:
+    """Refuse to work with a stranger's ``stack`` or ``reports``: a folder of one's own may hide ours.
+
+    The top-level names are plain words, and a locustfile's folder stands first on sys.path.
+    """
+    here = Path(__file__).resolve().parent.parent
+    for name in ("shift_generators", "stack", "reports", "scenarios"):
+        spec = util.find_spec(name)
+        origin = Path(spec.origin).resolve() if spec is not None and spec.origin else None
+        if origin is None or origin.parent.parent != here:
+            found = origin.parent if origin else "nothing"
+            raise ImportError(
+                f"driftdrill's package {name!r} is hidden: expected it in {here}, found {found}. "
+                f"Rename that folder, or run from another one."
+            )
+
+
+_guard()

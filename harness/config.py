@@ -231,5 +231,3 @@ def pick_target(config: Config, wanted: str | None) -> Target:
         f"{len(config.targets)} targets in {config.path}" if config.targets else "no target",
         hint="give its URL or name: --target http://127.0.0.1:8000",
     )
-
-

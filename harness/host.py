@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from harness.config import Config, load_config, pick_target
 from harness.drive.drive import Plan, Progress, Steering, drive
@@ -19,6 +20,7 @@ from harness.errors import EXIT_USAGE, DriftdrillError, RuleError, ScenarioError
 from harness.judge.judge import judge, unresolvable
 from harness.judge.rules import Rules
 from harness.scenario import Scenario
+from harness.show import Plain, finish, told
 from harness.target import Target
 from harness.traffic.user import Hosted, ModelUser, install
 from reports.verdict import Verdict
@@ -26,6 +28,7 @@ from stack.errors import StackError
 from stack.prometheus import ScrapeTarget, prometheus, rules
 from stack.promtool import IMAGE, Promtool, check_rules, find_promtool
 from stack.rulefiles import RuleFile
+from stack.scrapejob import ScrapeJob, simple_job
 
 __all__ = ["ModelUser", "Settings", "carry_out"]
 
@@ -106,7 +109,8 @@ def _rig(
     )
     if clock == "virtual":
         files = _checked(patterns, promtool, scenario)
-        scraper = Scraper(jobs_of(target), evaluation_interval=scenario.evaluation_interval)
+        intervals = {g.interval or scenario.evaluation_interval for f in files for g in f.groups}
+        scraper = Scraper(jobs_of(target), evaluation_intervals=intervals)
         try:
             yield replace(plan, rules=files, scraper=scraper), promtool
         finally:
@@ -195,9 +199,15 @@ def served_rules(loaded: Sequence[Any]) -> tuple[RuleFile, ...]:
     return tuple(out)
 
 
-def jobs_of(target: Target) -> list[Any]:
+def jobs_of(target: Target) -> list[ScrapeJob]:
     """The target's metrics pages as scrape jobs."""
-    return [(m.connection.url, {"job": m.job, "instance": m.instance, **m.labels}, m.interval) for m in target.metrics]
+    out = []
+    for m in target.metrics:
+        parts = urlsplit(m.connection.url)
+        root = replace(m.connection, url=f"{parts.scheme}://{parts.netloc}")
+        labels = {"instance": m.instance, **m.labels}
+        out.append(simple_job(m.job, root, metrics_path=parts.path, labels=labels, interval=m.interval))
+    return out
 
 
 def versions() -> dict[str, str]:
@@ -264,12 +274,8 @@ def _arguments(parser: Any) -> None:
     group.add_argument("--fail-on", action="append", default=[], help="driftdrill: silent_failure")
 
 
-def _start(hosted: Hosted) -> Any:
+def _start(hosted: Hosted) -> None:
     """Runs in a greenlet from test_start on; whatever happens, Locust ends with our exit code."""
-    from harness.cli.show import Plain, finish, told
-
-    if hosted.option("driftdrill_job") is not None:
-        return hosted.option("driftdrill_job")(hosted)
     settings = Settings(
         clock=hosted.option("clock"),
         rules=tuple(hosted.option("rules") or ()),
@@ -290,7 +296,6 @@ def _start(hosted: Hosted) -> Any:
         code = told(e)
     finally:
         hosted.quit(code)
-    return None
 
 
 def _stop() -> None:

@@ -1,8 +1,8 @@
 """Harm: what a fault did to the predictions, from ground truth, with an interval."""
 
 import math
-from functools import partial
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt

@@ -8,16 +8,19 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 if "locust" not in sys.modules:
     os.environ.setdefault("LOCUST_SKIP_MONKEY_PATCH", "1")
 
 import gevent
+from gevent.event import AsyncResult
 from locust import User, events, task
 from locust.env import Environment
 
 from harness.scenario import Scenario
+
+T = TypeVar("T")
 
 
 class ModelUser(User):
@@ -81,31 +84,37 @@ def hosted(environment: Any) -> Hosted | None:
 def install(arguments: Callable[[Any], None], start: Callable[[Hosted], None], stop: Callable[[], None]) -> None:
     """Add our options to Locust's parser, ``start`` when a test starts, ``stop`` when it is stopped."""
 
-    @events.init_command_line_parser.add_listener
-    def _(parser: Any, **_: Any) -> None:
-        arguments(parser)
-
-    @events.test_start.add_listener
-    def _(environment: Any, **_: Any) -> None:
+    def begin(environment: Any, **_: Any) -> None:
         found = hosted(environment)
         if found is not None:
-            gevent.spawn(start, found)
+            gevent.spawn(getattr(environment, "driftdrill", start), found)
 
-    @events.test_stop.add_listener
-    def _(environment: Any, **_: Any) -> None:
-        stop()
+    hooks: Any = events
+    hooks.init_command_line_parser.add_listener(lambda parser, **_: arguments(parser))
+    hooks.test_start.add_listener(begin)
+    hooks.test_stop.add_listener(lambda **_: stop())
 
 
-def play(scenario: Scenario, host: str, run: Callable[[Hosted], None]) -> Any:
-    """Host one test in this process: Locust's environment, statistics and events around ``run``.
+def play(scenario: Scenario, host: str, run: Callable[[Hosted], T]) -> T:
+    """Host one test in this process, as Locust does: its environment, statistics and events around ``run``.
 
-    Answers Locust's statistics.
+    Answers what ``run`` answers, and raises what it raises.
     """
     user = type("Load", (ModelUser,), {"scenario": scenario, "abstract": False})
-    environment = Environment(user_classes=[user], events=events, host=host)
-    environment.create_local_runner()
+    environment = Environment(user_classes=[user], events=events, host=host or None)
+    runner = environment.create_local_runner()
+    ended: AsyncResult = AsyncResult()
+
+    def told(found: Hosted) -> None:
+        try:
+            ended.set(run(found))
+        except BaseException as e:
+            ended.set_exception(e)
+
+    vars(environment)["driftdrill"] = told
+    runner.start(1, spawn_rate=1)
     try:
-        run(Hosted(environment, scenario))
+        answer: T = ended.get()
     finally:
-        environment.runner.quit()
-    return environment.stats
+        runner.quit()
+    return answer

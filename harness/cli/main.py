@@ -1,0 +1,109 @@
+"""The command line: one file a verb, imported when it is called, so that --help is quick."""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from harness.errors import EXIT_INTERRUPTED, EXIT_USAGE, DriftdrillError
+
+VERBS = {
+    "demo": "See it work: four drills on a real model, one report.",
+    "run": "Drive a scenario against a target, and judge it.",
+    "record": "Drive a scenario and keep the recording, without judging.",
+    "judge": "Judge a recording, against its own rules or others. No load.",
+    "report": "Draw a verdict or a recording as HTML, JUnit XML, JSON or text.",
+    "list": "List the scenarios.",
+    "doctor": "Say what this machine can do, and what is missing.",
+}
+
+
+class Lazy(click.Group):
+    """Verbs by name; a verb's module is imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"harness.cli.{cmd_name}_verb")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in VERBS:
+            from harness.errors import nearest
+
+            raise click.UsageError(f"no verb is named {name!r}; {nearest(name, VERBS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="driftdrill", prog_name="driftdrill")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Fire drills for model monitoring: inject a controlled fault, and see whether the alert fires.
+
+    Exit codes: 0 held, 1 an expectation failed, 2 usage or rig, 3 INVALID, 130 interrupted.
+    """
+    ctx.obj = {"debug": debug}
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command line; answers nothing, ends the process with the exit code."""
+    given = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in given
+    # --debug is taken anywhere on the line.
+    given = [a for a in given if a != "--debug"]
+    code = _run(given, debug)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _run(given: list[str], debug: bool) -> int:
+    try:
+        answer: Any = cli.main(given, prog_name="driftdrill", standalone_mode=False)
+        return answer if isinstance(answer, int) else 0
+    except click.exceptions.Exit as e:
+        return int(e.exit_code)
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    except click.ClickException as e:
+        e.show()
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("driftdrill: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as e:
+        if debug:
+            raise
+        from stack.errors import StackError
+
+        if isinstance(e, (DriftdrillError, StackError)):
+            return _told(e)
+        print(f"driftdrill: {type(e).__name__}: {e}", file=sys.stderr)
+        print("  this is a defect of driftdrill's: `driftdrill --debug …` shows where", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _told(error: Exception) -> int:
+    """One line of cause, one of remedy."""
+    print(f"driftdrill: {error}", file=sys.stderr)
+    hint = getattr(error, "hint", None)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)
+    return error.exit_code if isinstance(error, DriftdrillError) else EXIT_USAGE

@@ -1,0 +1,21 @@
+"""driftdrill record: drive a scenario and keep the recording, without judging."""
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from harness.cli.options import drive_options, settings_of
+
+
+@click.command("record")
+@drive_options
+def command(**given: Any) -> int:
+    """Drive the scenario FILE against a target and keep the recording; `driftdrill judge` judges it."""
+    from harness.cli.drill import drill
+    from harness.scenario import load
+
+    scenario = load(given["file"], given["scenario"])
+    path, _ = drill(scenario, replace(settings_of(given), judge=False))
+    click.echo(f"recording: {path}")
+    return 0

@@ -1,0 +1,26 @@
+"""driftdrill run: drive a scenario against a target, and judge it."""
+
+from typing import Any
+
+import click
+
+from harness.cli.options import drive_options, outputs, settings_of, write_outputs
+
+
+@click.command("run")
+@drive_options
+@outputs
+@click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail on this.")
+def command(**given: Any) -> int:
+    """Drive the scenario FILE against a target, and judge what its monitoring did."""
+    from harness.cli.drill import drill
+    from harness.scenario import load
+    from harness.show import finish
+
+    scenario = load(given["file"], given["scenario"])
+    path, verdict = drill(scenario, settings_of(given))
+    assert verdict is not None
+    code = finish(verdict)
+    click.echo(f"recording: {path}")
+    write_outputs([verdict], given)
+    return code
