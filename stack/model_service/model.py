@@ -32,20 +32,20 @@ MISSING, UNSEEN, OTHER = "missing", "unseen", "other"
 class Bins(msgspec.Struct, frozen=True):
     """How one quantity is counted for drift monitoring, and the share of each bin in the training rows.
 
-    A number has inner ``edges``; its bins are named by their upper edge, the last one ``+Inf``. A category has
-    ``levels``; those that are no bin of their own fall in ``other``, those not in ``levels`` in ``unseen``.
+    A number has inner ``edges``; its bins are named by their upper edge, the last one ``+Inf``. A category has a
+    bin for each level that training saw (``other`` for a rare one); any other level is ``unseen``.
     """
 
     ratios: dict[str, float]
     edges: tuple[float, ...] = ()
-    levels: frozenset[str] = frozenset()
+    bin_of: dict[str, str] = {}
 
     def of(self, value: Value) -> str:
         """The name of the bin that ``value`` falls in."""
         if value is None:
             return MISSING
         if isinstance(value, str):
-            return value if value in self.ratios else OTHER if value in self.levels else UNSEEN
+            return self.bin_of.get(value, UNSEEN)
         at = bisect_left(self.edges, value)
         return name_of(self.edges[at]) if at < len(self.edges) else "+Inf"
 
