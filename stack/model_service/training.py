@@ -4,7 +4,6 @@ The only module that imports scikit-learn. Coefficients are rounded to six decim
 depend on the last bits of a machine's linear algebra.
 """
 
-import json
 import sys
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from stack.errors import StackError
 from stack.model_service import flights
+from stack.model_service.child import give_up
 from stack.model_service.flights import TRUTH, Batch
 from stack.model_service.model import MISSING, OTHER, UNSEEN, VERSION, Bins, Category, Model, Number, name_of
 
@@ -115,12 +115,11 @@ def _most_frequent(column: npt.NDArray[Any]) -> list[str]:
 
 
 def main() -> int:
-    """Print the table, or {"error", "hint"} with exit code 2."""
+    """Print the table, or why it cannot be made, with exit code 2."""
     try:
         print(msgspec.json.encode(train()).decode())
     except StackError as e:
-        print(json.dumps({"error": str(e), "hint": e.hint}))
-        return 2
+        return give_up(e)
     return 0
 
 
