@@ -5,51 +5,41 @@ import json
 import os
 import socket
 import sys
-import threading
-
-import uvicorn
+from collections.abc import Callable
 
 from stack.errors import StackError
-from stack.model_service.app import EXAMPLE, create_app
-from stack.model_service.model import load
+from stack.model_service.child import give_up
+from stack.model_service.model import Model, cached, load
 
 KEEP_ALIVE_SECONDS = 600  # longer than any pause of a drill: a connection that both sides think open never fails
 GRACE_SECONDS = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until Ctrl-C, SIGTERM, or (``--held``) the end of standard input. Exit code 2: could not start."""
-    parser = argparse.ArgumentParser(prog="python -m stack.model_service", description=__doc__)
+    """Serve until Ctrl-C or SIGTERM. Exit code 2: could not start."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stack.model_service",
+        description="The demo model: will this flight land 15 minutes late or more? Listens on 127.0.0.1 only.",
+    )
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--held", action="store_true", help="tell the port as JSON, and end when standard input closes")
+    parser.add_argument("--announce", action="store_true", help="tell the address as one line of JSON, for a program")
     options = parser.parse_args(arguments)
     try:
-        model = load()
         listener = _listen(options.port)
+        if not options.announce and cached() is None:
+            print("training the model, once", flush=True)
+        model = load()
+        serve = _server(model)
     except StackError as e:
-        if options.held:
-            print(json.dumps({"error": str(e), "hint": e.hint}), flush=True)
-        else:
-            print(f"error: {e}\nhint: {e.hint}", file=sys.stderr)
+        if options.announce:
+            return give_up(e)
+        print(f"error: {e}" + (f"\nhint: {e.hint}" if e.hint else ""), file=sys.stderr)
         return 2
-    config = uvicorn.Config(
-        create_app(model),
-        access_log=False,
-        log_level="warning",
-        ws="none",
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = uvicorn.Server(config)
-    port = listener.getsockname()[1]
-    if options.held:
-        threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
-        print(json.dumps({"port": port, "version": model.version, "auc": model.auc}), flush=True)
-    else:
-        url = f"http://127.0.0.1:{port}"
-        print(f"model {model.version}, AUC {model.auc:.3f} on September's flights, listens on {url}")
-        print(f"curl {url}/predict -H 'Content-Type: application/json' -d '{json.dumps(EXAMPLE)}'", flush=True)
-    server.run(sockets=[listener])
+    _tell(model, f"http://127.0.0.1:{listener.getsockname()[1]}", announce=options.announce)
+    try:
+        serve(listener)
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -66,18 +56,41 @@ def _listen(port: int) -> socket.socket:
             f"cannot listen on 127.0.0.1:{port}: {getattr(e, 'strerror', None) or e}",
             hint="choose another port; 0 takes a free one",
         ) from e
+    # From here on a connection waits in the backlog until it is served, so the address may be told at once.
     listener.listen(2048)
     return listener
 
 
-def _end_with_stdin(server: uvicorn.Server) -> None:
-    """The control pipe: its other end closes when the drill ends, however it ends."""
-    while os.read(0, 4096):
-        pass
-    server.should_exit = True
-    # A request that never finishes must not keep this process alive.
-    threading.Event().wait(2 * GRACE_SECONDS + 1)
-    os._exit(0)
+def _server(model: Model) -> Callable[[socket.socket], None]:
+    """Everything that can fail before serving; the function returned serves until a signal ends it."""
+    # Inherited from a multi-process server, it would make the metrics of this one share its files.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    os.environ.pop("prometheus_multiproc_dir", None)
+    try:
+        import uvicorn
+
+        from stack.model_service.app import create_app
+    except ImportError as e:
+        raise StackError(f"the demo model cannot be served: {e}", hint="pip install 'driftdrill[demo]'") from e
+    config = uvicorn.Config(
+        create_app(model),
+        access_log=False,
+        log_level="warning",
+        ws="none",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return lambda listener: uvicorn.Server(config).run(sockets=[listener])
+
+
+def _tell(model: Model, url: str, *, announce: bool) -> None:
+    if announce:
+        print(json.dumps({"url": url, "pid": os.getpid(), "version": model.version, "auc": model.auc}), flush=True)
+        return
+    from stack.model_service.app import EXAMPLE
+
+    print(f"model {model.version}, AUC {model.auc:.3f} on September's flights, listens on {url}")
+    print(f"curl {url}/predict -H 'Content-Type: application/json' -d '{json.dumps(EXAMPLE)}'", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,8 @@ starts at once. scikit-learn runs once, in a process of its own (training.py); t
 """
 
 import hashlib
-import json
 import math
-import os
 import subprocess
-import sys
 from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +15,7 @@ import msgspec
 
 from stack.errors import StackError
 from stack.model_service import cache
+from stack.model_service.child import Failed, command
 
 VERSION = "2013-06"
 """The model's version: the last month that it was trained on."""
@@ -26,26 +24,28 @@ Value = float | str | None
 Row = Mapping[str, Value]
 """Feature name -> value; a feature that is null or not there is missing, and is imputed."""
 
+TRAINING_SECONDS = 100
+
 MISSING, UNSEEN, OTHER = "missing", "unseen", "other"
 
 
 class Bins(msgspec.Struct, frozen=True):
     """How one quantity is counted for drift monitoring, and the share of each bin in the training rows.
 
-    A number has inner ``edges``; its bins are named by their upper edge, the last one ``+Inf``. A category has
-    ``levels``; those that are no bin of their own fall in ``other``, those not in ``levels`` in ``unseen``.
+    A number has inner ``edges``; its bins are named by their upper edge, the last one ``+Inf``. A category has a
+    bin for each level that training saw (``other`` for a rare one); any other level is ``unseen``.
     """
 
     ratios: dict[str, float]
     edges: tuple[float, ...] = ()
-    levels: frozenset[str] = frozenset()
+    bin_of: dict[str, str] = {}
 
     def of(self, value: Value) -> str:
         """The name of the bin that ``value`` falls in."""
         if value is None:
             return MISSING
         if isinstance(value, str):
-            return value if value in self.ratios else OTHER if value in self.levels else UNSEEN
+            return self.bin_of.get(value, UNSEEN)
         at = bisect_left(self.edges, value)
         return name_of(self.edges[at]) if at < len(self.edges) else "+Inf"
 
@@ -111,47 +111,46 @@ def name_of(value: float | str) -> str:
 
 def load() -> Model:
     """The trained model, from the cache, or trained now (a few seconds). Raises :class:`StackError`."""
-    name = f"model-{VERSION}-{_recipe()}.json"
-    if (kept := cache.read(name)) is not None:
-        try:
-            return msgspec.json.decode(kept, type=Model)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass  # damaged: made again below
+    if (model := cached()) is not None:
+        return model
     table = _train()
-    cache.write(name, table)
+    cache.write(_name(), table)
     return msgspec.json.decode(table, type=Model)
 
 
-def _recipe() -> str:
-    """Changes whenever the sources that make the table do."""
+def cached() -> Model | None:
+    """The model as it was trained before; None if it was not, or if the file is damaged."""
+    kept = cache.read(_name())
+    try:
+        return msgspec.json.decode(kept, type=Model) if kept is not None else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _name() -> str:
+    """The cached table's name; it changes whenever the sources that make the table do."""
     here = Path(__file__).parent
     sources = b"".join((here / name).read_bytes() for name in ("flights.py", "model.py", "training.py"))
-    return hashlib.blake2b(sources, digest_size=6).hexdigest()
+    return f"model-{VERSION}-{hashlib.blake2b(sources, digest_size=6).hexdigest()}.json"
 
 
 def _train() -> bytes:
     """Train in a process of its own, so that this one never holds scikit-learn and its thread pools."""
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-P", "-m", "stack.model_service.training"]
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=120, check=False, env={**environment(), **one_thread}
+            command("stack.model_service.training"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TRAINING_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as e:
-        raise StackError("training the demo model took longer than 120 s") from e
+        raise StackError(f"training the demo model took longer than {TRAINING_SECONDS} s") from e
     if done.returncode == 0:
         return done.stdout
     try:
-        told = json.loads(done.stdout)
-        raise StackError(told["error"], hint=told["hint"])
-    except (ValueError, KeyError):
+        told = msgspec.json.decode(done.stdout, type=Failed)
+    except msgspec.DecodeError:
         lines = done.stderr.decode(errors="replace").strip().splitlines()[-5:]
         raise StackError("training the demo model failed: " + " | ".join(lines)) from None
-
-
-def environment() -> dict[str, str]:
-    """The environment of a child that must import this very ``stack`` package, wherever it lies."""
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    dropped = {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir", "ENABLE_METRICS"}
-    return {**{k: v for k, v in os.environ.items() if k not in dropped}, "PYTHONPATH": path}
+    raise StackError(told.error, hint=told.hint)

@@ -4,7 +4,6 @@ The only module that imports scikit-learn. Coefficients are rounded to six decim
 depend on the last bits of a machine's linear algebra.
 """
 
-import json
 import sys
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from stack.errors import StackError
 from stack.model_service import flights
+from stack.model_service.child import give_up
 from stack.model_service.flights import TRUTH, Batch
 from stack.model_service.model import MISSING, OTHER, UNSEEN, VERSION, Bins, Category, Model, Number, name_of
 
@@ -29,6 +29,7 @@ TOP_LEVELS = 10
 def train() -> Model:
     """Fit on :func:`flights.training`, and measure the finished table on September."""
     try:
+        from scipy import sparse
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import roc_auc_score
     except ImportError as e:
@@ -39,8 +40,9 @@ def train() -> Model:
     scales = {name: (float(rows[name].mean()), float(rows[name].std())) for name in NUMBERS}
     levels = {name: np.unique(rows[name]) for name in CATEGORIES}
     design = [((rows[name] - mean) / deviation)[:, None] for name, (mean, deviation) in scales.items()]
-    design += [(rows[name][:, None] == level[None, :]).astype(np.float64) for name, level in levels.items()]
-    fitted = LogisticRegression(max_iter=500).fit(np.hstack(design), rows[TRUTH])
+    design += [rows[name][:, None] == levels[name] for name in CATEGORIES]
+    # Eight of 145 columns are not zero: sparse, the fit takes 0.2 s instead of 1.2 s.
+    fitted = LogisticRegression(max_iter=500).fit(sparse.hstack(list(map(sparse.csr_array, design))), rows[TRUTH])
     weights = iter(fitted.coef_[0].round(6).tolist())
     numbers: dict[str, Number | Category] = {
         name: Number(mean, deviation, next(weights), float(np.median(rows[name])))
@@ -95,7 +97,8 @@ def _category_bins(column: npt.NDArray[np.str_]) -> Bins:
     binned = {level: known[level] for level in top}
     if len(known) > len(top):
         binned[OTHER] = len(column) - sum(binned.values())
-    return Bins(ratios=_ratios({**binned, UNSEEN: 0, MISSING: 0}), levels=frozenset(known))
+    bin_of = {level: level if level in binned else OTHER for level in known}
+    return Bins(ratios=_ratios({**binned, UNSEEN: 0, MISSING: 0}), bin_of=bin_of)
 
 
 def _ratios(counts: dict[str, int]) -> dict[str, float]:
@@ -112,12 +115,11 @@ def _most_frequent(column: npt.NDArray[Any]) -> list[str]:
 
 
 def main() -> int:
-    """Print the table, or {"error", "hint"} with exit code 2."""
+    """Print the table, or why it cannot be made, with exit code 2."""
     try:
         print(msgspec.json.encode(train()).decode())
     except StackError as e:
-        print(json.dumps({"error": str(e), "hint": e.hint}))
-        return 2
+        return give_up(e)
     return 0
 
 
