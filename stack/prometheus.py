@@ -21,6 +21,7 @@ from stack.connection import Connection
 from stack.errors import StackError
 from stack.process import Started
 from stack.prometheus_api import (
+    LoadedGroup,
     LoadedRule,
     ScrapedTarget,
     Series,
@@ -35,11 +36,12 @@ from stack.prometheus_api import (
     version,
 )
 from stack.promtool import IMAGE, Promtool, find_binary, find_promtool, none_to_be_had
-from stack.rulefiles import load
+from stack.rulefiles import load_rule_files
 from stack.scrape_config import Files, ScrapeTarget, configuration
 
 __all__ = [
     "IMAGE",
+    "LoadedGroup",
     "LoadedRule",
     "Program",
     "ScrapeTarget",
@@ -110,7 +112,7 @@ def prometheus(
 ) -> Iterator[Server]:
     """A Prometheus that is ready, scrapes ``targets`` and evaluates ``rule_files`` (paths, globs, PrometheusRules).
 
-    Intervals are seconds. ``config`` is a prometheus.yml to build on, ``extra_flags`` are further command-line flags. With
+    Intervals are seconds. ``config`` is a prometheus.yml to build on; ``extra_flags`` are command-line flags. With
     ``how="server"`` only ``connection`` counts. It listens on 127.0.0.1 alone; its data lie in a private folder; both
     are gone afterwards, whatever ends this process. Raises :class:`StackError`.
     """
@@ -120,7 +122,7 @@ def prometheus(
     program = find_prometheus(how, binary=binary, image=image)
     files = configuration(
         targets=targets,
-        rules=load(rule_files),
+        rules=load_rule_files(rule_files),
         scrape_interval=scrape_interval,
         evaluation_interval=evaluation_interval,
         base=config,

@@ -5,7 +5,7 @@ call is one request of at most ``connection.timeout`` seconds between bytes.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 import requests
@@ -42,14 +42,11 @@ def died(server: Server) -> str | None:
 
 @dataclass(frozen=True)
 class LoadedRule:
-    """One rule as the server has it. ``interval``, ``for_`` and ``keep_firing_for`` are seconds."""
+    """One rule as the server has it. ``for_`` and ``keep_firing_for`` are seconds."""
 
     kind: Literal["alert", "record"]
     name: str
     expr: str
-    group: str
-    file: str
-    interval: float
     health: str
     """``ok``, ``err`` or ``unknown`` (not yet evaluated)."""
     last_error: str = ""
@@ -59,6 +56,16 @@ class LoadedRule:
     keep_firing_for: float = 0.0
     labels: Labels = field(default_factory=dict)
     annotations: Labels = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadedGroup:
+    """One group of rules as the server has it. ``interval`` is seconds."""
+
+    name: str
+    file: str
+    interval: float
+    rules: tuple[LoadedRule, ...]
 
 
 @dataclass(frozen=True)
@@ -73,17 +80,11 @@ class ScrapedTarget:
     interval: float = 0.0
 
 
-@dataclass(frozen=True)
-class Series:
-    """One series of an answer: ``times`` (Unix seconds) and ``values`` of equal length.
-
-    ``histograms`` counts native-histogram samples, whose values are not read.
-    """
+class Series(NamedTuple):
+    """One series of an answer. ``samples`` are (Unix seconds, value); a native histogram has none."""
 
     labels: Labels
-    times: tuple[float, ...]
-    values: tuple[float, ...]
-    histograms: int = 0
+    samples: list[tuple[float, float]]
 
 
 class _Rule(msgspec.Struct):
@@ -126,8 +127,6 @@ class _Series(msgspec.Struct):
     metric: Labels = {}
     value: tuple[float, str] | None = None
     values: list[tuple[float, str]] = []
-    histogram: msgspec.Raw = msgspec.Raw()
-    histograms: list[msgspec.Raw] = []
 
 
 class _Result(msgspec.Struct):
@@ -145,27 +144,27 @@ class _Envelope(msgspec.Struct):
     error: str = ""
 
 
-def rules(server: Server) -> tuple[LoadedRule, ...]:
-    """Every rule that the server evaluates. Raises :class:`StackError`, also for a server that evaluates none."""
+def rules(server: Server) -> tuple[LoadedGroup, ...]:
+    """What the server evaluates. Raises :class:`StackError`, also for a server that evaluates no rules at all."""
     found = _ask(server, "api/v1/rules", _Rules)
     return tuple(
-        LoadedRule(
-            kind="alert" if rule.type == "alerting" else "record",
-            name=rule.name,
-            expr=rule.query,
-            group=group.name,
-            file=group.file,
-            interval=group.interval,
-            health=rule.health,
-            last_error=rule.lastError,
-            state=rule.state,
-            for_=rule.duration,
-            keep_firing_for=rule.keepFiringFor,
-            labels=rule.labels,
-            annotations=rule.annotations,
-        )
+        LoadedGroup(group.name, group.file, group.interval, tuple(_loaded(rule) for rule in group.rules))
         for group in found.groups
-        for rule in group.rules
+    )
+
+
+def _loaded(rule: _Rule) -> LoadedRule:
+    return LoadedRule(
+        kind="alert" if rule.type == "alerting" else "record",
+        name=rule.name,
+        expr=rule.query,
+        health=rule.health,
+        last_error=rule.lastError,
+        state=rule.state,
+        for_=rule.duration,
+        keep_firing_for=rule.keepFiringFor,
+        labels=rule.labels,
+        annotations=rule.annotations,
     )
 
 
@@ -184,7 +183,7 @@ def targets(server: Server) -> tuple[ScrapedTarget, ...]:
     )
 
 
-def query(server: Server, expr: str, *, time: float | None = None) -> tuple[Series, ...]:
+def query(server: Server, expr: str, time: float | None = None) -> tuple[Series, ...]:
     """One evaluation of ``expr``; a range selector such as ``up[5m]`` gives raw samples. Raises :class:`StackError`."""
     parameters = {"query": expr} if time is None else {"query": expr, "time": f"{time:.3f}"}
     return _series(_ask(server, "api/v1/query", _Result, parameters, post=True))
@@ -220,14 +219,12 @@ def ready(server: Server) -> bool:
 def _series(answer: _Result) -> tuple[Series, ...]:
     if answer.resultType in ("scalar", "string"):
         instant, value = msgspec.json.decode(answer.result, type=tuple[float, str])
-        return (Series({}, (instant,), (float(value),)),) if answer.resultType == "scalar" else ()
-    out = []
-    for one in msgspec.json.decode(answer.result, type=list[_Series]):
-        samples = one.values if one.value is None else [one.value]
-        times = tuple(instant for instant, _ in samples)
-        histograms = len(one.histograms) + (len(bytes(one.histogram)) > 0)
-        out.append(Series(one.metric, times, tuple(float(value) for _, value in samples), histograms))
-    return tuple(out)
+        return (Series({}, [(instant, float(value))]),) if answer.resultType == "scalar" else ()
+    found = msgspec.json.decode(answer.result, type=list[_Series])
+    return tuple(
+        Series(one.metric, [(instant, float(value)) for instant, value in ([one.value] if one.value else one.values)])
+        for one in found
+    )
 
 
 def _ask(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,12 +17,10 @@ from typing import Literal
 from stack import container
 from stack.errors import StackError
 from stack.process import launch
-from stack.rulefiles import RuleFile, load
+from stack.rulefiles import RuleFile, load_rule_files
 
 IMAGE = "prom/prometheus:v3.13.3"
 """The current long-term-support release; promtool comes with it."""
-
-Files = Mapping[str, str | bytes]
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def version_of(path: str) -> str:
 
 @cache
 def _version_in(image: str) -> str:
-    done = _run_in_container(image, ["--version"], {}, 30.0)
+    done = _run_in_container(image, ["--version"], None, 30.0)
     return _version(done.stdout + done.stderr, image)
 
 
@@ -105,49 +103,36 @@ def _version(said: str, where: str) -> str:
     return match[1]
 
 
-def run(
-    promtool: Promtool, args: Sequence[str], *, files: Files | None = None, timeout: float = 60.0
-) -> CompletedProcess[str]:
-    """Run promtool in a private folder that holds ``files`` (name -> content); arguments name them relatively.
+def run(promtool: Promtool, args: Sequence[str], *, cwd: Path, timeout: float = 60.0) -> CompletedProcess[str]:
+    """Run promtool in the folder ``cwd``; arguments name the files in it relatively, and it may read no others.
 
-    Any exit status of its own is returned. Raises :class:`StackError` where it was killed or took more than
-    ``timeout`` seconds. Neither promtool nor the folder outlives this process.
+    Any exit status of its own is returned. Raises :class:`StackError` where it was killed, or took more than
+    ``timeout`` seconds and was ended. It does not outlive this process.
     """
-    content = {name: text.encode() if isinstance(text, str) else text for name, text in (files or {}).items()}
     inside = _run_in_container if promtool.how == "container" else _run_binary
-    done = inside(promtool.argv[0], args, content, timeout)
+    done = inside(promtool.argv[0], args, cwd, timeout)
     if done.returncode >= 126:
         raise StackError(
-            f"promtool {' '.join(args[:2])} was killed (status {done.returncode}) {done.stderr[-300:].strip()}".strip(),
+            f"promtool {' '.join(args[:2])} was killed (status {done.returncode}) {done.stderr[-300:]}".strip(),
             hint="out of memory? judge fewer or shorter recordings at once",
         )
     return done
 
 
-def _run_binary(path: str, args: Sequence[str], files: Mapping[str, bytes], timeout: float) -> CompletedProcess[str]:
-    folder = Path(tempfile.mkdtemp(prefix="driftdrill-"))
+def _run_binary(path: str, args: Sequence[str], cwd: Path, timeout: float) -> CompletedProcess[str]:
+    guarded = launch([path, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, grace=0.0)
     try:
-        for name, content in files.items():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        guarded = launch(
-            [path, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, grace=0.0, remove=folder
-        )
-        try:
-            out, err = guarded.guard.communicate(timeout=timeout)
-        finally:
-            guarded.finish()
+        out, err = guarded.guard.communicate(timeout=timeout)
     except TimeoutExpired:
         raise _too_slow(args, timeout) from None
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        guarded.finish()
     return CompletedProcess([path, *args], guarded.guard.returncode, out.decode(), err.decode("utf-8", "replace"))
 
 
-def _run_in_container(
-    image: str, args: Sequence[str], files: Mapping[str, bytes], timeout: float
-) -> CompletedProcess[str]:
+def _run_in_container(image: str, args: Sequence[str], cwd: Path | None, timeout: float) -> CompletedProcess[str]:
+    found = [path for path in cwd.rglob("*") if path.is_file()] if cwd else []
+    files = {str(path.relative_to(cwd)): path.read_bytes() for path in found} if cwd else {}
     with container.running(image, args, folder="/driftdrill", files=files, entrypoint="promtool", network="none") as c:
         deadline = time.monotonic() + timeout
         while (status := c.exit_code()) is None:
@@ -167,9 +152,12 @@ def check_rules(promtool: Promtool, patterns: Iterable[str | Path]) -> tuple[Rul
 
     Raises :class:`StackError` with promtool's message, and the file and line that it means.
     """
-    rule_files = load(patterns)
-    files = {f"{number}.yml": rule_file.text for number, rule_file in enumerate(rule_files)}
-    done = run(promtool, ["check", "rules", "--lint=none", *files], files=files)
+    rule_files = load_rule_files(patterns)
+    with tempfile.TemporaryDirectory(prefix="driftdrill-") as folder:
+        names = [f"{number}.yml" for number in range(len(rule_files))]
+        for name, rule_file in zip(names, rule_files, strict=True):
+            (Path(folder) / name).write_text(rule_file.text, encoding="utf-8")
+        done = run(promtool, ["check", "rules", "--lint=none", *names], cwd=Path(folder))
     if done.returncode:
         raise _complaint(done.stderr, rule_files)
     return rule_files
@@ -183,7 +171,7 @@ def _complaint(said: str, rule_files: Sequence[RuleFile]) -> StackError:
     rule_file, line, message = rule_files[int(match[1])], match[2], match[3]
     if not rule_file.verbatim:
         line = _line_of(message, rule_file)
-    where = f"{rule_file.path}:{line}" if line else rule_file.path
+    where = f"{rule_file.path}:{line}" if line else str(rule_file.path)
     more = len(re.findall(r"^\s*\d+\.yml: ", said, re.MULTILINE)) - 1
     rest = f" (and {more} more)" if more else ""
     return StackError(f"promtool check rules: {message}{rest}", where=where, hint="correct the rule file")

@@ -6,8 +6,8 @@ types, durations) is rejected here with file:line; expressions are left to promt
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -54,7 +54,7 @@ class RuleFile:
     ``text`` is what Prometheus and promtool read: the file itself, or the object's rules written anew.
     """
 
-    path: str
+    path: Path
     groups: tuple[Group, ...]
     origin: str = ""
     text: str = field(default="", repr=False, compare=False)
@@ -77,7 +77,7 @@ _GROUP_FIELDS = {
 _RULE_FIELDS = {"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"}
 
 
-def load(patterns: Iterable[str | Path]) -> tuple[RuleFile, ...]:
+def load_rule_files(patterns: Iterable[str | Path]) -> tuple[RuleFile, ...]:
     """Read rule files from paths and globs, each file once, in the order given (globs sorted).
 
     Raises :class:`StackError` with file:line for whatever is no rule file, and for a glob without a match.
@@ -114,7 +114,7 @@ def parse(source: str, path: str) -> tuple[RuleFile, ...]:
     if not nodes:
         raise StackError("the file is empty", where=path, hint="a rule file begins with `groups:`")
     if len(nodes) == 1 and isinstance(nodes[0], yaml.MappingNode) and "kind" not in entries(nodes[0], path):
-        return (RuleFile(path, _groups(nodes[0], path), text=source),)
+        return (RuleFile(Path(path), _groups(nodes[0], path), text=source),)
     found = [rule_file for node in nodes for rule_file in _object(node, path)]
     if not found:
         raise StackError(
@@ -161,7 +161,8 @@ def _config_map(data: Node, path: str, name: str) -> list[RuleFile]:
 
 
 def _written(groups: tuple[Group, ...], path: str, origin: str) -> RuleFile:
-    return RuleFile(path, groups, origin, to_rule_file(groups))
+    rule_file = RuleFile(Path(path), groups, origin)
+    return replace(rule_file, text=to_rule_file(rule_file))
 
 
 def _groups(node: Node, path: str) -> tuple[Group, ...]:
@@ -285,10 +286,10 @@ def format_duration(seconds: float) -> str:
     return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
 
 
-def to_rule_file(groups: Sequence[Group]) -> str:
-    """A rule file that Prometheus and promtool read, YAML."""
+def to_rule_file(rule_file: RuleFile) -> str:
+    """The groups as a rule file that Prometheus and promtool read, YAML."""
     return yaml.dump(
-        {"groups": [_plain_group(group) for group in groups]},
+        {"groups": [_plain_group(group) for group in rule_file.groups]},
         Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
         sort_keys=False,
         allow_unicode=True,
