@@ -20,7 +20,7 @@ def render(verdicts: Sequence[Verdict], *, title: str = "driftdrill report") -> 
     lone surrogate: ``Path.write_text(page, encoding="utf-8")`` works whatever an alert is called.
     """
     style, script = _asset("page.css"), _asset("page.js")
-    paths = sum(lanes.path_count(v.timeline) for v in verdicts)
+    paths = sum(lanes.path_count(v) for v in verdicts)
     columns = max(30, min(400, _PATH_BUDGET // 36 // max(1, paths)))
     policy = (
         f"default-src 'none'; style-src {markup.digest(style)}; script-src {markup.digest(script)}; "
@@ -56,22 +56,23 @@ def _overview(verdicts: Sequence[Verdict], title: str, columns: int) -> Element:
     rows = []
     for i, v in enumerate(verdicts, 1):
         head = wording.headline(v)
+        noticed = wording.noticed(v)
+        silent = bool(v.silent_failures) and v.validity.valid
         rows.append([
             el("a", plain(v.scenario, limit=160), href=f"#drill-{i}"),
             _words(head),
-            el("span", *(el("span", _change(v), class_="nowrap") for _ in [0])),
-            el("span", _noticed(v)),
-            lanes.strip(v, min(columns, 100)) or "",
+            _change(v),
+            el("span", noticed or "nothing", class_="bad" if silent else None),
+            lanes.strip(v, min(columns, 100)) or "no timeline",
         ])  # fmt: skip
     counted = [wording.headline(v).loudest for v in verdicts]
-    summary = ", ".join(f"{counted.count(w)} {w}" for w in dict.fromkeys(counted)) or "no drills"
-    head_row = ("drill", "verdict", "quality", "noticed", "quality over time, and alerts")
+    summary = ", ".join(f"{counted.count(w)} {w}" for w in dict.fromkeys(counted))
+    columns_named = ("drill", "verdict", "quality", "what fired", "quality over time, and what fired")
     return el(
         "section",
         el("h1", plain(title)),
-        el("p", f"{len(verdicts)} drills: {summary}", class_="story"),
-        tables.table("overview", head_row, rows, "One row a drill"),
-        class_="summary",
+        el("p", f"{len(verdicts)} drills: {summary}" if verdicts else "no drills", class_="story"),
+        tables.table("overview", columns_named, rows),
     )
 
 
@@ -99,17 +100,9 @@ def _words(head: Headline) -> Element:
     return el("p", *(el("span", w, class_="badge bad" if w in bad else "badge") for w in head.words), class_="words")
 
 
-def _change(verdict: Verdict) -> str:
+def _change(verdict: Verdict) -> Element:
     harm = lanes.worst(verdict)
     if harm is None:
-        return "unknown"
-    return f"{plain(harm.measure, limit=40)} {wording.quality(harm.before)} → {wording.quality(harm.during)}"
-
-
-def _noticed(verdict: Verdict) -> str:
-    fired = [r for r in wording.by_importance(verdict.responses) if r.word in wording.NOTICED]
-    if not fired:
-        return "nothing fired"
-    after = f" after {wording.time_range(fired[0].detect)}" if fired[0].detect else ""
-    more = f", and {len(fired) - 1} more" if len(fired) > 1 else ""
-    return plain(fired[0].alert, limit=80) + after + more
+        return el("span", "unknown")
+    change = f"{wording.quality(harm.before)} → {wording.quality(harm.during)}"
+    return el("span", el("span", change, class_="nowrap"), " ", el("span", plain(harm.measure, limit=40), class_="sub"))

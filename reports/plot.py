@@ -5,7 +5,7 @@ A path lives in a box of ``WIDTH`` x ``HEIGHT`` units that the page stretches to
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.timeline import Track
 from reports.wording import duration
@@ -81,6 +81,17 @@ def envelope(tracks: Sequence[Track], scale: Scale, columns: int) -> str:
     xs = sorted(low)
     outline = [(c, high[c]) for c in xs] + [(c, low[c]) for c in reversed(xs)]
     return "M" + "L".join(f"{c * WIDTH // columns} {y}" for c, y in outline) + "Z"
+
+
+def means(track: Track, end: float, columns: int) -> Track:
+    """The mean of each of ``columns`` equal parts of [0, end] seconds, in its middle; gaps stay gaps."""
+    parts: dict[int, list[float]] = {}
+    for t, v in zip(track.times, track.values, strict=False):
+        if v is not None and math.isfinite(v) and 0 <= t < end:
+            parts.setdefault(int(t / end * columns), []).append(v)
+    times = tuple((c + 0.5) * end / columns for c in range(columns))
+    values = tuple(math.fsum(parts[c]) / len(parts[c]) if c in parts else None for c in range(columns))
+    return replace(track, times=times, values=values)
 
 
 def ticks(end: float, *, most: int = 8) -> list[tuple[float, str]]:

@@ -10,18 +10,18 @@ from reports.timeline import Phase, Timeline, Track
 from reports.verdict import Finding, Verdict
 from reports.wording import plain
 
-_MOST_ROWS = 200
+_MOST_ROWS = 100
 Cell = Element | str
 
 
-def table(kind: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> Element:
+def table(kind: str, head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = "") -> Element:
     """A table that a narrow screen shows as a list: every cell carries its column's name."""
     body = [
         el("tr", *(el("td", cell, data_label=label) for label, cell in zip(head, row, strict=True))) for row in rows
     ]
     return el(
         "table",
-        el("caption", caption),
+        el("caption", caption) if caption else None,
         el("thead", el("tr", *(el("th", h, scope="col") for h in head))),
         el("tbody", *body),
         class_=kind,
@@ -53,15 +53,22 @@ def _part(title: str, content: Element) -> Element:
 
 
 def _finding(f: Finding) -> Element:
-    said = [("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", "" if f.held else f.hint)]
+    """One line where it held, everything where it did not."""
+    if f.held:
+        said = "; ".join(plain(text) for text in (f.seen, f.margin) if text)
+        return el("li", el("span", "held", class_="word"), _code(f.check), el("span", said, class_="sub"))
+    details = [("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)]
     return el(
         "li",
-        el("span", "held" if f.held else "FAILED", class_="word" if f.held else "word bad"),
-        el("span", plain(f.check), class_="code"),
-        el("span", plain(f.where), class_="sub code") if f.where else None,
-        el("dl", *(el("div", el("dt", label), el("dd", plain(text))) for label, text in said if text)),
-        class_="held" if f.held else "failed",
+        el("span", "FAILED", class_="word bad"),
+        _code(f.check),
+        _code(f.where, "sub ") if f.where else None,
+        el("dl", *(el("div", el("dt", label), el("dd", plain(text))) for label, text in details if text)),
     )
+
+
+def _code(text: str, extra: str = "") -> Element:
+    return el("span", plain(text), class_=f"{extra}code")
 
 
 def _harm(verdict: Verdict) -> Element:
@@ -89,24 +96,19 @@ def _alerts(verdict: Verdict) -> Element:
     rows: list[list[Cell]] = []
     for r in responses[:_MOST_ROWS]:
         bad = r.word in ("SILENT", "LATE", "UNRESOLVED", "FALSE_ALARM")
-        times = [
-            f"{word} {wording.duration(at)}"
-            for word, at in (("pending", r.pending_at), ("firing", r.fired_at), ("resolved", r.resolved_at))
-            if at is not None
-        ]
+        who = "named by the scenario; " if r.expected else ""
         rows.append([
             el("span", r.word, class_="word bad" if bad else "word"),
-            el("span", wording.name(r.alert, r.labels), class_="code"),
-            "yes" if r.expected else "",
+            el("span", el("span", wording.name(r.alert, r.labels), class_="code"),
+               el("span", who, _code(r.where), class_="sub below")),
             wording.evidence(r),
-            ", ".join(times),
-            wording.share(r.peak) if r.peak is not None else "",
-            el("span", plain(r.where), class_="code"),
+            *("" if at is None else wording.duration(at) for at in (r.pending_at, r.fired_at, r.resolved_at)),
+            "" if r.peak is None else wording.share(r.peak),
         ])  # fmt: skip
-    head = ("response", "alert", "in scenario", "evidence", "times", "peak of threshold", "rule")
+    head = ("response", "alert", "evidence", "pending", "firing", "resolved", "peak")
     left = len(responses) - _MOST_ROWS
-    more = f"; {left} more are in the JSON form of the verdict" if left > 0 else ""
-    return table("alerts", head, rows, f"What each alert did{more}")
+    caption = "Times are since the start of the drill; the peak is a share of the threshold"
+    return table("alerts", head, rows, caption + (f"; {left} more in the verdict's JSON" if left > 0 else ""))
 
 
 def _facts(verdict: Verdict) -> Element:

@@ -139,6 +139,16 @@ def detection(response: Response) -> str:
     return f"fired {time_range(response.detect)} after the fault began{allowed}"
 
 
+def noticed(verdict: Verdict) -> str:
+    """Which alert fired, and after how long; empty where none did."""
+    fired = [r for r in by_importance(verdict.responses) if r.word in NOTICED]
+    if not fired:
+        return ""
+    first = min(fired, key=lambda r: (not r.expected, r.fired_at or 0.0))
+    after = f" after {time_range(first.detect)}" if first.detect is not None else ""
+    return plain(first.alert, limit=80) + after + (f", and {len(fired) - 1} more" if len(fired) > 1 else "")
+
+
 def harm(of: Harm) -> str:
     """What one fault did, in numbers."""
     if of.before is None or of.during is None:

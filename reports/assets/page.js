@@ -18,17 +18,15 @@ const clock = (s) => [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]].reduce(([l
   return [left - count * size, count ? text + count + unit : text];
 }, [Math.round(s), ""])[1] || "0s";
 for (const timeline of document.querySelectorAll(".timeline")) {
-  const lanes = [...timeline.querySelectorAll(".lane")].map((lane) => ({
-    cross: lane.querySelector(".cross"), out: lane.querySelector("output:not(.now)"), path: lane.querySelector("path[data-lo]"),
-  }));
-  const now = timeline.querySelector(".now"), plot = timeline.querySelector(".plot");
+  const read_out = [...timeline.querySelectorAll(".lane")].map((lane) => ({
+    out: lane.querySelector("output:not(.now)"), path: lane.querySelector("path[data-lo]"),
+  })).filter(({ out, path }) => out && path);
+  const now = timeline.querySelector(".now"), cross = timeline.querySelector(".cross"), plot = timeline.querySelector(".plot");
   const show = (share) => {
     const inside = share >= 0 && share <= 1;
-    for (const { cross, out, path } of lanes) {
-      for (const end of ["x1", "x2"]) cross.setAttribute(end, inside ? `${share * 100}%` : "-9");
-      if (out && path) out.textContent = inside ? read(path, share * 2000) : "";
-    }
-    if (now) now.textContent = inside ? `at ${clock(share * timeline.dataset.end)}` : "";
+    for (const end of ["x1", "x2"]) cross.setAttribute(end, inside ? `${share * 100}%` : "-9");
+    for (const { out, path } of read_out) out.textContent = inside ? read(path, share * 2000) : "";
+    now.textContent = inside ? `at ${clock(share * timeline.dataset.end)}` : "";
   };
   timeline.addEventListener("pointermove", (event) => {
     const box = plot.getBoundingClientRect();

@@ -241,9 +241,11 @@ def failed() -> Verdict:
         ),
         findings=(
             Finding("fires(InputDrift{feature=\"dep_delay\"}, within=15m)", False, "fires.late", "firing within 15m",
-                    "first fired 16m40s to 16m55s after the fault began", "stack/rules/model.yml:17", "1m40s too late",
+                    "first fired 16m40s to 16m55s after the fault began", "stack/rules/model.yml:17",
+                    "1m40s too late",
                     "its `for: 5m` and 10m window leave no time: shorten one of them"),
-            Finding("quiet(HighLatency)", False, "quiet.fired", "never firing", "firing from 12m40s to 15m in the baseline",
+            Finding("quiet(HighLatency)", False, "quiet.fired", "never firing",
+                    "firing from 12m40s to 15m in the baseline",
                     "stack/rules/model.yml:44", "", "raise the threshold, or add `for: 5m`"),
             Finding("quiet(HighErrorRate)", True, "quiet.quiet", "never firing", "never fired"),
         ),
@@ -278,7 +280,8 @@ def not_judged() -> Verdict:
     return replace(
         BASE,
         responses=(
-            Response("SlowDrift", "NOT_JUDGED", "model.yml:60", expected=True, note="its look-back (1d) is longer than 20m"),
+            Response("SlowDrift", "NOT_JUDGED", "model.yml:60", expected=True,
+                     note="its look-back (1d) is longer than 20m"),
         ),
         harms=(Harm("dep_delay x60", "UNKNOWN", "accuracy", note="the scenario names no truth column"),),
         findings=(Finding("fires(SlowDrift, within=15m)", False, "fires.not_judged", "firing within 15m", "not judged",
@@ -342,7 +345,8 @@ def many_alerts() -> Verdict:
     )
     base = timeline_of(watched=tuple(watched), alerts=tuple(tracks))
     strength = tuple(replace(base.strength[0], name=f"fault number {i}") for i in range(6))
-    return replace(caught(), responses=tuple(responses), harms=harms, timeline=replace(base, strength=strength))  # fmt: skip
+    timeline = replace(base, strength=strength)
+    return replace(caught(), responses=tuple(responses), harms=harms, timeline=timeline)  # fmt: skip
 
 
 def empty() -> Verdict:

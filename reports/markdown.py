@@ -1,0 +1,72 @@
+"""A short summary for a pull request's comment or ``$GITHUB_STEP_SUMMARY``.
+
+What a verdict carries can neither format the comment nor link, mention a person, refer to an issue, or load an
+image: names are code spans, sentences are escaped.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from reports import wording
+from reports.verdict import Finding, Verdict
+from reports.wording import plain
+
+_MOST_FINDINGS, _MOST_DRILLS = 10, 50
+_PUNCTUATION = re.compile(r"([\\`*_\[\]<>#|~$!]|^[-+=]|(?<=^\d)[.)])")
+_NOTHING = "\N{ZERO WIDTH SPACE}"
+
+
+def render(verdicts: Sequence[Verdict]) -> str:
+    """GitHub-flavoured Markdown, well below the 65,536 characters of a comment."""
+    counted = [wording.headline(v).loudest for v in verdicts]
+    summary = ", ".join(f"{counted.count(w)} {w}" for w in dict.fromkeys(counted)) or "no drills"
+    lines = [f"## driftdrill: {summary}", ""]
+    if len(verdicts) > 1:
+        lines += ["| drill | verdict | harm | fired |", "|---|---|---|---|"]
+        lines += [_row(v) for v in verdicts[:_MOST_DRILLS]] + [""]
+    for verdict in verdicts[:_MOST_DRILLS]:
+        if len(verdicts) == 1 or wording.headline(verdict).bad:
+            lines += [*_drill(verdict), ""]
+    if (left := len(verdicts) - _MOST_DRILLS) > 0:
+        lines += [f"{left} more drills are in the report.", ""]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """A sentence that shows as it is, on one line."""
+    text = _PUNCTUATION.sub(r"\\\1", plain(text).replace("&", "&amp;"))
+    # GitHub finds mentions, issues and addresses after Markdown: an invisible space breaks them.
+    return re.sub(r"(@|\\#|//|[wW]{3}(?=\.)|[gG][hH](?=-))", rf"\1{_NOTHING}", text)
+
+
+def code(text: str, *, limit: int = 200) -> str:
+    """A name as a code span, in a table's cell too."""
+    text = plain(text, limit=limit).replace("|", "¦")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if fence != "`" else f"`{text}`" if text else ""
+
+
+def _row(verdict: Verdict) -> str:
+    head = wording.headline(verdict)
+    harms = ", ".join(dict.fromkeys(h.word for h in verdict.harms)) or "none"
+    words = f"**{head.loudest}**" if head.bad else head.loudest
+    return f"| {code(verdict.scenario)} | {words} | {harms} | {escape(wording.noticed(verdict)) or 'nothing'} |"
+
+
+def _drill(verdict: Verdict) -> Iterator[str]:
+    head = wording.headline(verdict)
+    yield f"### {' · '.join(head.words)}: {escape(verdict.scenario)}"
+    yield ""
+    yield from (f"- {escape(sentence)}" for sentence in head.why)
+    yield from (f"- {h.word} {code(h.fault)}: {escape(wording.harm(h))}" for h in verdict.harms[:_MOST_FINDINGS])
+    failed = [f for f in verdict.findings if not f.held]
+    yield from (_finding(f) for f in failed[:_MOST_FINDINGS])
+    if (left := len(failed) - _MOST_FINDINGS) > 0:
+        yield f"- and {left} more expectations failed"
+    yield f"- {escape(verdict.engine)}, seed {verdict.seed}, {verdict.clock} clock"
+
+
+def _finding(f: Finding) -> str:
+    said = [("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)]
+    details = "; ".join(f"{label} {escape(text)}" for label, text in said if text)
+    return f"- **FAILED** {code(f.check)} {code(f.where)}: {details}"
