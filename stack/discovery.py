@@ -15,8 +15,8 @@ import yaml
 from stack.duration import format_duration, parse_duration
 from stack.errors import StackError
 from stack.fetch import Fetcher
+from stack.prometheus_yml import target_group
 from stack.relabel import relabel
-from stack.scrapeconfig import target_group
 from stack.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
 
 DISCOVERY_TIMEOUT = 10.0
@@ -24,9 +24,10 @@ DISCOVERY_TIMEOUT = 10.0
 
 @dataclass(frozen=True, eq=False)
 class DiscoveredTarget:
-    """One address to scrape, equal to itself only: ``labels`` are those that its series get, ``url`` holds path and parameters.
+    """One address to scrape, equal to itself only.
 
-    ``interval`` and ``timeout`` are seconds: relabelling may set them for each target.
+    ``labels`` are those that its series get, ``url`` holds path and parameters; ``interval`` and
+    ``timeout`` are seconds: relabelling may set them for each target.
     """
 
     job: ScrapeJob

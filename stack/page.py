@@ -56,6 +56,7 @@ class PageParser:
         self._resolve = resolve
         self._ids: dict[bytes, int] = {}  # by the series' bytes
         self._kinds: dict[bytes, bytes | None] = {}  # by the whole comment line: the type that it sets, if any
+        self._fresh: list[bytes] = []
 
     def parse(self, body: bytes, form: str = TEXT) -> Samples:
         """The samples of a page in the format ``form``. Never raises for what the target sent."""
@@ -73,11 +74,17 @@ class PageParser:
             error, refused = why, 0
         if error is None:
             self._forget_unseen(reading)
+        self._fresh = [key for key, _ in reading.fresh]
         for key, at in reading.fresh:
             if at >= n:
                 self._ids.pop(key, None)
         fresh = np.array([at for _, at in reading.fresh if at < n], np.int64)
         return Samples(np.array(reading.ids[:n], np.int64), values, _stamps(reading, n), fresh, n + refused, error)
+
+    def forget_fresh(self) -> None:
+        """Makes the series that the last page showed first fresh again: that page does not count."""
+        for key in self._fresh:
+            self._ids.pop(key, None)
 
     def _read(self, lines: Iterable[bytes], form: str, out: "_Reading") -> None:
         known, kinds, kind = self._ids.get, self._kinds, b""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.drive.recording import STALE
 from stack.discovery import DiscoveredTarget, discover
 from stack.errors import StackError
 from stack.exposition import PageError, SeriesError, media_type
@@ -22,9 +23,6 @@ from stack.fetch import Fetcher
 from stack.page import DROPPED, NOTHING, PageParser, Samples
 from stack.relabel import attach, relabel
 from stack.scrapejob import Limits, ScrapeJob
-
-STALE_NAN = np.uint64(0x7FF0000000000002).view(np.float64)
-"""Prometheus's stale marker: a NaN with a bit pattern of its own."""
 
 REPORTED = (
     "up",
@@ -67,7 +65,7 @@ class Scrape:
     """What one scrape adds to storage, stale markers and ``up`` among it.
 
     ``at`` scenario seconds; ``ids`` int64 (k,) of the table; ``values`` float64 (k,), stale markers being
-    :data:`STALE_NAN` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit timestamps, NaN where none,
+    :data:`harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit timestamps, NaN where none,
     or None if there are none at all; ``error`` says why ``up`` is 0.
     """
 
@@ -121,7 +119,7 @@ class Scraper:
         """Scrapes a target now and dates the samples ``at`` scenario seconds.
 
         Returns within the target's scrape time-out, whatever the target does; its failures are ``up`` = 0 and
-        ``error``, never an exception.
+        ``error``, never an exception. Scraping again for the same ``at`` replaces the result before it.
         """
         return self._loops[target].scrape(at)
 
@@ -172,10 +170,16 @@ class _Loop:
         self._parser = PageParser(self._resolve)
         self._tracked = np.empty(0, np.int64)
         self._last_stamp: dict[int, float] = {}
+        self._at: float | None = None
+        self._before = (self._tracked, self._last_stamp)
         self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
         self._headers = target.job.request_headers(target.timeout)
 
     def scrape(self, at: float) -> Scrape:
+        if at == self._at:
+            self._tracked, self._last_stamp = self._before
+            self._parser.forget_fresh()
+        self._at, self._before = at, (self._tracked, dict(self._last_stamp))
         started, now = time.monotonic(), time.time()
         samples, error = self._samples()
         kept = samples.ids != DROPPED
@@ -198,7 +202,7 @@ class _Loop:
         counts = (samples.scraped, int(kept.sum()), int((kept & within)[samples.fresh].sum()))
         report = np.array([float(error is None), time.monotonic() - started, *counts])
         ids = np.concatenate((samples.ids[stored], stale, self._reported))
-        values = np.concatenate((samples.values[stored], np.full(len(stale), STALE_NAN), report))
+        values = np.concatenate((samples.values[stored], np.full(len(stale), STALE), report))
         times = None
         if stamps is not None and stored.any():
             times = np.full(len(ids), np.nan)
