@@ -25,9 +25,9 @@ from harness.target import Target
 from harness.traffic.user import Hosted, ModelUser, install
 from reports.verdict import Verdict
 from stack.errors import StackError
-from stack.prometheus import ScrapeTarget, prometheus, rules
+from stack.prometheus import LoadedGroup, ScrapeTarget, prometheus, rules
 from stack.promtool import IMAGE, Promtool, check_rules, find_promtool
-from stack.rulefiles import RuleFile
+from stack.rulefiles import Group, Rule, RuleFile, load_rule_files, to_rule_file
 from stack.scrapejob import ScrapeJob, simple_job
 
 __all__ = ["ModelUser", "Settings", "carry_out"]
@@ -163,40 +163,24 @@ def _checked(patterns: Sequence[str], promtool: Promtool | None, scenario: Scena
     """The rule files, as promtool accepts them and the expectations need them."""
     if not patterns:
         raise RuleError("no rule files", hint="name them: --rules 'rules/*.yml', or rules = [...] in driftdrill.toml")
-    if promtool is None:
-        from stack.rulefiles import load
-
-        files = load(patterns)
-    else:
-        files = check_rules(promtool, patterns)
+    files = load_rule_files(patterns) if promtool is None else check_rules(promtool, patterns)
     why = unresolvable(Rules(files), scenario.expect, float(scenario.recovery))
     if why is not None:
         raise ScenarioError(f"Scenario {scenario.name!r}: {why}", hint="lengthen recovery, or drop resolves")
     return files
 
 
-def served_rules(loaded: Sequence[Any]) -> tuple[RuleFile, ...]:
+def served_rules(loaded: Sequence[LoadedGroup]) -> tuple[RuleFile, ...]:
     """An existing server's rules as rule files, so that they can be recorded and judged again."""
-    from stack.rulefiles import Group, Rule, to_rule_file
-
-    files: dict[str, dict[str, list[Any]]] = {}
-    for rule in loaded:
-        files.setdefault(rule.file or "server", {}).setdefault(rule.group, []).append(rule)
-    out = []
-    for path, groups in files.items():
+    files: dict[str, list[Group]] = {}
+    for group in loaded:
         made = tuple(
-            Group(
-                name,
-                tuple(
-                    Rule(r.kind, r.name, r.expr, r.for_, r.keep_firing_for, dict(r.labels), dict(r.annotations))
-                    for r in members
-                ),
-                interval=members[0].interval or None,
-            )
-            for name, members in groups.items()
+            Rule(r.kind, r.name, r.expr, r.for_, r.keep_firing_for, dict(r.labels), dict(r.annotations))
+            for r in group.rules
         )
-        out.append(RuleFile(path, made, origin="server", text=to_rule_file(made)))
-    return tuple(out)
+        files.setdefault(group.file or "server", []).append(Group(group.name, made, interval=group.interval or None))
+    plain = [RuleFile(Path(path), tuple(groups), origin="server") for path, groups in files.items()]
+    return tuple(replace(f, text=to_rule_file(f)) for f in plain)
 
 
 def jobs_of(target: Target) -> list[ScrapeJob]:

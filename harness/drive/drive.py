@@ -368,7 +368,7 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
         started_at=started_at,
         target=plan.target.describe(),
         targets=targets,
-        rules=[(_copy_name(i), f.path) for i, f in enumerate(plan.rules)],
+        rules=[(_copy_name(i), str(f.path)) for i, f in enumerate(plan.rules)],
         engine=plan.engine,
         versions=dict(plan.versions),
         revision=plan.revision,

@@ -57,7 +57,7 @@ class Fetcher:
                 continue
             i = self.ids.setdefault(tuple(sorted(series.labels.items())), len(self.ids))
             since = self.last.get(i, -np.inf)
-            moved = ((t - self.started_at, v) for t, v in zip(series.times, series.values, strict=True))
+            moved = ((t - self.started_at, v) for t, v in series.samples)
             points = [(t, v) for t, v in moved if t > since]
             if points:
                 self.last[i] = points[-1][0]

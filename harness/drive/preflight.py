@@ -77,7 +77,7 @@ def known_alerts(scenario: Scenario, files: Iterable[RuleFile]) -> None:
 
 def loaded(server: Server, files: Iterable[RuleFile]) -> None:
     """Raise :class:`MonitoringError` unless the server lists every alert of the files."""
-    listed = {rule.name for rule in rules(server) if rule.kind == "alert"}
+    listed = {rule.name for group in rules(server) for rule in group.rules if rule.kind == "alert"}
     wanted = {rule.name for file in files for group in file.groups for rule in group.rules if rule.kind == "alert"}
     missing = sorted(wanted - listed)
     if missing:

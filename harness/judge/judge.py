@@ -21,7 +21,7 @@ from harness.judge.validity import validity
 from reports.timeline import AlertTrack, Labels, Phase, Timeline, Track, Watched
 from reports.verdict import Finding, Response, Verdict
 from stack.promtool import Promtool, find_promtool
-from stack.rulefiles import RuleFile, load, parse
+from stack.rulefiles import RuleFile, load_rule_files, parse
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
 
@@ -38,7 +38,7 @@ def judge(
     Raises :class:`RecordingError`, :class:`RuleError`, or an error that says which promtool is missing.
     """
     opened = recording if isinstance(recording, Recording) else open_recording(recording)
-    files = recorded_rules(opened) if rules is None else load(rules)
+    files = recorded_rules(opened) if rules is None else load_rule_files(rules)
     return _Judgement.of(opened, Rules(tuple(files)), rules is not None, promtool or find_promtool()).verdict(fail_on)
 
 

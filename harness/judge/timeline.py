@@ -7,9 +7,11 @@ wanted, with no expected samples, so that promtool prints what it got. Values co
 import ast
 import math
 import re
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,7 @@ from harness.errors import MonitoringError
 from harness.judge.rules import KnownRule, Rules
 from reports.timeline import AlertTrack, Interval, Labels, Track
 from stack.promtool import Promtool, run
-from stack.rulefiles import Group, to_rule_file
+from stack.rulefiles import Group, RuleFile, to_rule_file
 
 Key = tuple[tuple[str, str], ...]
 ALERTS = "ALERTS"
@@ -182,8 +184,10 @@ def _promtool_output(
     for i, expr in enumerate(queries):
         quoted = " ".join(expr.split()).replace("'", "''")
         out += [f"  - {{expr: '{quoted} # {i}@{at}', eval_time: {at}ms, exp_samples: []}}\n" for at in axis.ticks(step)]
-    files = {"rules.yml": to_rule_file(renamed), "test.yml": "".join(out)}
-    done = run(promtool, ["test", "rules", "test.yml"], files=files, timeout=600.0)
+    with tempfile.TemporaryDirectory(prefix="driftdrill-") as folder:
+        Path(folder, "rules.yml").write_text(to_rule_file(RuleFile(Path("rules.yml"), renamed)), encoding="utf-8")
+        Path(folder, "test.yml").write_text("".join(out), encoding="utf-8")
+        done = run(promtool, ["test", "rules", "test.yml"], cwd=Path(folder), timeout=600.0)
     if done.returncode not in (0, 1) or (done.returncode == 1 and "FAILED" not in done.stderr + done.stdout):
         raise MonitoringError(
             f"promtool test rules ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}",
