@@ -32,13 +32,18 @@ class Threshold:
 class Analysed:
     """What one expression reads."""
 
-    metrics: frozenset[str] | None
-    """Metric names; None is everything."""
-    look_back: float
-    """Seconds: the longest chain of ranges, subqueries and offsets. An instant selector looks back 0."""
+    reads: tuple[tuple[str | None, float], ...]
+    """(metric name, seconds) of each selector: how far back it looks, through ranges, subqueries and offsets
+    around it. An instant selector looks back 0; a name of None is any metric."""
     threshold: Threshold | None
     reads_clock: bool = False
     """Whether it calls time(), hour() and the like."""
+
+    @property
+    def metrics(self) -> frozenset[str] | None:
+        """Metric names; None is everything."""
+        names = {name for name, _ in self.reads}
+        return None if None in names else frozenset(n for n in names if n is not None)
 
 
 @dataclass(frozen=True)
@@ -124,9 +129,12 @@ def _metrics(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozenset
 
 
 def _look_back(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozenset[str]) -> float:
-    names = records.keys() if a.metrics is None else a.metrics & records.keys()
-    inner = [_look_back(r, records, seen | {n}) for n in names - seen for r in records[n]]
-    return a.look_back + max(inner, default=0.0)
+    longest = 0.0
+    for name, span in a.reads:
+        made = records.keys() if name is None else {name} & records.keys()
+        inner = [_look_back(r, records, seen | {n}) for n in made - seen for r in records[n]]
+        longest = max(longest, span + max(inner, default=0.0))
+    return longest
 
 
 def analyse(expr: str) -> Analysed:
@@ -135,11 +143,9 @@ def analyse(expr: str) -> Analysed:
         tree = promql_parser.parse(expr)
     except ValueError:
         ranges = [_seconds(d) for d in _DURATION.findall(expr)]
-        return Analysed(None, max(ranges, default=0.0), None)
-    names: set[str] = set()
-    everything = _collect(tree, names)
+        return Analysed(((None, max(ranges, default=0.0)),), None)
     clock = bool(re.search(r"\b(time|hour|minute|day_of_\w+|days_in_month|month|year)\s*\(", expr))
-    return Analysed(None if everything else frozenset(names), _span(tree), _threshold(tree), clock)
+    return Analysed(tuple(_reads(tree, 0.0)), _threshold(tree), clock)
 
 
 def _seconds(duration: str) -> float:
@@ -163,28 +169,18 @@ def _children(node: Any) -> list[Any]:
     return [] if inner is None else [inner]
 
 
-def _collect(node: Any, names: set[str]) -> bool:
-    """Add the metric names below ``node``; whether some selector names none."""
-    if type(node).__name__ == "VectorSelector":
-        if node.name:
-            names.add(node.name)
-            return False
-        exact = [m.value for m in node.matchers.matchers if m.name == "__name__" and str(m.op) == "MatchOp.Equal"]
-        names.update(exact)
-        return not exact
-    found = [_collect(child, names) for child in _children(node)]  # every child, also after a first
-    return any(found)
-
-
-def _span(node: Any) -> float:
-    """Seconds that an expression looks back: ranges and offsets add up along a path, the longest path counts."""
-    own = 0.0
+def _reads(node: Any, around: float) -> list[tuple[str | None, float]]:
+    """(metric name, seconds looked back) of each selector below ``node``; ranges and offsets add up on the way."""
     kind = type(node).__name__
     if kind in ("MatrixSelector", "SubqueryExpr"):
-        own += node.range.total_seconds()
+        around += node.range.total_seconds()
     if kind in ("VectorSelector", "SubqueryExpr") and node.offset is not None:
-        own += max(0.0, node.offset.total_seconds())
-    return own + max((_span(child) for child in _children(node)), default=0.0)
+        around += max(0.0, node.offset.total_seconds())
+    if kind == "VectorSelector":
+        exact = [m.value for m in node.matchers.matchers if m.name == "__name__" and str(m.op) == "MatchOp.Equal"]
+        names: list[str | None] = [node.name] if node.name else [*exact] or [None]
+        return [(name, around) for name in names]
+    return [read for child in _children(node) for read in _reads(child, around)]
 
 
 def _threshold(node: Any) -> Threshold | None:
