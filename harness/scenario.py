@@ -138,7 +138,17 @@ def load_all(path: str | Path) -> list[Scenario]:
     return found
 
 
+def built_in() -> Path:
+    """The folder of the scenarios that come with driftdrill, in a checkout and in an installed wheel."""
+    spec = importlib.util.find_spec("scenarios")
+    if spec is None or spec.origin is None:
+        raise ScenarioError("the built-in scenarios are not installed", hint="install driftdrill again")
+    return Path(spec.origin).parent
+
+
 def _run(path: Path) -> ModuleType:
+    if not path.exists() and len(path.parts) == 1 and (built_in() / f"{path.stem}.py").is_file():
+        path = built_in() / f"{path.stem}.py"
     if not path.is_file():
         raise ScenarioError(
             "no such scenario file" if not path.exists() else "not a file",

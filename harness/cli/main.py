@@ -29,7 +29,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"harness.cli.{cmd_name}_verb")
+        module = importlib.import_module(f"harness.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 

@@ -1,0 +1,27 @@
+"""Quiet is right: a small, real shift that changes no prediction that matters."""
+
+from pathlib import Path
+
+from harness import Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet
+from shift_generators import rescale
+from stack.model_service import flights
+
+harmless_shift = Scenario(
+    name="distances grow by two percent",
+    story="A map provider is replaced; every distance is two percent longer than before.",
+    rows=flights.held_out,
+    truth="late",
+    smallest_harm=0.03,
+    rate=constant(2),
+    warm_up=10 * minutes,
+    baseline=15 * minutes,
+    fault=24 * minutes,
+    recovery=11 * minutes,
+    faults=[Fault("distance x1.02", rescale("distance", by=1.02))],
+    expect=[quiet(everything_else)],
+    rules=[Path(__file__).parent / "rules" / "demo.yml"],
+)
+
+
+class Load(ModelUser):
+    scenario = harmless_shift
