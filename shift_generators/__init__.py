@@ -21,9 +21,13 @@ from shift_generators.joint import correlation_break, rotation, wrong_join
 from shift_generators.maps import affine, mean_shift, quantile_warp, scale
 from shift_generators.missing import mar, mcar, mnar
 from shift_generators.noise import clipped, duplicates, gaussian_noise, outliers, rounding, stuck
+from shift_generators.power import noise_floor, window
+from shift_generators.realised import ColumnSize, Realised, realised
 from shift_generators.resample import effective, linear, prior, selection, subgroup, tilt
 from shift_generators.sizing import sized, sized_by
 from shift_generators.slices import between, equals
+from shift_generators.sources import from_columns, read_csv, read_parquet
+from shift_generators.synthetic import Empirical, GaussianCopula, Marginal, Synthetic, fit_copula
 from shift_generators.text import text_case, text_emoji, text_language, text_length, text_typo, text_vocabulary
 from shift_generators.times import shift_time, time_format, timezone
 from shift_generators.units import constant_column, log_unit, rescale, shuffle_column, swap_columns, temperature
@@ -33,10 +37,16 @@ __all__ = [
     "METRICS",
     "BadValue",
     "Batch",
+    "ColumnSize",
     "Distance",
     "Edge",
+    "Empirical",
+    "GaussianCopula",
     "Generator",
+    "Marginal",
+    "Realised",
     "ShiftError",
+    "Synthetic",
     "TooFewEffective",
     "UnknownColumn",
     "Unreachable",
@@ -57,6 +67,8 @@ __all__ = [
     "edges_for",
     "effective",
     "equals",
+    "fit_copula",
+    "from_columns",
     "gaussian_noise",
     "in_order",
     "knockout_category",
@@ -67,12 +79,16 @@ __all__ = [
     "mean_shift",
     "merge_categories",
     "mnar",
+    "noise_floor",
     "novel_category",
     "on_fraction",
     "on_slice",
     "outliers",
     "prior",
     "quantile_warp",
+    "read_csv",
+    "read_parquet",
+    "realised",
     "rescale",
     "rotation",
     "rounding",
@@ -96,5 +112,6 @@ __all__ = [
     "time_format",
     "timezone",
     "typo_category",
+    "window",
     "wrong_join",
 ]

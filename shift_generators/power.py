@@ -1,22 +1,37 @@
 """How many rows a window needs: each metric's noise floor, and the window that shows a size with given power.
 
-Closed forms, for a window of n rows against a reference of m (infinite unless given):
+Closed forms, for a window of n rows against a reference of m, noise = 1/n + 1/m:
 
-- psi: chi-squared with B - 1 degrees of freedom times (1/n + 1/m), shifted by the size (Yurdakul 2018); the squares
-  of hellinger and jensen_shannon (in nats) are an eighth of it for small sizes
-- ks: Kolmogorov's distribution (Smirnov's two-sample form)
-- auc, domain_auc: the Mann-Whitney statistic's normal law (Hanley and McNeil 1982 under a shift)
-- wasserstein: normal, by the column's standard deviation ``sd``
-- accuracy_drop: binomial, by the accuracy before
+- psi by B bins is noise times a chi-squared of B - 1 degrees of freedom, off its centre by size / noise (Yurdakul
+  2018). hellinger^2 = psi / 8, jensen_shannon^2 = psi / (8 ln 2) and (auc - 1/2)^2 = psi / (4 pi) for small sizes.
+- ks has Kolmogorov's law; a size scatters about itself by at most sqrt(noise) / 2.
+- domain_auc is a Mann-Whitney statistic: variance noise / 12 without a shift, Hanley and McNeil's (1982) with one.
+- wasserstein scatters with the column's standard deviation ``sd``; its floor is that of a normal column.
+- accuracy_drop is binomial about the accuracy before and after.
 """
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from shift_generators.errors import BadValue, nearest
 
 LARGEST = 10**9
 """The largest window that :func:`window` considers, in rows."""
+
+_AS_PSI = {"psi": 1.0, "hellinger": 8.0, "jensen_shannon": 8.0 * math.log(2.0), "auc": 4.0 * math.pi}
+"""psi = factor * metric^2 for small sizes (psi itself is not squared; auc counts from 1/2)."""
+
+METRICS_WITH_A_FLOOR = (*_AS_PSI, "ks", "domain_auc", "wasserstein", "accuracy_drop")
+
+
+@dataclass(frozen=True)
+class _Setting:
+    metric: str
+    noise: float
+    quantile: float
+    bins: int
+    sd: float
+    accuracy: float
 
 
 def noise_floor(
@@ -35,7 +50,7 @@ def noise_floor(
     :class:`BadValue` for a metric without a closed form, or a number out of range.
     """
     _check(metric, rows, quantile)
-    return _FLOORS[metric](1.0 / rows + 1.0 / reference_rows, quantile, bins, sd, accuracy)
+    return _floor(_Setting(metric, 1.0 / rows + 1.0 / reference_rows, quantile, bins, sd, accuracy))
 
 
 def window(
@@ -57,12 +72,11 @@ def window(
     if not size > 0 or not 0 < power < 1:
         raise BadValue(f"window: size must be above 0 and power in (0, 1), not {size!r} and {power!r}")
 
-    def seen(rows: int) -> float:
+    def enough(rows: int) -> bool:
         noise = 1.0 / rows + 1.0 / reference_rows
-        floor = _FLOORS[metric](noise, quantile, bins, sd, accuracy)
-        return _SEEN[metric](floor, size, noise, bins, sd, accuracy)
+        return _seen(_Setting(metric, noise, quantile, bins, sd, accuracy), size) >= power
 
-    if seen(LARGEST) < power:
+    if not enough(LARGEST):
         raise BadValue(
             f"window: no window shows {metric} {size:g} above its noise with power {power:g}, the reference having "
             f"{reference_rows:g} rows",
@@ -71,74 +85,58 @@ def window(
     low, high = 0, LARGEST
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if seen(middle) >= power else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high
 
 
 def _check(metric: str, rows: int, quantile: float) -> None:
-    if metric not in _FLOORS:
-        raise BadValue(f"no noise floor is known for {metric!r}", hint=nearest(metric, _FLOORS))
+    if metric not in METRICS_WITH_A_FLOOR:
+        raise BadValue(f"no noise floor is known for {metric!r}", hint=nearest(metric, METRICS_WITH_A_FLOOR))
     if rows < 1 or not 0 < quantile < 1:
         raise BadValue(f"rows must be 1 or more and quantile in (0, 1), not {rows!r} and {quantile!r}")
 
 
-def _chi2_floor(noise: float, quantile: float, bins: int) -> float:
+def _as_psi(metric: str, size: float) -> float:
+    if metric == "psi":
+        return size
+    return _AS_PSI[metric] * (size - 0.5 if metric == "auc" else size) ** 2
+
+
+def _floor(at: _Setting) -> float:
+    from scipy.special import kolmogi, ndtri
     from scipy.stats import chi2
 
-    return float(chi2.ppf(quantile, bins - 1)) * noise
+    root, z = math.sqrt(at.noise), float(ndtri(at.quantile))
+    if at.metric in _AS_PSI:
+        psi = float(chi2.ppf(at.quantile, at.bins - 1)) * at.noise
+        floor = psi if at.metric == "psi" else math.sqrt(psi / _AS_PSI[at.metric])
+        return floor + 0.5 if at.metric == "auc" else floor
+    floors = {
+        "ks": float(kolmogi(1.0 - at.quantile)) * root,
+        "domain_auc": 0.5 + z * root / math.sqrt(12.0),
+        # Mostly the shift of the window's mean: two-sided, and never below the mean absolute bridge.
+        "wasserstein": at.sd * root * (0.25 + float(ndtri((1.0 + at.quantile) / 2.0))),
+        "accuracy_drop": z * root * math.sqrt(at.accuracy * (1.0 - at.accuracy)),
+    }
+    return floors[at.metric]
 
 
-def _chi2_seen(floor: float, size: float, noise: float, bins: int) -> float:
+def _seen(at: _Setting, size: float) -> float:
+    """The probability that a window in which the size is ``size`` measures more than the floor."""
+    from scipy.special import ndtr
     from scipy.stats import ncx2
 
-    return float(ncx2.sf(floor / noise, bins - 1, size / noise))
-
-
-def _z(quantile: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(quantile))
-
-
-def _phi(z: float) -> float:
-    return 0.5 * math.erfc(-z / math.sqrt(2.0))
-
-
-def _ks_floor(noise: float, quantile: float) -> float:
-    from scipy.special import kolmogi
-
-    return min(float(kolmogi(1.0 - quantile)) * math.sqrt(noise), 1.0)
-
-
-def _hanley(auc: float, noise: float) -> float:
-    """Standard error of an area: both samples weigh with 1/n; (Q1 - A^2) / n + (Q2 - A^2) / m, taken at its larger."""
-    spread = max(auc / (2.0 - auc) - auc**2, 2.0 * auc**2 / (1.0 + auc) - auc**2)
-    return math.sqrt(max(spread, 1e-12) * noise)
-
-
-_LN2 = math.log(2.0)
-Floor = Callable[[float, float, int, float, float], float]
-Seen = Callable[[float, float, float, int, float, float], float]
-
-_FLOORS: dict[str, Floor] = {
-    "psi": lambda noise, q, bins, sd, a: _chi2_floor(noise, q, bins),
-    "hellinger": lambda noise, q, bins, sd, a: math.sqrt(_chi2_floor(noise, q, bins) / 8.0),
-    "jensen_shannon": lambda noise, q, bins, sd, a: math.sqrt(_chi2_floor(noise, q, bins) / (8.0 * _LN2)),
-    "ks": lambda noise, q, bins, sd, a: _ks_floor(noise, q),
-    "domain_auc": lambda noise, q, bins, sd, a: 0.5 + _z(q) * math.sqrt(noise / 12.0),
-    "wasserstein": lambda noise, q, bins, sd, a: _ks_floor(noise, q) * 2.0 * sd,
-    "accuracy_drop": lambda noise, q, bins, sd, a: _z(q) * math.sqrt(a * (1.0 - a) * noise),
-}
-_SEEN: dict[str, Seen] = {
-    "psi": lambda floor, size, noise, bins, sd, a: _chi2_seen(floor, size, noise, bins),
-    "hellinger": lambda floor, size, noise, bins, sd, a: _chi2_seen(8.0 * floor**2, 8.0 * size**2, noise, bins),
-    "jensen_shannon": lambda floor, size, noise, bins, sd, a: _chi2_seen(
-        8.0 * _LN2 * floor**2, 8.0 * _LN2 * size**2, noise, bins
-    ),
-    "ks": lambda floor, size, noise, bins, sd, a: _phi((size - floor) / (0.5 * math.sqrt(noise))),
-    "domain_auc": lambda floor, size, noise, bins, sd, a: _phi((size - floor) / _hanley(size, noise)),
-    "wasserstein": lambda floor, size, noise, bins, sd, a: _phi((size - floor) / (sd * math.sqrt(noise))),
-    "accuracy_drop": lambda floor, size, noise, bins, sd, a: _phi(
-        (size - floor) / math.sqrt((a - size) * (1.0 - a + size) * noise) if size < a else 40.0
-    ),
-}
+    floor, root = _floor(at), math.sqrt(at.noise)
+    if at.metric in _AS_PSI:
+        least, shifted = (_as_psi(at.metric, value) / at.noise for value in (floor, size))
+        return float(ncx2.sf(least, at.bins - 1, shifted))
+    # Hanley and McNeil's larger term; the binomial at the accuracy that is left.
+    area = min(size, 1.0 - 1e-9)
+    left = max(at.accuracy - size, 0.0)
+    scatter = {
+        "ks": 0.5,
+        "domain_auc": math.sqrt(max(area / (2.0 - area), 2.0 * area**2 / (1.0 + area)) - area**2),
+        "wasserstein": at.sd,
+        "accuracy_drop": math.sqrt(max(left * (1.0 - left), 1e-12)),
+    }
+    return float(ndtr((size - floor) / (scatter[at.metric] * root)))

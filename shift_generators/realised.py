@@ -44,7 +44,13 @@ class Realised:
 
 
 def realised(
-    generator: Generator, reference: Batch, batch: Batch, *, strength: float = 1.0, bins: int = 10, smoothing: float = 0.5
+    generator: Generator,
+    reference: Batch,
+    batch: Batch,
+    *,
+    strength: float = 1.0,
+    bins: int = 10,
+    smoothing: float = 0.5,
 ) -> Realised:
     """What ``batch``, made by ``generator`` from (rows like) ``reference``, came to.
 
