@@ -3,23 +3,115 @@
 A generator is a pure function ``(batch, strength, rng) -> batch``; see :class:`Generator`. Needs numpy and scipy only.
 """
 
+from shift_generators.categories import (
+    case_category,
+    knockout_category,
+    merge_categories,
+    novel_category,
+    typo_category,
+)
+from shift_generators.classifier import domain_auc
+from shift_generators.compose import in_order, on_fraction, on_slice
+from shift_generators.concept import concept_flip, concept_logit, concept_reverse
+from shift_generators.distances import METRICS, Distance, distance
+from shift_generators.edges import EDGES, Edge, edge, edges_for
 from shift_generators.errors import BadValue, ShiftError, TooFewEffective, UnknownColumn, Unreachable, WrongType
 from shift_generators.generator import Batch, Generator
-from shift_generators.joint import wrong_join
-from shift_generators.maps import affine, mean_shift, rescale, scale
+from shift_generators.joint import correlation_break, rotation, wrong_join
+from shift_generators.maps import affine, mean_shift, quantile_warp, scale
+from shift_generators.missing import mar, mcar, mnar
+from shift_generators.noise import clipped, duplicates, gaussian_noise, outliers, rounding, stuck
+from shift_generators.power import noise_floor, window
+from shift_generators.realised import ColumnSize, Realised, realised
+from shift_generators.resample import effective, linear, prior, selection, subgroup, tilt
+from shift_generators.sizing import sized, sized_by
+from shift_generators.slices import between, equals
+from shift_generators.sources import from_columns, read_csv, read_parquet
+from shift_generators.synthetic import Empirical, GaussianCopula, Marginal, Synthetic, fit_copula
+from shift_generators.text import text_case, text_emoji, text_language, text_length, text_typo, text_vocabulary
+from shift_generators.times import shift_time, time_format, timezone
+from shift_generators.units import constant_column, log_unit, rescale, shuffle_column, swap_columns, temperature
 
 __all__ = [
+    "EDGES",
+    "METRICS",
     "BadValue",
     "Batch",
+    "ColumnSize",
+    "Distance",
+    "Edge",
+    "Empirical",
+    "GaussianCopula",
     "Generator",
+    "Marginal",
+    "Realised",
     "ShiftError",
+    "Synthetic",
     "TooFewEffective",
     "UnknownColumn",
     "Unreachable",
     "WrongType",
     "affine",
+    "between",
+    "case_category",
+    "clipped",
+    "concept_flip",
+    "concept_logit",
+    "concept_reverse",
+    "constant_column",
+    "correlation_break",
+    "distance",
+    "domain_auc",
+    "duplicates",
+    "edge",
+    "edges_for",
+    "effective",
+    "equals",
+    "fit_copula",
+    "from_columns",
+    "gaussian_noise",
+    "in_order",
+    "knockout_category",
+    "linear",
+    "log_unit",
+    "mar",
+    "mcar",
     "mean_shift",
+    "merge_categories",
+    "mnar",
+    "noise_floor",
+    "novel_category",
+    "on_fraction",
+    "on_slice",
+    "outliers",
+    "prior",
+    "quantile_warp",
+    "read_csv",
+    "read_parquet",
+    "realised",
     "rescale",
+    "rotation",
+    "rounding",
     "scale",
+    "selection",
+    "shift_time",
+    "shuffle_column",
+    "sized",
+    "sized_by",
+    "stuck",
+    "subgroup",
+    "swap_columns",
+    "temperature",
+    "text_case",
+    "text_emoji",
+    "text_language",
+    "text_length",
+    "text_typo",
+    "text_vocabulary",
+    "tilt",
+    "time_format",
+    "timezone",
+    "typo_category",
+    "window",
     "wrong_join",
 ]

@@ -46,7 +46,8 @@ class Generator:
     that are not touched are shared with it.
 
     ``columns`` are changed (empty: whole rows are), ``reads`` are only looked at; ``truth`` names the truth column
-    of a generator that moves or weighs it. ``id`` is the catalogue's. Build one with the functions of this package.
+    of a generator that moves or weighs it, in which no value may be missing. ``id`` is the catalogue's. Build one with
+    the functions of this package.
 
     Some generators need a reference (quantiles, a spread, rows to draw from). :meth:`solve` fixes it; until then
     each batch is its own reference.
@@ -61,10 +62,14 @@ class Generator:
     reads: tuple[str, ...] = ()
     truth: str | None = None
     prepare: Callable[[Batch], Any] = _nothing
-    # For sizes: strength may be taken this many times over; how a sorted column moves; how rows are weighed.
+    # What sizing.py needs: see times(), and the laws there.
+    mixture: bool = True
     limit: float = 1.0
+    resize: Callable[[float], "Generator"] | None = None
     monotone: Callable[[Column, float, Any], Column] | None = None
-    weigh: Callable[[Batch, float], Floats] | None = None
+    weigh: Callable[[Batch], Floats] | None = None
+    distort: Callable[[Floats], Floats] | None = None
+    settle: Callable[[Batch, Rng], "Generator"] | None = None
     gain: float = 1.0
     state: Any = None
     solved: bool = False
@@ -75,13 +80,30 @@ class Generator:
         s = check_strength(strength, n, self.call)
         if not s.any():
             return dict(batch)
+        if not self.solved and self.settle is not None:
+            return self.solve(batch)(batch, s, rng)
         state = self.state if self.solved else self.prepare(batch)
         return {**batch, **self.kernel(batch, s if self.gain == 1.0 else s * self.gain, rng, state)}
 
     def solve(self, reference: Batch, rng: Rng | None = None) -> "Generator":
-        """This generator with all that depends on a reference fixed; raises :class:`ShiftError` if it cannot be."""
+        """This generator with all that depends on a reference fixed; raises :class:`ShiftError` if it cannot be.
+
+        A solved generator trusts its batches to be like the reference: a block in which a column happens to be
+        missing throughout is no error to it. ``rng`` (seed 0 unless given) serves sizes that must be simulated.
+        """
+        if self.solved:
+            return self
         self.check(reference, values=True)
+        if self.settle is not None:
+            return self.settle(reference, rng or np.random.default_rng(0))
         return replace(self, state=self.prepare(reference), solved=True)
+
+    def times(self, factor: float) -> "Generator":
+        """The same shift, ``factor`` times as large: its knob where it has one (``resize``), else its strength.
+
+        ``factor`` is in (0, ``limit``]: beyond that the map would not be monotone, or the share above 1.
+        """
+        return self.resize(factor) if self.resize else replace(self, gain=self.gain * factor)
 
     def check(self, batch: Batch, *, values: bool) -> int:
         """The number of rows; raises if the batch lacks a column, is empty, or (``values``) a column has none."""
@@ -97,6 +119,12 @@ class Generator:
             raise BadValue(f"{self.call}: the columns differ in length ({sizes})")
         for name in self.columns:
             check_kind(batch[name], name, self.kind, self.call)
+        if self.truth and missing(batch[self.truth]).any():
+            row = int(np.flatnonzero(missing(batch[self.truth]))[0])
+            raise BadValue(
+                f"{self.call}: the truth column {self.truth!r} has no value in row {row} ({batch[self.truth][row]!r})",
+                hint="leave out rows whose truth is not known",
+            )
         if values:
             for name in needed:
                 if missing(batch[name]).all():

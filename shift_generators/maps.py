@@ -1,4 +1,4 @@
-"""Monotone maps of one column: shift.mean, shift.scale, shift.affine, and the units that are such maps."""
+"""Monotone maps of one column: shift.mean, shift.scale, shift.affine, shift.quantile_warp."""
 
 import math
 from collections.abc import Callable
@@ -96,17 +96,60 @@ def affine(column: str, *, by: float, offset: float) -> Generator:
     return _affine("shift.affine", call, column, float(by), float(offset))
 
 
-def rescale(column: str, *, by: float) -> Generator:
-    """A change of unit: x * by in the rows that are hit, as ``rescale("dep_delay", by=60)`` for minutes to seconds.
+def quantile_warp(column: str, *, power: float = 2.0) -> Generator:
+    """Move each value to another quantile of the reference: from rank u to rank u ** power.
 
-    Strength is the share of rows: a row comes in the old unit or in the new one, never between. Raises
-    :class:`BadValue` for a factor of 0 or 1.
+    The values stay within the reference's range, whatever the power: above 1 they fall, below 1 they rise. Strength
+    moves each value in a straight line. Raises :class:`BadValue` for a power of 1, or not above 0.
     """
-    call = written("rescale", column, by=by)
-    finite(call, by=by)
-    if by in (0, 1):
-        raise BadValue(f"{call}: by must be neither 0 nor 1, but is {by!r}")
-    return on_hit_rows("unit.rescale", call, column, lambda x: x * by)
+    call = written("quantile_warp", column, power=power)
+    finite(call, power=power)
+    if power <= 0 or power == 1:
+        raise BadValue(f"{call}: power must be above 0 and not 1, but is {power!r}")
+
+    def prepare(reference: Batch) -> Knots:
+        return knots(reference[column], column, call)
+
+    def move(x: Column, s: Floats | float, reference: Knots) -> Column:
+        values, ranks = reference
+        with np.errstate(invalid="ignore"):
+            warped = np.interp(np.interp(x, values, ranks) ** power, ranks, values)
+            # A value outside the reference's range has no rank: it moves as the range's end does.
+            moved = x + s * (warped - np.clip(x, values[0], values[-1]))
+        return like(moved, x)
+
+    def kernel(batch: Batch, strength: Floats, rng: Rng, state: Knots) -> Batch:
+        x, s = batch[column], level(strength)
+        return {column: keep_unhit(move(x, s, state), x, s)}
+
+    return Generator(
+        "shift.quantile_warp",
+        call,
+        (column,),
+        "size",
+        kernel,
+        kind="number",
+        prepare=prepare,
+        monotone=move,
+        resize=lambda factor: quantile_warp(column, power=power**factor),
+        limit=20.0 / abs(math.log(power)),
+    )
+
+
+Knots = tuple[Floats, Floats]
+"""A reference's quantile function: increasing values and their ranks in [0, 1], at most 4,097 of each."""
+
+
+def knots(column: Column, name: str, asked_by: str) -> Knots:
+    """The quantile function of a reference column of numbers; raises :class:`BadValue` if it is constant."""
+    values = np.sort(column[np.isfinite(column)]).astype(np.float64)
+    if len(values) == 0 or values[0] == values[-1]:
+        raise BadValue(f"{asked_by}: column {name!r} is constant, so its values have no other quantile to go to")
+    picked = np.unique(values[np.linspace(0, len(values) - 1, min(len(values), 4097)).astype(np.int64)])
+    left, right = np.searchsorted(values, picked, side="left"), np.searchsorted(values, picked, side="right")
+    ranks = (left + right) / (2.0 * len(values))  # the middle of a tie
+    ranks[0], ranks[-1] = 0.0, 1.0
+    return picked, ranks
 
 
 def on_hit_rows(id: str, call: str, column: str, change: Change) -> Generator:
