@@ -1,4 +1,4 @@
-"""Run one command, end it when the control pipe on stdin closes, then remove its folder.
+"""Run one command; when the control pipe on stdin closes, end it and remove its folder.
 
 Started by :mod:`stack.process` as a script, never imported: it starts in 25 ms and holds 8 MB. The pipe closes on
 every exit of the parent, SIGKILL included. Forked copies of the parent may hold the pipe's other end open, so the
@@ -62,8 +62,17 @@ def end(pid: int, grace: float) -> int:
     return status
 
 
-def watch(pid: int, parent: int, grace: float) -> int:
-    """Wait for the command to end by itself or for the parent to let go; the command's status."""
+def remove(folder: str) -> None:
+    """Remove the folder, if one was given."""
+    if folder:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def watch(pid: int, parent: int, grace: float, folder: str) -> int:
+    """Wait for the command to end by itself, which leaves its folder and log to the parent, or for the parent to let
+    go; the command's status."""
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -71,7 +80,10 @@ def watch(pid: int, parent: int, grace: float) -> int:
     while (status := status_of(pid)) is None:
         readable, _, _ = select.select([0, woken], [], [], POLL)
         if (0 in readable and not os.read(0, 1)) or os.getppid() != parent:
-            return end(pid, grace)
+            try:
+                return end(pid, grace)
+            finally:
+                remove(folder)
         if woken in readable:
             os.read(woken, 64)
     return status
@@ -82,13 +94,7 @@ def main(argv: Sequence[str]) -> int:
     parent, grace, folder, *command = argv
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
-    try:
-        return watch(spawn(command), int(parent), float(grace))
-    finally:
-        if folder:
-            import shutil
-
-            shutil.rmtree(folder, ignore_errors=True)
+    return watch(spawn(command), int(parent), float(grace), folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Child processes that cannot outlive us: a guard ends them when its control pipe closes, whatever ended us."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ def launch(
     """Start ``command`` under a guard; the caller must :meth:`~Guarded.finish` it.
 
     ``grace`` is seconds between SIGTERM and SIGKILL (0: SIGKILL at once); ``remove`` is a folder that the guard
-    removes last. Raises :class:`StackError` where no process can be started.
+    removes too when it ends the command. Raises :class:`StackError` where no process can be started.
     """
     options = [str(os.getpid()), str(grace), str(remove or "")]
     return controlled([sys.executable, "-I", "-S", str(_GUARD), *options, *command], stdout, stderr, cwd)
@@ -117,3 +118,4 @@ def running(command: Sequence[str], *, folder: Path, grace: float = 5.0) -> Iter
         yield Process(guarded, logfile)
     finally:
         guarded.finish(grace + 5)
+        shutil.rmtree(folder, ignore_errors=True)  # the guard did it, unless the command had ended by itself

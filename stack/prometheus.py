@@ -28,6 +28,7 @@ from stack.prometheus_api import (
     Server,
     died,
     flags,
+    last_words,
     query,
     query_range,
     ready,
@@ -155,7 +156,7 @@ def _started(program: Program, files: Files, extra: Sequence[str]) -> Iterator[S
                 yield replace(server, version=version(server), promtool=_promtool_of(program))
                 return
         if "address already in use" not in problem or attempt == _PORTS:
-            raise StackError(problem, hint="see the end of its log above")
+            raise StackError(problem, hint="`driftdrill doctor` says what this machine can run")
 
 
 def _promtool_of(program: Program) -> Promtool:
@@ -213,4 +214,4 @@ def _await_ready(server: Server, started: Started, config_file: str) -> str | No
         if ready(server) and flags(server).get("config.file") == config_file:
             return None
         time.sleep(_POLL)
-    return f"Prometheus was not ready within {_READY_WITHIN:g} s; the end of its log:\n{started.log()}"
+    return f"Prometheus was not ready within {_READY_WITHIN:g} s; its log ends with:\n{last_words(started.log())}"

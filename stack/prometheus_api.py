@@ -4,6 +4,7 @@ Every answer that is none of Prometheus's is told as such, and what to do about 
 call is one request of at most ``connection.timeout`` seconds between bytes.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeVar
 
@@ -33,11 +34,18 @@ class Server:
 
 
 def died(server: Server) -> str | None:
-    """How our server ended and the last lines of its log; None while it runs, and for a server that is not ours."""
+    """How our server ended and what its log last complained of; None while it runs, and for one that is not ours."""
     code = server.started.exit_code() if server.started else None
     if code is None or server.started is None:
         return None
-    return f"Prometheus ended with status {code}; the end of its log:\n{server.started.log().strip()}"
+    return f"Prometheus ended with status {code}; its log ends with:\n{last_words(server.started.log())}"
+
+
+def last_words(log: str) -> str:
+    """The last lines of a log that tell of errors, else its very last ones."""
+    lines = log.strip().splitlines()
+    complaints = [line for line in lines if re.search(r"level=(error|ERROR)|^(panic|fatal|Error)", line)]
+    return "\n".join((complaints or lines)[-3:])
 
 
 @dataclass(frozen=True)
@@ -270,7 +278,7 @@ def _decode(content: bytes, expected: type[T]) -> T | None:
 
 def _unreachable(server: Server, url: str, error: Exception) -> StackError:
     if reason := died(server):
-        return StackError(reason, where=url, hint="see the end of its log above")
+        return StackError(reason, where=url, hint="start the drill again")
     if isinstance(error, requests.Timeout):
         waited = f"{server.connection.timeout:g} s"
         return StackError(f"Prometheus took more than {waited} to answer", where=url, hint="is it overloaded?")

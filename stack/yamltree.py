@@ -66,4 +66,6 @@ def text(node: Node, path: str) -> str:
 def _expected(what: str, node: Node, path: str) -> StackError:
     kinds: dict[type, str] = {yaml.MappingNode: "a mapping", yaml.SequenceNode: "a list"}
     seen = kinds.get(type(node)) or f"{str(node.value)[:40]!r}"
-    return StackError(f"expected {what}, found {seen}", where=f"{path}:{node.start_mark.line + 1}", hint="see the line")
+    return StackError(
+        f"expected {what}, found {seen}", where=f"{path}:{node.start_mark.line + 1}", hint="check the indentation"
+    )

@@ -1,0 +1,55 @@
+# Every target does its own set-up: a fresh Debian or Ubuntu needs Python 3.11 or newer with venv, and make.
+#   make PYTHON=python3.12 ...      another Python
+#   make test ARGS='-k prometheus'  arguments for pytest
+
+BIN := .venv/bin
+
+.PHONY: help
+help:
+	@echo "make demo    drill a real model with a real Prometheus, and show the report (3 minutes, installation included)"
+	@echo "make test    run the tests; what this machine cannot run is named at the end"
+	@echo "make check   ruff, mypy, pyright, import-linter"
+	@echo "make bench   run the benchmarks"
+	@echo "make clean   remove what these made"
+
+.PHONY: demo
+demo: .venv/installed-demo
+	@tools/ensure-prometheus
+	@$(BIN)/driftdrill demo $(ARGS)
+
+.PHONY: test
+test: .venv/installed-dev
+	@tools/ensure-prometheus
+	@$(BIN)/python -m pytest -n 2 -rs $(ARGS)
+
+.PHONY: check
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: .venv/installed-dev
+	@tools/ensure-prometheus
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# What is installed, dev or demo, is installed anew only when pyproject.toml changes.
+.venv/installed-demo: .venv/bin/python pyproject.toml
+	@echo "Installing driftdrill and its demo into .venv (about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml
+	@echo "Installing driftdrill with its development tools into .venv (about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ .venv/installed-demo
+
+.venv/bin/python:
+	@python=$$(tools/find-python) && "$$python" -m venv .venv
+
+.PHONY: clean
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache driftdrill-report
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
