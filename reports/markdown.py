@@ -11,25 +11,28 @@ from reports import wording
 from reports.verdict import Finding, Verdict
 from reports.wording import plain
 
-_MOST_FINDINGS, _MOST_DRILLS = 10, 50
+_MOST_FINDINGS, _MOST_ROWS, _MOST_CHARACTERS = 10, 50, 59_900
 _PUNCTUATION = re.compile(r"([\\`*_\[\]<>#|~$!]|^[-+=]|(?<=^\d)[.)])")
 _NOTHING = "\N{ZERO WIDTH SPACE}"
 
 
 def render(verdicts: Sequence[Verdict]) -> str:
-    """GitHub-flavoured Markdown, well below the 65,536 characters of a comment."""
+    """GitHub-flavoured Markdown of at most 60,000 characters: a comment holds 65,536."""
     counted = [wording.headline(v).loudest for v in verdicts]
     summary = ", ".join(f"{counted.count(w)} {w}" for w in dict.fromkeys(counted)) or "no drills"
-    lines = [f"## driftdrill: {summary}", ""]
+    text = f"## driftdrill: {summary}\n"
     if len(verdicts) > 1:
-        lines += ["| drill | verdict | harm | fired |", "|---|---|---|---|"]
-        lines += [_row(v) for v in verdicts[:_MOST_DRILLS]] + [""]
-    for verdict in verdicts[:_MOST_DRILLS]:
-        if len(verdicts) == 1 or wording.headline(verdict).bad:
-            lines += [*_drill(verdict), ""]
-    if (left := len(verdicts) - _MOST_DRILLS) > 0:
-        lines += [f"{left} more drills are in the report.", ""]
-    return "\n".join(lines)
+        text += "\n| drill | verdict | harm | fired |\n|---|---|---|---|\n"
+        text += "".join(_row(v) + "\n" for v in verdicts[:_MOST_ROWS])
+        if (left := len(verdicts) - _MOST_ROWS) > 0:
+            text += f"\n{left} more drills are in the report.\n"
+    told = [v for v in verdicts if len(verdicts) == 1 or wording.headline(v).bad]
+    for i, verdict in enumerate(told):
+        part = "\n" + "\n".join(_drill(verdict)) + "\n"
+        if len(text) + len(part) > _MOST_CHARACTERS:
+            return text + f"\nDetails of {len(told) - i} more drills are in the report.\n"
+        text += part
+    return text
 
 
 def escape(text: str) -> str:

@@ -14,7 +14,7 @@ def el(tag: str, *children: Child, **attributes: str | float | None) -> Element:
     element = Element(tag)
     for key, value in attributes.items():
         if value is not None:
-            text = safe(value) if isinstance(value, str) else f"{value:g}"
+            text = safe(value) if isinstance(value, str) else f"{value:.10g}"
             element.set(key.rstrip("_").replace("_", "-"), text)
     for child in children:
         if isinstance(child, str):

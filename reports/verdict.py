@@ -156,8 +156,20 @@ class Verdict:
         return 0
 
     def to_json(self) -> bytes:
-        """The versioned JSON form, UTF-8, indented."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+        """The versioned JSON form, UTF-8, indented; a lone surrogate, which UTF-8 cannot hold, becomes "?"."""
+        try:
+            encoded = msgspec.json.encode(self)
+        except UnicodeEncodeError:
+            encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(self)))
+        return msgspec.json.format(encoded, indent=2)
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    return [_encodable(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 class UnknownSchema(ValueError):
