@@ -1,0 +1,167 @@
+"""A child process that holds a fault, and the control channel that it cannot outlive.
+
+Both ends speak JSON lines over a socket pair: a numbered question, an answer with the same number. When the
+parent ends, however it ends, the kernel closes its end; the child reads that as the order to undo and end.
+The child has a session of its own, so Ctrl-C reaches the parent alone and undoing happens in its order.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from stack.errors import StackError
+
+T = TypeVar("T")
+
+START = 15.0
+"""Seconds in which a child must be ready."""
+ANSWER = 10.0
+"""Seconds in which a child must answer."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """One line from the parent."""
+
+    number: int
+    ask: msgspec.Raw
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line from the child: a value, or an error with its remedy."""
+
+    number: int
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    error: str = ""
+    hint: str = ""
+
+
+def answer(number: int, value: object = None, failure: StackError | None = None) -> bytes:
+    """The line that answers question ``number``; 0 says that the child is ready, or why it is not."""
+    if failure is not None:
+        reply = Answer(number, error=str(failure), hint=failure.hint or "")
+    else:
+        reply = Answer(number, value=msgspec.Raw(msgspec.json.encode(value)))
+    return msgspec.json.encode(reply) + b"\n"
+
+
+class Child:
+    """The parent's end. ``what`` names the child in errors; ``settings`` is sent as the first question.
+
+    Raises :class:`StackError` where the child does not get ready, with the reason that it gave.
+    """
+
+    def __init__(self, module: str, settings: object, *, what: str) -> None:
+        self._what, self._owner = what, os.getpid()
+        self._lock, self._number, self._buffer = threading.Lock(), 0, b""
+        self._socket, theirs = socket.socketpair()
+        root = str(Path(__file__).parent.parent)
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        try:
+            # -P: a package of the user's folder must not hide ours.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(self._owner)],
+                env=os.environ | {"PYTHONPATH": path},
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+        try:
+            self.ready = self.ask(settings, msgspec.Raw, within=START)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the child still runs."""
+        return self._process.poll() is None
+
+    def ask(self, question: object, reply: type[T], *, within: float = ANSWER) -> T:
+        """Send ``question``, wait at most ``within`` seconds, and read the answer as a ``reply``.
+
+        Raises :class:`StackError` for an error that the child reports, a late answer, or a child that has ended.
+        """
+        with self._lock:
+            self._number += 1
+            line = msgspec.json.encode(Question(self._number, msgspec.Raw(msgspec.json.encode(question)))) + b"\n"
+            deadline = time.monotonic() + within
+            try:
+                self._socket.settimeout(within)
+                self._socket.sendall(line)
+                while (got := self._read(deadline)).number != self._number:
+                    pass  # the answer to a question that was given up
+            except TimeoutError:
+                raise StackError(
+                    f"{self._what} (process {self.pid}) did not answer within {within:g} s",
+                    hint="the machine may be overloaded; look for a stopped process",
+                ) from None
+            except OSError as e:
+                raise StackError(f"{self._what} (process {self.pid}) has ended: {self._end()}") from e
+        if got.error:
+            raise StackError(got.error, hint=got.hint or None)
+        return msgspec.json.decode(got.value, type=reply)
+
+    def _read(self, deadline: float) -> Answer:
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._socket.settimeout(left)
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise ConnectionResetError("control channel closed")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return msgspec.json.decode(line, type=Answer)
+
+    def _end(self) -> str:
+        try:
+            code = self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            return "its control channel is closed"
+        return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+    def close(self, *, within: float = ANSWER) -> None:
+        """Close the channel, upon which the child undoes and ends; kill it where it does not. Never raises."""
+        self._socket.close()
+        if os.getpid() != self._owner:
+            return  # a forked copy of the parent: the child is not its to end
+        try:
+            self._process.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=within)
+
+
+def channel(argv: list[str]) -> tuple[socket.socket, int]:
+    """The child's end, and the parent's process id, from the child's command line."""
+    return socket.socket(fileno=int(argv[1])), int(argv[2])
+
+
+def decode(line: bytes, kind: Any) -> tuple[int, Any]:
+    """A question's number, and what it asks, read as ``kind``. Raises :class:`StackError` if it is something else."""
+    question = msgspec.json.decode(line, type=Question)
+    try:
+        return question.number, msgspec.json.decode(question.ask, type=kind)
+    except msgspec.MsgspecError as e:
+        raise StackError(f"control message not understood: {e}") from e

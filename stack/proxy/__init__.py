@@ -1,0 +1,50 @@
+"""A proxy that injects faults on its way between clients and a service: TCP toxics, HTTP faults.
+
+with proxy(Connection("http://127.0.0.1:8000")) as p:
+    send_load_to(p.address)
+    p.set(Latency(300, jitter=50), Status(503, path="/v2/*", share=0.1))
+    p.set()  # nothing injected
+    p.ledger()
+"""
+
+from stack.proxy.client import HeldToxic, Proxy, proxy
+from stack.proxy.httpfaults import EXCLUDED, HTTP_FAULTS, Delay, HttpFault, MergePatch, Replace, Status, merge_patch
+from stack.proxy.ledger import Ledger, Touched
+from stack.proxy.toxics import (
+    TOXICS,
+    Bandwidth,
+    Down,
+    Latency,
+    LimitData,
+    ResetPeer,
+    Slicer,
+    SlowClose,
+    Timeout,
+    Toxic,
+)
+
+__all__ = [
+    "EXCLUDED",
+    "HTTP_FAULTS",
+    "TOXICS",
+    "Bandwidth",
+    "Delay",
+    "Down",
+    "HeldToxic",
+    "HttpFault",
+    "Latency",
+    "Ledger",
+    "LimitData",
+    "MergePatch",
+    "Proxy",
+    "Replace",
+    "ResetPeer",
+    "Slicer",
+    "SlowClose",
+    "Status",
+    "Timeout",
+    "Touched",
+    "Toxic",
+    "merge_patch",
+    "proxy",
+]
