@@ -65,8 +65,8 @@ class Scrape:
     """What one scrape adds to storage, stale markers and ``up`` among it.
 
     ``at`` scenario seconds; ``ids`` int64 (k,) of the table; ``values`` float64 (k,), stale markers being
-    :data:`harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit timestamps, NaN where none,
-    or None if there are none at all; ``error`` says why ``up`` is 0.
+    :data:`harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit timestamps,
+    NaN where none, or None if there are none at all; ``error`` says why ``up`` is 0.
     """
 
     at: float

@@ -1,9 +1,10 @@
 """Judge: a Recording and Rules in, a Verdict out. Pure: no load, no network, no scenario file."""
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import msgspec
 import numpy as np
 
 from harness.drive.recording import Meta, Recording, Requests, Samples, open_recording
-from harness.errors import RecordingError, RuleError
-from harness.expect import Expectation, Fires
+from harness.errors import RecordingError, RuleError, UsageError
+from harness.expect import Expectation, Fires, Resolves
+from harness.judge import history as past
+from harness.judge import marks as limits
 from harness.judge import timeline as engine
-from harness.judge.harm import harms, quality
-from harness.judge.responses import Facts, respond
-from harness.judge.rules import Rules, analyse
+from harness.judge.draw import timeline
+from harness.judge.harm import harms
+from harness.judge.responses import PHASE_NOTE, Facts, merged, respond
+from harness.judge.rules import KnownRule, Rules, analyse
 from harness.judge.validity import validity
-from reports.timeline import AlertTrack, Labels, Phase, Timeline, Track, Watched
+from reports.timeline import Labels, Phase, Track
 from reports.verdict import Finding, Response, Verdict
 from stack.promtool import Promtool, find_promtool
 from stack.rulefiles import RuleFile, load_rule_files, parse
@@ -31,15 +35,25 @@ def judge(
     rules: Sequence[str | Path] | None = None,
     *,
     promtool: Promtool | None = None,
+    phases: int = 1,
+    history: Recording | str | Path | None = None,
     fail_on: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on a recording under ``rules`` (files or globs); None is the rules that were recorded.
+
+    ``phases`` evaluates at that many shifts against the recorded scrapes: time-to-detect becomes a range.
+    ``history`` is a clean recording that is put before this one.
 
     Raises :class:`RecordingError`, :class:`RuleError`, or an error that says which promtool is missing.
     """
     opened = recording if isinstance(recording, Recording) else open_recording(recording)
     files = recorded_rules(opened) if rules is None else load_rule_files(rules)
-    return _Judgement.of(opened, Rules(tuple(files)), rules is not None, promtool or find_promtool()).verdict(fail_on)
+    clean = open_recording(history) if isinstance(history, (str, Path)) else history
+    known = Rules(tuple(files))
+    if not known.alerts:
+        raise RuleError("the rule files hold no alert", hint="name them with --rules")
+    own = rules is None
+    return _Judgement(opened, known, own, promtool or find_promtool(), phases, clean).verdict(fail_on)
 
 
 def recorded_rules(recording: Recording) -> list[RuleFile]:
@@ -58,52 +72,99 @@ def recorded_rules(recording: Recording) -> list[RuleFile]:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """Everything that the verdict is put together from."""
+    """Everything that the verdict is put together from; also what an expectation may look at (Evidence)."""
 
     recording: Recording
     rules: Rules
-    meta: Meta
-    phases: Mapping[str, Phase]
-    expect: tuple[Expectation, ...]
-    requests: Requests
-    samples: tuple[Samples, ...]
-    events: tuple[Mapping[str, Any], ...]
-    evaluated: engine.Evaluated
-    alerts: tuple[AlertTrack, ...]
-    facts: Facts
-    engine: str
+    own_rules: bool
+    """Whether the rules are those of the drill, so that a live server's answers stand."""
+    promtool: Promtool
+    shifts: int
+    clean: Recording | None
 
-    @classmethod
-    def of(cls, recording: Recording, rules: Rules, other_rules: bool, promtool: Promtool) -> "_Judgement":
-        meta = recording.meta
-        phases = {n: Phase(n, s, e) for n, s, e in meta.phases}  # type: ignore[arg-type]
-        expect = tuple(_expectation(e) for e in meta.expect)
-        samples, requests = recording.samples(), recording.requests()
-        lefts = [k.analysed.threshold.left for k in rules.alerts if k.analysed.threshold is not None]
-        exprs = [*lefts, *(e for x in expect for e in x.exprs)]
-        reads = [analyse(e).metrics for e in exprs]
-        served = [] if other_rules or meta.clock == "virtual" else recording.samples("alerts")
-        evaluated = engine.evaluate(
-            engine.needed(samples, rules.known, reads),
-            rules,
-            promtool,
-            end=phases["recovery"].end,
-            interval=meta.evaluation_interval,
-            exprs=exprs,
-            phase=_phase(served, meta.evaluation_interval),
-        )
-        alerts, used = evaluated.alerts, f"promtool {promtool.version}"
-        if meta.clock == "wall" and not other_rules:
-            alerts, used = tuple(engine.from_server(served, meta.evaluation_interval)[0]), meta.engine
-        began = [float(requests.intended[s > 0].min()) for s in requests.strength.values() if (s > 0).any()]
-        events = tuple(recording.events())
-        began += [e["at"] for e in events if e["event"] == "fault" and e["strength"] > 0]
-        facts = Facts(phases, min(began, default=None), alerts, evaluated.series, step=meta.evaluation_interval)
-        return cls(
-            recording, rules, meta, phases, expect, requests, tuple(samples), events, evaluated, alerts, facts, used
-        )
+    @property
+    def meta(self) -> Meta:
+        return self.recording.meta
 
-    # What an expectation may look at (harness.expect.Evidence).
+    @cached_property
+    def phases(self) -> Mapping[str, Phase]:
+        return {n: Phase(n, s, e) for n, s, e in self.meta.phases}  # type: ignore[arg-type]
+
+    @cached_property
+    def expect(self) -> tuple[Expectation, ...]:
+        try:
+            return tuple(msgspec.convert(e, Expectation) for e in self.meta.expect)
+        except msgspec.ValidationError as e:
+            raise RecordingError(f"meta.json holds an expectation that this version does not know: {e}") from e
+
+    @cached_property
+    def requests(self) -> Requests:
+        return self.recording.requests()
+
+    @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        return self.recording.events()
+
+    @cached_property
+    def scraped(self) -> list[Samples]:
+        return self.recording.samples()
+
+    @cached_property
+    def history(self) -> past.History | None:
+        return None if self.clean is None else past.before(self.recording, self.clean)
+
+    @property
+    def live(self) -> bool:
+        """Whether a real server evaluated these very rules."""
+        return self.meta.clock == "wall" and self.own_rules
+
+    @cached_property
+    def served(self) -> list[Samples]:
+        return self.recording.samples("alerts") if self.live else []
+
+    @cached_property
+    def evaluated(self) -> tuple[engine.Evaluated, ...]:
+        """One a phase shift; the first is not shifted."""
+        lefts = [k.analysed.threshold.left for k in self.rules.alerts if k.analysed.threshold is not None]
+        exprs = [*lefts, *(e for x in self.expect for e in x.exprs)]
+        samples = self.scraped if self.history is None else past.joined(self.history, self.scraped)
+        chosen = engine.needed(samples, self.rules.known, [analyse(e).metrics for e in exprs])
+        step = self.meta.evaluation_interval
+
+        def at(phase: float) -> engine.Evaluated:
+            return engine.evaluate(
+                chosen,
+                self.rules,
+                self.promtool,
+                end=self.phases["recovery"].end,
+                interval=step,
+                exprs=exprs,
+                phase=phase,
+                rebase=lambda s, zero: limits.rebase(s, self.rules, self.meta, zero),
+            )
+
+        shifts = [_live_phase(self.served, step)] if self.live else _phases(chosen, step, self.shifts)
+        if len(shifts) == 1:
+            return (at(shifts[0]),)
+        with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
+            return tuple(pool.map(at, shifts))
+
+    @cached_property
+    def facts(self) -> tuple[Facts, ...]:
+        began = [float(self.requests.intended[s > 0].min()) for s in self.requests.strength.values() if (s > 0).any()]
+        began += [e["at"] for e in self.events if e["event"] == "fault" and e["strength"] > 0]
+        step = self.meta.evaluation_interval
+        return tuple(
+            Facts(
+                self.phases,
+                min(began, default=None),
+                engine.from_server(self.served, self.rules, step) if self.live else evaluated.alerts,
+                evaluated.series,
+                self.history.seconds if self.history else 0.0,
+                step,
+            )
+            for evaluated in self.evaluated
+        )
 
     def phase(self, name: str) -> Phase:
         return self.phases[name]
@@ -111,23 +172,41 @@ class _Judgement:
     def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
         known = [k for k in self.rules.alerts if alert is None or k.rule.name == alert]
         if alert is not None and not known:
-            missing = Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged")
-            return (missing,)
-        found = tuple(respond(self.facts, k, labels, within, k.rule.name in self.named()) for k in known)
+            return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged"),)
+        found = tuple(self._respond(k, labels, within) for k in known)
         return found if alert is None else (_strongest(found),)
+
+    def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
+        expected = known.rule.name in self.named()
+        each = [respond(facts, known, labels, within, expected) for facts in self.facts]
+        return replace(merged(each), marks=self._marks(known))
+
+    @cached_property
+    def _present(self) -> frozenset[str]:
+        return frozenset(s.labels.get("__name__", "") for s in self.scraped)
+
+    @cached_property
+    def _wall_only(self) -> frozenset[str]:
+        return limits.wall_only(self.meta, self.events, self.scraped)
+
+    def _marks(self, known: KnownRule) -> tuple[str, ...]:
+        return limits.marks(known, self._wall_only, self._present, rebased=not self.live)
 
     def named(self) -> frozenset[str]:
         return frozenset(a for e in self.expect for a in e.alerts)
 
     def series(self, expr: str) -> tuple[Track, ...]:
-        return self.evaluated.series.get(expr, ())
+        return self.evaluated[0].series.get(expr, ())
 
     def verdict(self, fail_on: Sequence[str]) -> Verdict:
+        meta, alerts = self.meta, tuple(self.facts[0].tracks)
         must_fire = frozenset(a for e in self.expect if e.fires_alert for a in e.alerts)
-        valid = validity(self.meta, self.phases, self.requests, self.samples, self.events, must_fire, self.alerts)
-        listed, responses = self._responses()
-        meta = self.meta
+        valid = validity(meta, self.phases, self.requests, self.scraped, self.events, must_fire, alerts)
+        if self.history is not None:
+            note = f"{self.history.seconds:g} s of clean history come from {self.history.name}"
+            valid = replace(valid, observations=(*valid.observations, note))
         answered = int((self.requests.failure == "").sum())
+        listed, responses = self._responses()
         return Verdict(
             scenario=meta.scenario,
             story=meta.story,
@@ -135,9 +214,11 @@ class _Judgement:
             validity=valid,
             responses=responses,
             harms=harms(meta, self.phases, self.requests),
-            findings=(*self._rule_errors(), *(e.check(self) for e in self.expect)),
-            timeline=self._timeline(),
-            engine=self.engine,
+            findings=(*self._about_rules(responses), *(e.check(self) for e in self.expect)),
+            timeline=timeline(
+                meta, self.phases, self.requests, self.events, self.rules, self.evaluated[0].series, alerts
+            ),
+            engine=meta.engine if self.live else f"promtool {self.promtool.version}",
             started_at=datetime.fromtimestamp(meta.started_at, UTC).isoformat(timespec="seconds"),
             seed=meta.seed,
             target=str(meta.target.get("name", "")),
@@ -161,19 +242,21 @@ class _Judgement:
         fires = {e.alert: e for e in self.expect if isinstance(e, Fires)}
         for known in self.rules.alerts:
             name = known.rule.name
-            if name in self.evaluated.errors:
+            if name in self.evaluated[0].errors:
+                listed.append(f"{name}: cannot be evaluated")
                 continue
             if name in ALWAYS_FIRING and name not in self.named():
                 listed.append(f"{name}: fires always by design")
                 continue
             e = fires.get(name)
             labels, within = (e.labels, e.within) if e else ({}, None)
-            out.append(respond(self.facts, known, labels, within, name in self.named()))
+            out.append(self._respond(known, labels, within))
         return tuple(listed), tuple(out)
 
-    def _rule_errors(self) -> list[Finding]:
+    def _about_rules(self, responses: Sequence[Response]) -> list[Finding]:
+        """Rules that cannot be evaluated, and responses that hang on the phase between scrape and evaluation."""
         known = {k.rule.name: k for k in self.rules.known}
-        return [
+        out = [
             Finding(
                 check=f"rule {name} can be evaluated",
                 held=False,
@@ -183,28 +266,21 @@ class _Judgement:
                 where=known[name].where if name in known else "",
                 hint="this rule was left out, the others were judged; correct its expression",
             )
-            for name, why in sorted(self.evaluated.errors.items())
+            for name, why in sorted(self.evaluated[0].errors.items())
         ]
-
-    def _timeline(self) -> Timeline:
-        meta, end = self.meta, self.phases["recovery"].end
-        return Timeline(
-            phases=tuple(self.phases.values()),
-            rate=_rates(self.requests, end),
-            strength=_strengths(meta, self.requests, self.events, end),
-            quality=quality(meta, self.requests, end),
-            watched=self._watched(),
-            alerts=self.alerts,
-            recorded=(),
-        )
-
-    def _watched(self) -> tuple[Watched, ...]:
-        out = []
-        for known in self.rules.alerts:
-            t = known.analysed.threshold
-            if t is not None and self.series(t.left):
-                out.append(Watched(known.rule.name, t.left, t.comparison, t.number, self.series(t.left)))
-        return tuple(out)
+        return out + [
+            Finding(
+                check=f"{r.alert} responds alike at every phase",
+                held=False,
+                code="phase.dependent",
+                expected=f"one response over {self.shifts} phases between scrape and evaluation",
+                seen=r.note,
+                where=r.where,
+                hint="its range is too short for its interval: look over at least four scrapes",
+            )
+            for r in responses
+            if r.note.startswith(PHASE_NOTE)
+        ]
 
 
 def _strongest(responses: Sequence[Response]) -> Response:
@@ -213,68 +289,35 @@ def _strongest(responses: Sequence[Response]) -> Response:
     return min(responses, key=lambda r: order.index(r.word))
 
 
-def _expectation(raw: Mapping[str, Any]) -> Expectation:
-    try:
-        found: Expectation = msgspec.convert(raw, Expectation)
-    except msgspec.ValidationError as e:
-        raise RecordingError(f"meta.json holds an expectation that this version does not know: {e}") from e
-    return found
-
-
-def _phase(served: Sequence[Samples], interval: float) -> float:
+def _live_phase(served: Sequence[Samples], interval: float) -> float:
     """The live server's evaluation phase, seconds in [0, interval), from what it evaluated; 0 if it made nothing."""
     step = round(interval * 1000)
     moments = [s.times % step for s in served if len(s.times)]
     return float(np.median(np.concatenate(moments))) / 1000 if moments else 0.0
 
 
-def _rates(requests: Requests, end: float, points: int = 120) -> tuple[Track, ...]:
-    edges = np.linspace(0.0, end, points + 1)
-    width = end / points
-    middle = tuple(((edges[1:] + edges[:-1]) / 2).tolist())
-    good = requests.failure == ""
-    out = []
-    for name, chosen in (("answered", good), ("failed", ~good)):
-        counts, _ = np.histogram(requests.intended[chosen], edges)
-        out.append(Track(name, "requests/s", middle, tuple((counts / width).tolist())))
-    return tuple(out)
-
-
-def _strengths(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any]], end: float) -> tuple[Track, ...]:
-    out = []
-    for fault in meta.faults:
-        name = fault["name"]
-        if fault["held"]:
-            sets = [(e["at"], e["strength"]) for e in events if e["event"] == "fault" and e["name"] == name]
-            knots = [(0.0, 0.0)]
-            for at, strength in sets:
-                knots += [(at, knots[-1][1]), (at, strength)]
-            knots.append((end, knots[-1][1]))
-            times, values = [k[0] for k in knots], [float(k[1]) for k in knots]
-        else:
-            keep = _corners(requests.strength[name])
-            times, values = requests.intended[keep].tolist(), requests.strength[name][keep].tolist()
-        out.append(Track(name, "ratio", tuple(times), tuple(values)))
-    return tuple(out)
-
-
-def _corners(values: Any) -> Any:
-    """Indices where a long column of strengths bends; the straight rest is left out."""
-    if len(values) < 3:
-        return np.arange(len(values))
-    flat = (np.diff(values[:-1]) == 0) & (np.diff(values[1:]) == 0)
-    keep = np.concatenate([[True], ~flat, [True]])
-    index = np.flatnonzero(keep)
-    most = 400
-    return index if len(index) <= most else index[np.linspace(0, len(index) - 1, most).astype(int)]
+def _phases(samples: Sequence[Samples], interval: float, count: int) -> list[float]:
+    """``count`` shifts in [0, interval), none of which lets an evaluation meet a scrape."""
+    if not 1 <= count <= 100:
+        raise UsageError(f"phases must be 1 to 100, not {count}")
+    step = round(interval * 1000)
+    taken = {int(m) for s in samples if len(s.times) for m in np.unique(s.times % step)}
+    out = [0]
+    for i in range(1, count):
+        shift = i * step // count
+        while shift in taken and shift + 1 < step:
+            shift += max(1, step // 150)
+        out.append(shift)
+    return [shift / 1000 for shift in out]
 
 
 def unresolvable(rules: Rules, expect: Sequence[Expectation], recovery: float) -> str | None:
     """Why a ``resolves`` cannot be judged: recovery is shorter than the alert looks back; None if it can."""
-    for e, known in itertools.product(expect, rules.alerts):
-        if type(e).__name__ == "Resolves" and known.rule.name in e.alerts and recovery < known.settle:
-            return (
-                f"resolves({known.rule.name}) needs a recovery of {known.settle:g} s "
-                f"(look-back + for + keep_firing_for, {known.where}), not {recovery:g} s"
-            )
+    for e in [e for e in expect if isinstance(e, Resolves)]:
+        for known in rules.alerts:
+            if known.rule.name == e.alert and recovery < known.settle:
+                return (
+                    f"resolves({e.alert}) needs a recovery of {known.settle:g} s "
+                    f"(look-back + for + keep_firing_for, {known.where}), not {recovery:g} s"
+                )
     return None

@@ -1,7 +1,7 @@
 """What each alert did, in one word, with its evidence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.expect import span_text
 from harness.judge.rules import KnownRule
@@ -84,6 +84,24 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
     return make("FIRED", note, **times)
 
 
+PHASE_NOTE = "differs with the phase"
+_WORST = ("FALSE_ALARM", "NOT_JUDGED", "SILENT", "LATE", "UNRESOLVED", "FIRED")
+
+
+def merged(each: Sequence[Response]) -> Response:
+    """The responses at several phases as one: the worst word, time to detect as a range."""
+    worst = min(each, key=lambda r: _WORST.index(r.word))
+    if len(each) == 1:
+        return worst
+    ends = [end for r in each if r.detect is not None for end in r.detect]
+    detect = (min(ends), max(ends)) if ends else None
+    words = [r.word for r in each]
+    if len(set(words)) == 1:
+        return replace(worst, detect=detect)
+    counts = ", ".join(f"{words.count(w)} of {len(words)} {w}" for w in dict.fromkeys(words))
+    return replace(worst, detect=detect, note=f"{PHASE_NOTE} between scrape and evaluation: {counts}")
+
+
 def len_of(phase: Phase) -> float:
     """A phase's length, seconds."""
     return phase.end - phase.start
@@ -109,20 +127,27 @@ def peak(facts: Facts, known: KnownRule, labels: Labels) -> float | None:
     threshold = known.analysed.threshold
     if threshold is None or threshold.number <= 0 or threshold.comparison not in (">", ">=", "<", "<="):
         return None
-    start = facts.phases["fault"].start
-    values = [
-        v
-        for track in facts.left.get(threshold.left, ())
-        if all(track.labels.get(k, v) == v for k, v in labels.items())
-        for t, v in zip(track.times, track.values, strict=True)
-        if v is not None and t >= start
-    ]
-    if not values:
+    before, during = _left_values(facts, threshold.left, labels)
+    if not during:
         return None
     if threshold.comparison in (">", ">="):
-        return max(values) / threshold.number
-    lowest = min(values)
-    return threshold.number / lowest if lowest > 0 else None
+        # A left side that rose no higher than before says nothing of the fault.
+        return max(during) / threshold.number if not before or max(during) > max(before) else None
+    lowest = min(during)
+    return threshold.number / lowest if lowest > 0 and (not before or lowest < min(before)) else None
+
+
+def _left_values(facts: Facts, left: str, labels: Labels) -> tuple[list[float], list[float]]:
+    """The left side's values after warm-up, (before the fault, from then on)."""
+    begin, start = facts.phases["baseline"].start, facts.phases["fault"].start
+    points = [
+        (t, v)
+        for track in facts.left.get(left, ())
+        if all(track.labels.get(k, value) == value for k, value in labels.items())
+        for t, v in zip(track.times, track.values, strict=True)
+        if v is not None and t >= begin
+    ]
+    return [v for t, v in points if t < start], [v for t, v in points if t >= start]
 
 
 def silence(facts: Facts, known: KnownRule, labels: Labels, pending: Sequence[Interval]) -> str:
@@ -142,4 +167,6 @@ def silence(facts: Facts, known: KnownRule, labels: Labels, pending: Sequence[In
         return f"peaked at {near:.0%} of its threshold ({threshold.comparison} {threshold.number:g})"
     if threshold is not None and not facts.left.get(threshold.left):
         return "its left side never had a value"
+    if threshold is not None:
+        return f"its left side did not move towards the threshold ({threshold.comparison} {threshold.number:g})"
     return "its expression was never true"

@@ -56,6 +56,8 @@ class KnownRule:
     analysed: Analysed
     metrics: frozenset[str] | None
     """Scraped metrics that it needs in the end."""
+    reads_clock: bool
+    """Whether it, or a recording rule that it reads, calls time(), hour() and the like."""
     look_back: float
     """Seconds, through its recording rules."""
 
@@ -90,7 +92,15 @@ class Rules:
             if rule.kind == "record":
                 records.setdefault(rule.name, []).append(analysed)
         return tuple(
-            KnownRule(r, g, str(f.path), a, _metrics(a, records, frozenset()), _look_back(a, records, frozenset()))
+            KnownRule(
+                r,
+                g,
+                str(f.path),
+                a,
+                _metrics(a, records, frozenset()),
+                _reads_clock(a, records, frozenset()),
+                _look_back(a, records, frozenset()),
+            )
             for f, g, r, a in flat
         )
 
@@ -126,6 +136,11 @@ def _metrics(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozenset
     for name in a.metrics & records.keys() - seen:
         parts += [_metrics(r, records, seen | {name}) for r in records[name]]
     return _union(parts)
+
+
+def _reads_clock(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozenset[str]) -> bool:
+    names = (records.keys() if a.metrics is None else a.metrics & records.keys()) - seen
+    return a.reads_clock or any(_reads_clock(r, records, seen | {n}) for n in names for r in records[n])
 
 
 def _look_back(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozenset[str]) -> float:
