@@ -28,6 +28,7 @@ TOP_LEVELS = 10
 
 def train() -> Model:
     """Fit on :func:`flights.training`, and measure the finished table on September."""
+    rows = flights.training()
     try:
         from scipy import sparse
         from sklearn.linear_model import LogisticRegression
@@ -36,7 +37,6 @@ def train() -> Model:
         raise StackError(
             f"the demo model needs scikit-learn to be trained ({e})", hint="pip install 'driftdrill[demo]'"
         ) from e
-    rows = flights.training()
     scales = {name: (float(rows[name].mean()), float(rows[name].std())) for name in NUMBERS}
     levels = {name: np.unique(rows[name]) for name in CATEGORIES}
     design = [((rows[name] - mean) / deviation)[:, None] for name, (mean, deviation) in scales.items()]
