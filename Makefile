@@ -20,7 +20,7 @@ demo: .venv/installed-demo
 .PHONY: test
 test: .venv/installed-dev
 	@tools/ensure-prometheus
-	@$(BIN)/python -m pytest -n 2 -rs $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: .venv/installed-dev
@@ -38,12 +38,12 @@ bench: .venv/installed-dev
 # What is installed, dev or demo, is installed anew only when pyproject.toml changes.
 .venv/installed-demo: .venv/bin/python pyproject.toml
 	@echo "Installing driftdrill and its demo into .venv (about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[demo]'
 	@touch $@
 
 .venv/installed-dev: .venv/bin/python pyproject.toml
 	@echo "Installing driftdrill with its development tools into .venv (about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	@touch $@ .venv/installed-demo
 
 .venv/bin/python:

@@ -48,7 +48,10 @@ def engine() -> Any:
         client = DockerClient(timeout=_ANSWER).client
         info = client.info()
     except (docker.errors.DockerException, requests.RequestException, OSError) as e:
-        raise StackError(f"no container engine answers ({_first_line(e)})", hint="start Docker or Podman") from e
+        root = _root_cause(e)
+        denied = isinstance(root, PermissionError)
+        hint = "add yourself to the group docker" if denied else "start Docker, or Podman's socket"
+        raise StackError(f"no container engine answers ({_first_line(root)})", hint=hint) from e
     if info.get("Name") != socket.gethostname() or "name=rootless" in (info.get("SecurityOptions") or ()):
         raise StackError(
             f"the container engine ({info.get('OperatingSystem')}, {info.get('Name')}) has a network of its own; "
@@ -185,6 +188,12 @@ def _archive(folder: str, files: Mapping[str, bytes]) -> bytes:
             info.size, info.mode, info.uid, info.gid = len(content), 0o600, USER, USER
             tar.addfile(info, io.BytesIO(content))
     return out.getvalue()
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """What tests share: what this machine has, and naming what it has not."""
 
 import os
-import shutil
+from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,8 +9,17 @@ import pytest
 
 from stack import container
 from stack.errors import StackError
-from stack.promtool import IMAGE
+from stack.promtool import IMAGE, find_binary
 from tests.images import make_prometheus_image
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name at the end what was left out, each reason once."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    if reasons:
+        terminalreporter.section("left out")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count:5} tests: {reason.removeprefix('Skipped: ')}")
 
 
 def leave_out(reason: str, demanded_by: str) -> NoReturn:
@@ -29,14 +38,15 @@ def prometheus_image() -> str:
         try:
             container.obtain(IMAGE)
         except StackError as pulled:
-            leave_out(f"no container with Prometheus: {made.cause}; {pulled.cause}", "DRIFTDRILL_REQUIRE_CONTAINER")
+            reasons = "; ".join(dict.fromkeys([made.cause, pulled.cause]))
+            leave_out(f"no container with Prometheus: {reasons}", "DRIFTDRILL_REQUIRE_CONTAINER")
         return IMAGE
 
 
 @pytest.fixture(scope="session")
 def prometheus_binary() -> str:
-    """The path of a prometheus on PATH with promtool beside it; `make test` provides it unless there is a container."""
-    found = shutil.which("prometheus")
+    """The path of a prometheus with promtool beside it; `make test` provides one unless there is a container."""
+    found = find_binary("prometheus")
     if found is None:
         leave_out("no prometheus on PATH", "DRIFTDRILL_REQUIRE_CONTAINER")
     return found

@@ -6,14 +6,13 @@ By `docker import` of a root file system, since a COPY in a Dockerfile would los
 import hashlib
 import io
 import re
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
 
 from stack import container
 from stack.errors import StackError
-from stack.promtool import version_of
+from stack.promtool import find_binary, version_of
 
 REPOSITORY = "driftdrill-test/prometheus"
 CHANGES = [
@@ -29,7 +28,7 @@ CHANGES = [
 
 def make_prometheus_image() -> str:
     """The image's name, made if it is not there yet. Raises StackError where no engine or no binary is to be had."""
-    programs = [path for name in ("prometheus", "promtool") if (path := shutil.which(name))]
+    programs = [path for name in ("prometheus", "promtool") if (path := find_binary(name))]
     if len(programs) < 2:
         raise StackError("prometheus and promtool are not on PATH", hint="apt install prometheus")
     stamps = [f"{path} {Path(path).stat().st_size} {Path(path).stat().st_mtime_ns}" for path in programs]
