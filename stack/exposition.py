@@ -25,6 +25,7 @@ _TEXT_SAMPLE = re.compile(
     rb"(?P<series>(?P<name>[ \t]*+" + _NAME + rb")?+(?:[ \t]*+(?P<block>" + _BLOCK + rb"))?+)"
     rb"[ \t]*+(?P<value>[^{ \t\n]++)(?:[ \t]++(?P<stamp>[0-9]++))?[ \t]*+"
 )
+_OPEN_QUOTE = re.compile(rb"[ \t]*+(?:" + _NAME + rb')?+[ \t]*+\{(?:[^"}]|' + _QUOTED + rb')*+"(?:\\.|[^"\\])*+')
 _OPEN_SAMPLE = re.compile(
     rb"(?P<series>(?P<name>" + _NAME + rb")?+(?P<block>" + _BLOCK + rb")?+)"
     rb" (?P<value>[^ \n]++)(?: (?P<stamp>(?!# \{)[^ \n]++))?"
@@ -87,6 +88,22 @@ def media_type(content_type: str, fallback: str | None) -> str:
     return fallback
 
 
+def whole(line: bytes, following: Iterator[bytes]) -> bytes:
+    """The line with as many of the following as its label values reach over: the text format lets them.
+
+    Raises :class:`PageError` where the page ends within a value.
+    """
+    parts = [line]
+    while parts[-1].count(b'"') and _OPEN_QUOTE.fullmatch(b"\n".join(parts)):
+        for part in following:
+            parts.append(part)
+            if b'"' in part:
+                break
+        else:
+            raise PageError(f"the label value is not closed: {shown(line)}")
+    return b"\n".join(parts)
+
+
 def cut(line: bytes, form: str) -> Line:
     """The parts of one sample line. Raises :class:`PageError`."""
     match = (_TEXT_SAMPLE if form == TEXT else _OPEN_SAMPLE).fullmatch(line)
@@ -122,7 +139,8 @@ def comment(line: bytes, form: str) -> bytes | None:
         return text
     if kind == b"UNIT" and text and not match[2].strip(b'"').endswith(b"_" + text):
         raise PageError(f"unit {shown(text)} is not a suffix of its metric {shown(match[2])}")
-    _decode(text)
+    if kind == b"HELP":
+        _check_utf8(text)
     return None
 
 
@@ -131,19 +149,20 @@ def labels(line: Line, form: str, kind: bytes) -> dict[str, str]:
 
     ``kind`` is the type in force: ``le`` of a histogram and ``quantile`` of a summary are normalised (1 -> 1.0).
     """
-    out: dict[str, str] = {"__name__": _decode(line.name)} if line.name else {}
-    for name, value in _pairs(line.block, form):
-        if value is None:
-            name, value = "__name__", name  # noqa: PLW2901  (a quoted metric name stands alone in the braces)
-            if name in out:
-                raise PageError(f"the metric name is given twice in {shown(line.series)}")
-        elif name in out:
+    pairs = list(_pairs(line.block, form))
+    names = [raw for raw, value in pairs if value is None] + ([line.name] if line.name else [])
+    if len(names) != 1:
+        raise PageError(f"expected one metric name, got {len(names)} in {shown(line.series)}")
+    out: dict[str, str] = {}
+    for raw, value in ((b"__name__", names[0]), *((raw, value) for raw, value in pairs if value is not None)):
+        try:
+            name, text = raw.decode(), value.decode()
+        except UnicodeDecodeError:
+            raise SeriesError(f"invalid UTF-8 in a name of {shown(line.series)}") from None
+        if name in out:
             raise SeriesError(f"label name {name!r} is not unique in {shown(line.series)}")
-        if (name, kind) in (("le", b"histogram"), ("quantile", b"summary")):
-            value = _normalised(value)  # noqa: PLW2901
-        out[name] = value
-    if "__name__" not in out:
-        raise PageError(f"there is no metric name in {shown(line.series)}")
+        bound = (name, kind) in (("le", b"histogram"), ("quantile", b"summary"))
+        out[name] = _normalised(text) if bound else text
     return out
 
 
@@ -191,7 +210,8 @@ def shown(raw: bytes) -> str:
     return repr(text) + ("…" if len(raw) > SHOWN else "")
 
 
-def _pairs(block: bytes, form: str) -> Iterator[tuple[str, str | None]]:
+def _pairs(block: bytes, form: str) -> Iterator[tuple[bytes, bytes | None]]:
+    """Names and values without quotes and escapes; a quoted metric name stands alone, with None. Values are UTF-8."""
     at, end = 1, len(block) - 1
     if form == OPENMETRICS and block and _blank_outside_quotes(block):
         raise PageError(f"OpenMetrics allows no blank in {shown(block)}")
@@ -205,8 +225,9 @@ def _pairs(block: bytes, form: str) -> Iterator[tuple[str, str | None]]:
             raise PageError(f"expected ={'value'!r} after {shown(match[0])}")
         if form == OPENMETRICS and not match["comma"] and at < end:
             raise PageError(f"expected a comma or }} at {shown(block[at:])}")
-        name = _unquote(quoted) if quoted is not None else match["name"].decode("ascii")
-        yield name, None if value is None else _unquote(value)
+        if value is not None:
+            _check_utf8(value)
+        yield match["name"] or _unquote(quoted), None if value is None else _unquote(value)
 
 
 def _blank_outside_quotes(block: bytes) -> bool:
@@ -226,16 +247,14 @@ def _check_exemplar(raw: bytes) -> None:
         stamp_ms(one, OPENMETRICS)
 
 
-def _unquote(raw: bytes) -> str:
+def _unquote(raw: bytes) -> bytes:
     inner = raw[1:-1]
-    if b"\\" in inner:
-        inner = _ESCAPE.sub(lambda m: b"\n" if m[1] == b"n" else m[1], inner)
-    return _decode(inner)
+    return _ESCAPE.sub(lambda m: b"\n" if m[1] == b"n" else m[1], inner) if b"\\" in inner else inner
 
 
-def _decode(raw: bytes) -> str:
+def _check_utf8(raw: bytes) -> None:
     try:
-        return raw.decode("utf-8")
+        raw.decode("utf-8")
     except UnicodeDecodeError:
         raise PageError(f"invalid UTF-8 in {shown(raw)}") from None
 

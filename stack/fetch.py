@@ -89,6 +89,7 @@ class _TlsConnection(_Connection):
 class _DeadlineReader(io.RawIOBase):
     def __init__(self, connection: _Connection) -> None:
         self._connection, self._sock = connection, connection.sock
+        self._file = connection.sock.makefile("rb", buffering=0)  # keeps the socket when http.client closes it early
 
     def readable(self) -> bool:
         return True
@@ -97,7 +98,11 @@ class _DeadlineReader(io.RawIOBase):
         self._sock.settimeout(self._connection.left())
         if QUICKACK is not None:
             self._sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
-        return int(self._sock.recv_into(buffer))
+        return int(self._file.readinto(buffer))
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class Fetcher:

@@ -4,7 +4,7 @@ The steady state costs one dictionary look-up a line and one conversion for all 
 was never seen is read by its grammar (:mod:`stack.exposition`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from stack.exposition import (
     labels,
     shown,
     stamp_ms,
+    whole,
 )
 
 DROPPED = -1
@@ -86,7 +87,7 @@ class PageParser:
         for key in self._fresh:
             self._ids.pop(key, None)
 
-    def _read(self, lines: Iterable[bytes], form: str, out: "_Reading") -> None:
+    def _read(self, lines: Iterator[bytes], form: str, out: "_Reading") -> None:
         known, kinds, kind = self._ids.get, self._kinds, b""
         keys, ids, values = out.keys.append, out.ids.append, out.values.append
         for line in lines:
@@ -106,7 +107,8 @@ class PageParser:
                     kinds[line] = comment(line, form)
                     kind = kinds[line] or kind
                     continue
-                found, key, value = self._slowly(cut(line, form), form, kind, out)
+                sample = cut(whole(line, lines) if form == TEXT else line, form)
+                found, key, value = self._slowly(sample, form, kind, out)
             keys(key)
             ids(found)
             values(value)

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,9 @@ REPORTED = (
 )
 GRIDS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # milliseconds; coarse offsets make promtool's work small
 OLDEST, NEWEST = 3600.0, 600.0  # seconds: how far explicit timestamps may lie behind (half a block) and ahead
+Ids: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 _LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _LEGACY_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 
@@ -65,14 +69,14 @@ class Scrape:
     """What one scrape adds to storage, stale markers and ``up`` among it.
 
     ``at`` scenario seconds; ``ids`` int64 (k,) of the table; ``values`` float64 (k,), stale markers being
-    :data:`harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit timestamps,
-    NaN where none, or None if there are none at all; ``error`` says why ``up`` is 0.
+    :data:`harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit
+    timestamps, NaN where none, or None if there are none at all; ``error`` says why ``up`` is 0.
     """
 
     at: float
-    ids: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
-    times: npt.NDArray[np.float64] | None = None
+    ids: Ids
+    values: Floats
+    times: Floats | None = None
     error: str | None = None
 
 
@@ -169,37 +173,42 @@ class _Loop:
         self._target, self._table, self._fetcher, self._forced = target, table, fetcher, forced
         self._parser = PageParser(self._resolve)
         self._tracked = np.empty(0, np.int64)
-        self._last_stamp: dict[int, float] = {}
+        self._clock: _Clock | None = None  # only where pages have timestamps
+        self._last = 0.0  # wall clock of the last scrape
         self._at: float | None = None
-        self._before = (self._tracked, self._last_stamp)
+        self._before: tuple[Ids, _Clock | None] = (self._tracked, None)
         self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
         self._headers = target.job.request_headers(target.timeout)
 
     def scrape(self, at: float) -> Scrape:
         if at == self._at:
-            self._tracked, self._last_stamp = self._before
+            self._tracked, self._clock = self._before
             self._parser.forget_fresh()
-        self._at, self._before = at, (self._tracked, dict(self._last_stamp))
+        self._at, self._before = at, (self._tracked, self._clock)
         started, now = time.monotonic(), time.time()
         samples, error = self._samples()
+        job = self._target.job
+        stamps = samples.stamps if job.honor_timestamps else None
         kept = samples.ids != DROPPED
-        within = self._within_limit(samples.ids, kept)
+        within = np.cumsum(kept) <= job.limits.samples if job.limits.samples else np.ones_like(kept)
         error = samples.error or error
         if error is None and not within.all():
-            error = f"sample_limit of {self._target.job.limits.samples} exceeded"
-        stamps = samples.stamps if self._target.job.honor_timestamps else None
-        stored = kept & within & self._first_of_each(samples.ids, stamps)
-        tracked = stored
-        if stamps is not None and not self._target.job.track_timestamps_staleness:
-            tracked = stored & np.isnan(stamps)
-        if stamps is not None:
-            stored = stored & self._in_order(samples.ids, stamps, stored, now, error is None)
-        seen = samples.ids[tracked]
-        stale = self._tracked[~np.isin(self._tracked, seen)] if not np.array_equal(seen, self._tracked) else seen[:0]
-        self._tracked = seen
-        if error is not None:
-            stored = np.zeros_like(stored)
-        counts = (samples.scraped, int(kept.sum()), int((kept & within)[samples.fresh].sum()))
+            error = f"sample_limit of {job.limits.samples} exceeded"
+        taken = kept & within
+        stored = taken & _first_of_each(samples.ids, stamps)
+        if stamps is not None or self._clock is not None:
+            clock = self._clock or _Clock(dict.fromkeys(self._tracked.tolist(), (self._last, math.nan)))
+            refused, repeated, self._clock = clock.take(samples, stamps, stored, now)
+            taken, stored = taken & ~refused, stored & ~refused & ~repeated
+        tracked = taken if stamps is None or job.track_timestamps_staleness else taken & np.isnan(stamps)
+        seen = np.unique(samples.ids[tracked])
+        stale = np.setdiff1d(self._tracked, seen, assume_unique=True)
+        if error is not None:  # nothing of the page is stored, but what stood before the fault is not stale either
+            stored, self._clock = np.zeros_like(stored), self._before[1]
+        if self._clock is not None:
+            self._clock = self._clock.passed(stale, now)
+        self._tracked, self._last = seen, now
+        counts = (samples.scraped, int(kept.sum()), int(taken[samples.fresh].sum()))
         report = np.array([float(error is None), time.monotonic() - started, *counts])
         ids = np.concatenate((samples.ids[stored], stale, self._reported))
         values = np.concatenate((samples.values[stored], np.full(len(stale), STALE), report))
@@ -241,38 +250,39 @@ class _Loop:
         _check_limits(found, name, job.limits)
         return self._table.id(found)
 
-    def _within_limit(self, ids: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        limit = self._target.job.limits.samples
-        return np.cumsum(kept) <= limit if limit else np.ones(len(ids), np.bool_)
 
-    def _first_of_each(
-        self, ids: npt.NDArray[np.int64], stamps: npt.NDArray[np.float64] | None
-    ) -> npt.NDArray[np.bool_]:
-        """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
-        first = np.zeros(len(ids), np.bool_)
-        first[np.unique(ids, return_index=True)[1]] = True
-        return first if stamps is None else first | ~np.isnan(stamps)
+def _first_of_each(ids: Ids, stamps: Floats | None) -> Mask:
+    """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
+    first = np.zeros(len(ids), np.bool_)
+    first[np.unique(ids, return_index=True)[1]] = True
+    return first if stamps is None else first | ~np.isnan(stamps)
 
-    def _in_order(
-        self,
-        ids: npt.NDArray[np.int64],
-        stamps: npt.NDArray[np.float64],
-        stored: npt.NDArray[np.bool_],
-        now: float,
-        commit: bool,
-    ) -> npt.NDArray[np.bool_]:
-        """Storage takes explicit timestamps only forwards, not from long ago and not from far ahead."""
-        taken = np.ones(len(ids), np.bool_)
-        last = self._last_stamp if commit else dict(self._last_stamp)
-        for i in np.flatnonzero(stored):
-            stamp, series = stamps[i], int(ids[i])
-            if np.isnan(stamp):
-                stamp = now * 1000
-            elif not (now - OLDEST <= stamp / 1000 <= now + NEWEST and stamp > last.get(series, -np.inf)):
-                taken[i] = False
-                continue
-            last[series] = stamp
-        return taken
+
+class _Clock:
+    """What storage makes of explicit timestamps: it takes a series' samples only forwards in time.
+
+    Holds each series' last time (seconds of the wall clock) and value. Its methods leave it as it is.
+    """
+
+    def __init__(self, last: dict[int, tuple[float, float]]) -> None:
+        self._last = last
+
+    def take(self, samples: Samples, stamps: Floats | None, offered: Mask, now: float) -> "tuple[Mask, Mask, _Clock]":
+        """Which of the ``offered`` samples are refused, which repeat what is stored, and the clock after them."""
+        refused, repeated, last = np.zeros_like(offered), np.zeros_like(offered), dict(self._last)
+        for i in np.flatnonzero(offered).tolist():
+            series, value = int(samples.ids[i]), float(samples.values[i])
+            t = now if stamps is None or np.isnan(stamps[i]) else float(stamps[i]) / 1000
+            before, same = self._last.get(series, (-math.inf, math.nan))
+            refused[i] = not (now - OLDEST <= t <= now + NEWEST and (t > before or (t == before and value == same)))
+            repeated[i] = t <= last.get(series, (-math.inf, 0.0))[0]
+            if not (refused[i] or repeated[i]):
+                last[series] = (t, value)
+        return refused, repeated, _Clock(last)
+
+    def passed(self, stale: Ids, now: float) -> "_Clock":
+        """The clock after stale markers at the time of the scrape."""
+        return _Clock(self._last | dict.fromkeys(stale.tolist(), (now, math.nan)))
 
 
 def _check_limits(labels: Mapping[str, str], name: str, limits: Limits) -> None:
