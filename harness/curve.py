@@ -7,7 +7,7 @@ a clock. Strength curves are clipped to [0, 1] and are 0 outside the fault phase
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +90,20 @@ def ramp(*, over: float, to: float = 1.0, start: float = 0.0, at: float = 0.0) -
     return Curve(f"ramp(over={over:g}s)", ((at, start), (at + over, to)))
 
 
+def sigmoid(*, over: float, to: float = 1.0, start: float = 0.0, at: float = 0.0) -> Curve:
+    """An S from ``start`` to ``to`` in [at, at + over]; all of the change is inside that width, whatever it is.
+
+    A logistic curve from -5 to 5, stretched so that it begins and ends exactly; 128 straight pieces, which are within
+    0.0002 of it. (A bare logistic never arrives, and overflows where the width is short.)
+    """
+    _positive("sigmoid", over=over)
+    _finite("sigmoid", to=to, start=start, at=at)
+    share = np.linspace(0.0, 1.0, 129)
+    rise = 0.5 + 0.5 * np.tanh(5.0 * (share - 0.5)) / math.tanh(2.5)
+    times, values = at + share * over, start + rise * (to - start)
+    return Curve(f"sigmoid(over={over:g}s)", tuple(zip(times.tolist(), values.tolist(), strict=True)))
+
+
 def pulse(*, width: float, at: float = 0.0, height: float = 1.0) -> Curve:
     """``height`` in [at, at + width), 0 elsewhere ("blip")."""
     _positive("pulse", width=width)
@@ -102,6 +116,38 @@ def sine(*, mean: float, amplitude: float, period: float, phase: float = 0.0) ->
     _positive("sine", period=period)
     _finite("sine", mean=mean, amplitude=amplitude, phase=phase)
     return Curve(f"sine({mean:g}±{amplitude:g})", ((0.0, mean),), sine=(amplitude, period, phase))
+
+
+def seasonal(*, period: float, low: float = 0.0, high: float = 1.0) -> Curve:
+    """A sine between ``low`` and ``high`` that begins at ``low``: a shift that comes with the season."""
+    _positive("seasonal", period=period)
+    _finite("seasonal", low=low, high=high)
+    wave = sine(mean=(low + high) / 2, amplitude=(high - low) / 2, period=period, phase=-math.pi / 2)
+    return replace(wave, name=f"seasonal(period={period:g}s)")
+
+
+def recurring(*, period: float, duty: float = 0.5, height: float = 1.0) -> Curve:
+    """``height`` in the first ``duty`` share, in (0, 1], of every ``period`` seconds, 0 in the rest of it."""
+    _positive("recurring", period=period, duty=duty)
+    _finite("recurring", height=height)
+    if duty > 1:
+        raise ScenarioError(f"recurring: duty must be in (0, 1], not {duty!r}")
+    on = duty * period
+    knots = ((0.0, height), (on, height), (on, 0.0), (period, 0.0)) if duty < 1 else ((0.0, height),)
+    return Curve(f"recurring(period={period:g}s, duty={duty:g})", knots, period=period)
+
+
+def ladder(levels: Sequence[float], *, every: float) -> Curve:
+    """One level after the other, ``every`` seconds each, staying on the last."""
+    _positive("ladder", every=every)
+    if not levels:
+        raise ScenarioError("ladder: at least one level is needed")
+    for level in levels:
+        _finite("ladder", level=level)
+    knots = [(0.0, float(levels[0]))]
+    for i, (before, after) in enumerate(itertools.pairwise(levels), start=1):
+        knots += [(i * every, float(before)), (i * every, float(after))]
+    return Curve(f"ladder({len(levels)} levels)", tuple(knots))
 
 
 def piecewise(points: Sequence[tuple[float, float]]) -> Curve:

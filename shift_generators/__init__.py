@@ -26,7 +26,7 @@ from shift_generators.realised import ColumnSize, Realised, realised
 from shift_generators.resample import effective, linear, prior, selection, subgroup, tilt
 from shift_generators.sizing import sized, sized_by
 from shift_generators.slices import between, equals
-from shift_generators.sources import from_columns, read_csv, read_parquet
+from shift_generators.sources import from_columns, from_csv, from_parquet
 from shift_generators.synthetic import Empirical, GaussianCopula, Marginal, Synthetic, fit_copula
 from shift_generators.text import text_case, text_emoji, text_language, text_length, text_typo, text_vocabulary
 from shift_generators.times import shift_time, time_format, timezone
@@ -69,6 +69,8 @@ __all__ = [
     "equals",
     "fit_copula",
     "from_columns",
+    "from_csv",
+    "from_parquet",
     "gaussian_noise",
     "in_order",
     "knockout_category",
@@ -86,8 +88,6 @@ __all__ = [
     "outliers",
     "prior",
     "quantile_warp",
-    "read_csv",
-    "read_parquet",
     "realised",
     "rescale",
     "rotation",

@@ -91,18 +91,18 @@ def law_of_values(values: Floats, weights: Floats | None = None, *, ordered: boo
     def cdf(points: Floats) -> Floats:
         return running[np.searchsorted(present, points, side="right")] / (total or 1.0)
 
-    return Law(cdf, 1.0 - total / float(weights.sum()), present)
+    return Law(cdf, float(weights[order[count:]].sum() / weights.sum()), present)
 
 
 def mixture(old: Law, new: Law, share: float, support: Floats) -> Law:
     """(1 - share) * old + share * new, looked at in ``support``, which holds both laws' points."""
     there_old, there_new = (1.0 - share) * (1.0 - old.missing), share * (1.0 - new.missing)
-    there = there_old + there_new
+    there, gone = there_old + there_new, (1.0 - share) * old.missing + share * new.missing
 
     def cdf(points: Floats) -> Floats:
         return (there_old * old.cdf(points) + there_new * new.cdf(points)) / (there or 1.0)
 
-    return Law(cdf, 1.0 - there, support, covers=True)
+    return Law(cdf, gone, support, covers=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,13 @@ from typing import Any
 
 
 class ShiftError(ValueError):
-    """A request that cannot be met, told in one line of cause and one of remedy (``hint``)."""
+    """A request that cannot be met, told in one line of cause and one of remedy (``hint``, a note in tracebacks)."""
 
     def __init__(self, cause: str, *, hint: str | None = None) -> None:
-        super().__init__(f"{cause}; {hint}" if hint else cause)
+        super().__init__(cause)
         self.cause, self.hint = cause, hint
+        if hint:
+            self.add_note(hint)
 
 
 class UnknownColumn(ShiftError):

@@ -42,7 +42,7 @@ def _column(name: str, values: Any) -> Column:
     return column
 
 
-def read_csv(path: str | Path, *, columns: Sequence[str] | None = None, delimiter: str = ",") -> Batch:
+def from_csv(path: str | Path, *, columns: Sequence[str] | None = None, delimiter: str = ",") -> Batch:
     """A batch from a CSV file with a header row, in UTF-8; ``columns`` picks some.
 
     A column is int64 if every value is a whole number, float64 if every value is a number or missing (empty, NA, NaN,
@@ -82,12 +82,12 @@ def _parsed(values: Iterable[str]) -> Column:
     )
 
 
-def read_parquet(path: str | Path, *, columns: Sequence[str] | None = None) -> Batch:
+def from_parquet(path: str | Path, *, columns: Sequence[str] | None = None) -> Batch:
     """A batch from a Parquet file; ``columns`` picks some. Needs pyarrow, which is not installed with this package."""
     try:
         import pyarrow.parquet
     except ImportError:
-        raise BadValue("read_parquet needs pyarrow", hint="pip install pyarrow") from None
+        raise BadValue("from_parquet needs pyarrow", hint="pip install pyarrow") from None
     known = pyarrow.parquet.read_schema(path).names
     for name in columns or ():
         if name not in known:

@@ -34,7 +34,7 @@ def test_a_row_is_in_the_old_unit_or_in_the_new_one() -> None:
 
 
 def test_an_unknown_column_is_answered_with_the_nearest_names() -> None:
-    with pytest.raises(UnknownColumn, match=r"no column .dep_dely.*did you mean dep_delay"):
+    with pytest.raises(UnknownColumn, match=r"(?s)no column .dep_dely.*did you mean dep_delay"):
         rescale("dep_dely", by=60)({"dep_delay": np.ones(2), "distance": np.ones(2)}, 1.0, rng())
 
 
