@@ -74,7 +74,7 @@ def _adjusted(scenario: Scenario, settings: Settings, config: Config, target: Ta
         from shift_generators import from_csv
 
         file, truth = config.rows[target.name]
-        scenario = replace(scenario, rows=from_csv(file), truth=truth or scenario.truth)
+        scenario = replace(scenario, rows=lambda: from_csv(file), truth=truth or scenario.truth)
     return scenario
 
 

@@ -54,7 +54,7 @@ def _alerts(verdict: Verdict, *, complete: bool) -> Iterator[_Row]:
     rest: list[Response] = []
     told: dict[tuple[str, str], list[Response]] = {}
     for r in wording.by_importance(verdict.responses):
-        if not r.expected and (r.word == "QUIET" or (r.word == "SILENT" and not complete)):
+        if not r.expected and r.word == "SILENT" and not complete:
             rest.append(r)
         elif r.word != "NOT_JUDGED":
             told.setdefault((r.alert, r.word), []).append(r)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def evaluate(
         asked = wanted if last else []
         got = run_until_clean(groups, given, axis, own, promtool, asked, errors)
         found = got.points(0)
-        alerts += fold(_alert_times(found), lambda _name, step=own: step, got.annotations)
+        alerts += fold(_alert_times(found), partial(_same, own), got.annotations)
         for key, points in found.items():
             if dict(key).get("__name__") != ALERTS:
                 made[key] = points
@@ -130,6 +131,11 @@ def fold(
         ordered = tuple(sorted(intervals, key=lambda i: i.start))
         out.append(AlertTrack(labels.pop("alertname", ""), labels, ordered, (annotations or {}).get(key, {})))
     return out
+
+
+def _same(step: float, alert: str) -> float:
+    """All groups of one run are evaluated at one interval."""
+    return step
 
 
 def _order(track: AlertTrack) -> tuple[str, list[tuple[str, str]]]:

@@ -1,6 +1,6 @@
 """Payloads: blocks of rows, drawn i.i.d., made faulty to the scheduled strength, encoded ahead of need."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Payload:
     ) -> None:
         self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
         self.source = checked_rows(scenario)
-        self.faults = [f for f in scenario.faults if not f.held]
+        self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if not f.held]
         self._blocks: dict[int, Block] = {}
 
     def block(self, index: int) -> Block:
@@ -103,6 +103,17 @@ class Payload:
         if faulty.keys() != batch.keys() or any(len(faulty[k]) != len(batch[k]) for k in batch):
             raise ScenarioError(f"fault {fault.name!r} changed the columns or the number of rows")
         return faulty
+
+
+def _solved(fault: Fault, reference: Batch, seed: int) -> Fault:
+    """The fault with whatever its generator needs from the reference fixed, so that every block has one size."""
+    solve = getattr(fault.how, "solve", None)
+    if solve is None:
+        return fault
+    try:
+        return replace(fault, how=solve(reference, generator(seed, "faults", fault.name)))
+    except ValueError as e:
+        raise ScenarioError(f"fault {fault.name!r}: {e}", hint=getattr(e, "hint", None)) from e
 
 
 def strength_at(fault: Fault, scenario: Scenario, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
