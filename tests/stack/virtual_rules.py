@@ -1,5 +1,6 @@
 """Drive a real demo service through virtual time, and let promtool evaluate a rule file over what it told."""
 
+import functools
 import json
 import math
 import re
@@ -57,9 +58,12 @@ def _plain(values: list[Any]) -> list[Any]:
     return [None if isinstance(v, float) and math.isnan(v) else v for v in values]
 
 
+held_out = functools.cache(flights.held_out)
+
+
 def draw(count: int, rng: np.random.Generator) -> Batch:
     """Held-out rows, drawn with replacement."""
-    source = flights.held_out()
+    source = held_out()
     chosen = rng.integers(0, len(source[flights.TRUTH]), count)
     return {name: column[chosen] for name, column in source.items()}
 
