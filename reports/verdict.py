@@ -89,6 +89,8 @@ class Finding:
     where: str = ""
     margin: str = ""
     hint: str = ""
+    accepted: str = ""
+    """Why the team accepts it, if it does: such a finding fails nothing."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,12 @@ class Verdict:
 
     @property
     def failures(self) -> list[Finding]:
-        """The findings that did not hold; an INVALID drill has one for each reason."""
+        """The findings that did not hold and are not accepted; an INVALID drill has one for each reason."""
         invalid = [
             Finding(check="validity", held=False, code="invalid", expected="a VALID drill", seen=reason)
             for reason in self.validity.reasons
         ]
-        return invalid + [f for f in self.findings if not f.held]
+        return invalid + [f for f in self.findings if not f.held and not f.accepted]
 
     @property
     def silent_failures(self) -> list[Harm]:
@@ -149,7 +151,7 @@ class Verdict:
         """0 every expectation held, 1 one failed, 3 INVALID."""
         if not self.validity.valid:
             return 3
-        if any(not f.held for f in self.findings):
+        if self.failures:
             return 1
         if "silent_failure" in self.fail_on and self.silent_failures:
             return 1

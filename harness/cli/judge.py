@@ -11,20 +11,33 @@ from harness.cli.options import outputs, write_outputs
 @click.command("judge")
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--rules", multiple=True, help="Rule file or glob; default: the rules of the drill itself.")
-@click.option("--promtool", help="Path of the promtool that evaluates the rules.")
 @click.option("--phases", type=click.IntRange(1, 100), default=1, help="Shifts between scrape and evaluation to judge.")
 @click.option("--history", type=click.Path(path_type=Path), help="A clean recording to put before.")
 @click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail on this.")
+@click.option(
+    "--accept", type=click.Path(path_type=Path), help="Findings that the team accepts, with reason and expiry."
+)
+@click.option("--engine", multiple=True, help="Path of a promtool; several are compared.")
 @outputs
-def command(recordings: tuple[Path, ...], rules: tuple[str, ...], promtool: str | None, **given: Any) -> int:
-    """Judge RECORDINGS (NAME.drill folders) and print each verdict; the exit code is the worst one's."""
+def command(recordings: tuple[Path, ...], rules: tuple[str, ...], **given: Any) -> int:
+    """Judge RECORDINGS (NAME.drill folders) and print each verdict; the exit code is the worst one's.
+
+    With several --engine, the first one's verdict counts, and each alert that another engine answers otherwise is
+    one more finding.
+    """
     from harness.judge import judge
+    from harness.judge.accept import accept, load_accepted
+    from harness.judge.engines import compared
     from harness.show import finish
     from stack.promtool import find_promtool
 
-    engine = find_promtool(binary=promtool)
+    engines = [find_promtool(binary=path) for path in given["engine"] or [None]]
     how = {name: given[name] for name in ("phases", "history", "fail_on")}
-    verdicts = [judge(r, rules or None, promtool=engine, **how) for r in recordings]
+    known = load_accepted(given["accept"]) if given["accept"] else ()
+    verdicts = []
+    for recording in recordings:
+        first, *others = [judge(recording, rules or None, promtool=engine, **how) for engine in engines]
+        verdicts.append(accept(compared(first, others), known))
     codes = [finish(verdict) for verdict in verdicts]
     write_outputs(verdicts, given)
     return max(codes)

@@ -14,6 +14,7 @@ VERBS = {
     "run": "Drive a scenario against a target, and judge it.",
     "record": "Drive a scenario and keep the recording, without judging.",
     "judge": "Judge a recording, against its own rules or others. No load.",
+    "export": "Turn a recording into OpenMetrics, or into a promtool unit test.",
     "report": "Draw a verdict or a recording as HTML, JUnit XML, JSON or text.",
     "list": "List the scenarios.",
     "doctor": "Say what this machine can do, and what is missing.",

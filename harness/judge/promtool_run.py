@@ -136,7 +136,7 @@ def test_file(
         f"rule_files: [rules.yml]\nevaluation_interval: {round(step * 1000)}ms\n",
         f"group_eval_order: [{', '.join(g.name for g in groups)}]\n",
         f"tests:\n- interval: {axis.grid}ms\n  input_series:\n",
-        *(_input_series(s, axis) for s in samples if len(s.times)),
+        *(input_series(s, axis) for s in samples if len(s.times)),
         "  promql_expr_test:\n",
     ]
     ticks = axis.ticks(step)
@@ -152,7 +152,7 @@ def test_file(
     return "".join(out)
 
 
-def _input_series(samples: Samples, axis: Axis) -> str:
+def input_series(samples: Samples, axis: Axis) -> str:
     """One entry of input_series: `_xN` is N steps without a sample."""
     labels = {k: v for k, v in samples.labels.items() if k != "__name__"}
     name = samples.labels.get("__name__", "")

@@ -1,0 +1,43 @@
+"""driftdrill export: a recording in other people's formats."""
+
+from pathlib import Path
+
+import click
+
+from harness.errors import ConfigError, UsageError
+
+
+@click.command("export")
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File, or folder with --as-promtool-test.")
+@click.option("--as-promtool-test", is_flag=True, help="Write rules.yml and test.yml into the folder --out.")
+@click.option("--rules", multiple=True, help="With --as-promtool-test: rule files; default: the drill's own.")
+@click.option("--promtool", help="Path of the promtool that evaluates the rules.")
+def command(recording: Path, out: Path, as_promtool_test: bool, rules: tuple[str, ...], promtool: str | None) -> int:
+    """Write RECORDING as OpenMetrics, for `promtool tsdb create-blocks-from`, or as a promtool unit test."""
+    from harness.drive.recording import open_recording
+    from harness.judge.export import openmetrics, unit_test
+    from harness.judge.judge import recorded_rules
+    from harness.judge.rules import Rules
+    from stack.promtool import find_promtool
+    from stack.rulefiles import load_rule_files
+
+    opened = open_recording(recording)
+    if rules and not as_promtool_test:
+        raise UsageError("--rules goes with --as-promtool-test")
+    try:
+        if not as_promtool_test:
+            with out.open("w", encoding="utf-8") as f:
+                f.writelines(openmetrics(opened))
+        else:
+            files = load_rule_files(rules) if rules else recorded_rules(opened)
+            made = unit_test(opened, Rules(tuple(files)), find_promtool(binary=promtool))
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "rules.yml").write_text(made.rules, encoding="utf-8")
+            (out / "test.yml").write_text(made.test, encoding="utf-8")
+    except OSError as e:
+        raise ConfigError(f"cannot be written: {e.strerror}", where=str(out)) from e
+    click.echo(f"written: {out}")
+    if as_promtool_test:
+        click.echo(f"run it: cd {out} && promtool test rules test.yml")
+    return 0
