@@ -15,6 +15,7 @@ import numpy as np
 from harness.drive import preflight
 from harness.drive.clock import VirtualClock, WallClock
 from harness.drive.fetch import Fetcher
+from harness.drive.idle import moving
 from harness.drive.inject import Held, hold
 from harness.drive.recording import Meta, Writer, request_block
 from harness.drive.scrape import Scraper
@@ -160,6 +161,8 @@ def drive(plan: Plan, steering: Steering) -> Path:
         writer = Writer(plan.out, _meta(plan, len(times), clock.started_at))
         for i, file in enumerate(plan.rules):
             writer.rules(_copy_name(i), file.text.encode())
+        if plan.scraper is not None:
+            writer.event("moves_idle", 0.0, names=sorted(moving(plan.scraper)))
         run = _Run(plan, steering, player, writer, held)
         with _told(run, clock):
             player.start()

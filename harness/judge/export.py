@@ -74,7 +74,7 @@ def unit_test(recording: Recording, rules: Rules, promtool: Promtool) -> UnitTes
         )
     end = meta.phases[-1][2]
     samples = needed(recording.samples(), rules.known, [])
-    axis = Axis.of(samples, step, 0.0, end)
+    axis = Axis.of(samples, [step], 0.0, end)
     done = evaluate(samples, rules, promtool, end=end, interval=step)
     groups: Sequence[Group] = [
         replace(g, name=f"{f.path.stem}: {g.name}") for f in rules.files for g in f.groups if f.groups

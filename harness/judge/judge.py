@@ -162,6 +162,7 @@ class _Judgement:
                 evaluated.series,
                 self.history.seconds if self.history else 0.0,
                 step,
+                self.meta.scrape_interval,
             )
             for evaluated in self.evaluated
         )

@@ -9,7 +9,7 @@ import ast
 import math
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -45,9 +45,9 @@ class Axis:
     """Milliseconds, on promtool's axis."""
 
     @classmethod
-    def of(cls, samples: Sequence[Samples], interval: float, phase: float, end: float) -> "Axis":
-        """The axis on which evaluations at ``phase`` + k * ``interval`` are multiples of ``interval``."""
-        step, moved = round(interval * 1000), round(phase * 1000)
+    def of(cls, samples: Sequence[Samples], intervals: Iterable[float], phase: float, end: float) -> "Axis":
+        """The axis on which evaluations at ``phase`` + k * interval are multiples of each of the ``intervals``."""
+        step, moved = math.lcm(*(round(i * 1000) for i in intervals)), round(phase * 1000)
         first = min((int(s.times[0]) for s in samples if len(s.times)), default=0) - moved
         shift = -moved + max(0, math.ceil(-first / step)) * step
         grid = step

@@ -23,6 +23,8 @@ class Facts:
     """Seconds of clean history before the drill."""
     step: float = 15.0
     """Seconds between evaluations."""
+    scrape: float = 15.0
+    """Seconds between scrapes."""
 
 
 def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None, expected: bool) -> Response:
@@ -70,7 +72,8 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
         "resolved_at": _end(later[-1], end),
         "detect": (detect, detect),
     }
-    if first.start >= fault.end + known.settle:
+    # What the fault left in the metrics is seen by the next scrape, and that by the next evaluation.
+    if first.start > fault.end + known.settle + facts.scrape + facts.step:
         late_by = span_text(first.start - fault.end)
         return make("FALSE_ALARM", f"fired {late_by} after the fault's end, longer than it looks back", **times)
     limit = fault.end - began if within is None else within

@@ -46,13 +46,13 @@ def evaluate(
     ``rebase(samples, zero)`` may move values that are Unix times; scenario second 0 is the engine's ``zero``.
     Raises :class:`MonitoringError` if promtool fails.
     """
-    axis = Axis.of(samples, interval, phase, end)
+    batches = batched(rules, interval)
+    axis = Axis.of(samples, [own for own, _ in batches], phase, end)
     given = list(rebase(samples, axis.shift / 1000))
     made: Points = {}
     alerts: list[AlertTrack] = []
     errors: dict[str, str] = {}
     wanted = list(dict.fromkeys(exprs))
-    batches = batched(rules, interval)
     series: dict[str, tuple[Track, ...]] = {}
     for number, (own, groups) in enumerate(batches):
         last = number == len(batches) - 1
