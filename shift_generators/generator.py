@@ -122,7 +122,7 @@ class Generator:
         if self.truth and missing(batch[self.truth]).any():
             row = int(np.flatnonzero(missing(batch[self.truth]))[0])
             raise BadValue(
-                f"{self.call}: the truth column {self.truth!r} has no value in row {row} ({batch[self.truth][row]!r})",
+                f"{self.call}: the truth column {self.truth!r} has no value in row {row} ({batch[self.truth][row]})",
                 hint="leave out rows whose truth is not known",
             )
         if values:
@@ -141,9 +141,8 @@ def check_kind(column: Column, name: str, kind: Kind, asked_by: str) -> None:
     if column.ndim != 1:
         raise WrongType(f"{asked_by}: column {name!r} must be one-dimensional, not {column.shape}")
     if column.dtype.kind not in codes:
-        raise WrongType(
-            f"{asked_by}: column {name!r} must hold {what}, but its dtype is {column.dtype} (first: {column[0]!r})"
-        )
+        first = column[:1].tolist()
+        raise WrongType(f"{asked_by}: column {name!r} must hold {what}, but its dtype is {column.dtype}, as in {first}")
 
 
 def check_strength(strength: npt.ArrayLike, n: int, asked_by: str) -> Floats:

@@ -37,7 +37,9 @@ def text_typo(column: str, *, rate: float = 0.1) -> Generator:
         if width < 2:
             return points
         first = (rng.random((rows, width - 1)) < rate) & _letters(points[:, :-1]) & _letters(points[:, 1:])
-        first[:, 1:] &= ~first[:, :-1]  # a letter changes places once
+        # A letter changes places once: of neighbours that are all to do so, every other one does.
+        at = np.arange(width - 1)
+        first &= (at - np.maximum.accumulate(np.where(first, -1, at), axis=1)) % 2 == 1
         out = points.copy()
         out[:, :-1][first] = points[:, 1:][first]
         out[:, 1:][first] = points[:, :-1][first]

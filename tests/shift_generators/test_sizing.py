@@ -48,7 +48,7 @@ ROWS = {
     "x": X,
     "money": np.exp(X),
     "gaps": np.where(R.random(N) < 0.2, np.nan, R.normal(5.0, 2.0, N)),
-    "whole": R.integers(0, 1000, N),
+    "whole": np.rint(R.normal(5000.0, 1000.0, N)).astype(np.int64),
     "few": R.integers(0, 8, N),
     "zeros": np.where(R.random(N) < 0.5, 0.0, R.exponential(10.0, N)),
     "constant": np.full(N, 3.0),
@@ -192,7 +192,7 @@ def test_the_accuracy_that_is_asked_for_is_lost() -> None:
             assert generator.id == "shift.tilt"
             continue
         out = found(ROWS, 1.0, rng(8))
-        assert before - (scorer(out) == out["y"]).mean() == pytest.approx(drop, rel=0.06)
+        assert before - (scorer(out) == out["y"]).mean() == pytest.approx(drop, rel=0.15)
 
 
 def test_a_domain_classifier_sees_a_wrong_join_that_no_marginal_shows() -> None:
