@@ -4,6 +4,7 @@ Nothing here raises: a read-only home, a full disk, a file of another user or a 
 """
 
 import contextlib
+import hashlib
 import os
 import stat
 import tempfile
@@ -19,6 +20,12 @@ def folder() -> Path | None:
         return Path.home() / ".cache" / "driftdrill"
     except RuntimeError:
         return None
+
+
+def digest(*sources: str) -> str:
+    """A name's part that changes whenever one of these files beside this one does."""
+    here = Path(__file__).parent
+    return hashlib.blake2b(b"".join((here / source).read_bytes() for source in sources), digest_size=6).hexdigest()
 
 
 def read(name: str) -> bytes | None:

@@ -82,7 +82,7 @@ def _table() -> Batch:
     try:
         with zipfile.ZipFile(archive) as opened:
             member = opened.getinfo("flights.csv")
-            name = f"flights-1-{member.CRC:08x}.npz"
+            name = f"flights-{member.CRC:08x}-{cache.digest('flights.py')}.npz"
             if (table := _from_cache(name)) is not None:
                 return table
             text = opened.read(member)

@@ -4,12 +4,10 @@ Nothing on the request path imports numpy, pandas or scikit-learn, so a row cost
 starts at once. scikit-learn runs once, in a process of its own (training.py); the table is cached.
 """
 
-import hashlib
 import math
 import subprocess
 from bisect import bisect_left
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -128,10 +126,7 @@ def cached() -> Model | None:
 
 
 def _name() -> str:
-    """The cached table's name; it changes whenever the sources that make the table do."""
-    here = Path(__file__).parent
-    sources = b"".join((here / name).read_bytes() for name in ("flights.py", "model.py", "training.py"))
-    return f"model-{VERSION}-{hashlib.blake2b(sources, digest_size=6).hexdigest()}.json"
+    return f"model-{VERSION}-{cache.digest('flights.py', 'model.py', 'training.py')}.json"
 
 
 def _train() -> bytes:

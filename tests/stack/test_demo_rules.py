@@ -2,11 +2,13 @@
 
 import contextlib
 import itertools
+import re
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,3 +225,23 @@ def accuracy(change: Change = clean) -> float:
     rows = change(draw(20_000, rng), rng)
     late = [model.is_late(model.predict(row)) for row in as_rows(rows)]
     return float(np.mean(np.array(late) == rows[flights.TRUTH]))
+
+
+# docs/model-metrics.md
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "model-metrics.md").read_text()
+
+
+def test_the_recipe_in_the_docs_is_the_one_that_is_tested_here() -> None:
+    tested = [rule for group in yaml.safe_load(MINUTES.rules.read_text())["groups"] for rule in group["rules"]]
+    (recipe,) = re.findall("```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+    rules = yaml.safe_load(recipe)
+    assert [rule.get("alert") for rule in rules][-1] == "InputDrift"
+    for rule in rules:
+        assert any(rule.items() <= whole.items() for whole in tested), rule
+
+
+def test_every_metric_of_the_page_is_in_the_docs(service: Service) -> None:
+    page = requests.get(service.metrics_url, timeout=10).text
+    families = re.findall(r"^# TYPE (\w+) ", page, re.MULTILINE)
+    assert [name for name in families if f"`{name}`" not in DOCUMENT and not name.startswith("process_")] == []
