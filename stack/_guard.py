@@ -1,8 +1,8 @@
-"""Run one command; when the control pipe on stdin closes, end it and remove its folder.
+"""Run one command; at a word on the control pipe (stdin), or when that closes, end it and remove its folder.
 
 Started by :mod:`stack.process` as a script, never imported: it starts in 25 ms and holds 8 MB. The pipe closes on
-every exit of the parent, SIGKILL included. Forked copies of the parent may hold the pipe's other end open, so the
-parent's pid is watched too.
+every exit of the parent, SIGKILL included. Forked copies of the parent may hold its other end open, so the parent
+says a word when it lets go in order, and its pid is watched.
 
 Arguments: the parent's pid, seconds between SIGTERM and SIGKILL, the folder to remove ("" for none), the command.
 Exit status: the command's own; 128 + n where signal n ended it; 127 where it could not be started.
@@ -30,8 +30,6 @@ def spawn(command: list[str]) -> int:
         return pid
     try:
         os.setpgid(0, 0)
-        for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-            signal.signal(ignored, signal.SIG_DFL)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -79,7 +77,7 @@ def watch(pid: int, parent: int, grace: float, folder: str) -> int:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     while (status := status_of(pid)) is None:
         readable, _, _ = select.select([0, woken], [], [], POLL)
-        if (0 in readable and not os.read(0, 1)) or os.getppid() != parent:
+        if 0 in readable or os.getppid() != parent:
             try:
                 return end(pid, grace)
             finally:
@@ -92,9 +90,10 @@ def watch(pid: int, parent: int, grace: float, folder: str) -> int:
 def main(argv: Sequence[str]) -> int:
     """Guard one command to its end."""
     parent, grace, folder, *command = argv
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    pid = spawn(command)
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):  # after the fork: the command must not inherit it
         signal.signal(ignored, signal.SIG_IGN)
-    return watch(spawn(command), int(parent), float(grace), folder)
+    return watch(pid, int(parent), float(grace), folder)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Remove one container when the control pipe on stdin closes without a word. Started by :mod:`stack.container`.
+"""Remove one container when the control pipe (stdin) closes without the word that it is removed.
 
-Ryuk would do the same, but its image must be pulled first and it needs the engine's socket inside a container.
+Started by :mod:`stack.container`. Ryuk would do the same, but its image must be had first, and it wants the engine's
+socket inside a container.
 """
 
+import os
 import sys
 import time
 
@@ -23,5 +25,5 @@ def remove(name: str) -> None:
             time.sleep(0.5)
 
 
-if __name__ == "__main__" and not sys.stdin.buffer.read():
+if __name__ == "__main__" and not os.read(0, 16).startswith(b"removed"):
     remove(sys.argv[1])

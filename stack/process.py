@@ -20,9 +20,11 @@ class Started(Protocol):
 
     def exit_code(self) -> int | None:
         """None while it runs."""
+        ...
 
     def log(self) -> str:
         """The last lines that it printed."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class Guarded:
 
     guard: "subprocess.Popen[bytes]"
     control: IO[bytes]
-    """The control pipe; the guard ends the command when it closes."""
+    """The control pipe; the guard ends the command at a word, and when it closes."""
 
     def finish(self, wait: float = 10.0) -> None:
-        """Close the control pipe and wait for the guard, which ends the command. Never raises."""
+        """Let go of the control pipe and wait for the guard, which ends the command. Never raises."""
+        with suppress(OSError):
+            self.control.write(b"end")
         with suppress(OSError):
             self.control.close()
         try:

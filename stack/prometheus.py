@@ -156,7 +156,13 @@ def _started(program: Program, files: Files, extra: Sequence[str]) -> Iterator[S
                 yield replace(server, version=version(server), promtool=_promtool_of(program))
                 return
         if "address already in use" not in problem or attempt == _PORTS:
-            raise StackError(problem, hint="`driftdrill doctor` says what this machine can run")
+            raise StackError(problem, hint=_remedy(problem))
+
+
+def _remedy(problem: str) -> str:
+    if "http_headers not found" in problem:
+        return "headers for a metrics page need Prometheus 2.55 or newer"
+    return "`driftdrill doctor` says what this machine can run"
 
 
 def _promtool_of(program: Program) -> Promtool:

@@ -1,6 +1,5 @@
 """A Prometheus to drill against: the same tests for all three ways, and for what may go wrong in each."""
 
-import os
 import re
 import shutil
 import signal
@@ -9,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stack import container, process
@@ -31,6 +31,7 @@ from stack.prometheus import (
     rules,
     targets,
 )
+from stack.promtool import version_of
 from tests.stack.pages import Answer, serve
 
 TOKEN = "planted-bearer-token"
@@ -151,17 +152,11 @@ def test_credentials_reach_the_pages_that_ask_for_them(server: Server) -> None:
 def test_credentials_are_on_no_command_line_and_in_no_answer(server: Server) -> None:
     with server.connection.session() as session:
         config = session.get(server.connection.at("api/v1/status/config"), timeout=10).text
-    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path)]
+    lines = ["\0".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])]
+    assert any(str(server.connection.port) in line for line in lines)
     for secret in (TOKEN, PASSWORD):
         assert secret not in config
-        assert not any(secret.encode() in line for line in lines)
-
-
-def readable(path: Path) -> bool:
-    try:
-        return bool(path.read_bytes())
-    except OSError:
-        return False
+        assert not any(secret in line for line in lines)
 
 
 def test_the_rules_are_those_of_the_files_prometheus_rules_included(server: Server) -> None:
@@ -206,10 +201,9 @@ def test_it_says_its_version_and_brings_promtool(server: Server) -> None:
 
 
 def test_it_listens_on_loopback_only(server: Server) -> None:
-    port = f"{server.connection.port:04X}"
-    lines = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()]
-    listening = {columns[1] for columns in lines if columns[3] == "0A" and columns[1].endswith(f":{port}")}
-    assert listening == {f"0100007F:{port}"}
+    port = server.connection.port
+    found = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port]
+    assert [address.ip for address in found] == ["127.0.0.1"]
 
 
 def test_it_is_ready_within_two_seconds(own_way: Way) -> None:
@@ -233,9 +227,9 @@ def test_nothing_of_it_is_left_afterwards(own_way: Way, tmp_path: Path, monkeypa
     assert not ready(server)
 
 
-def children() -> set[str]:
+def children() -> set[int]:
     """The processes that this one has started and that still run."""
-    return set(" ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split())
+    return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
 def containers(name: str) -> list[object]:
@@ -280,18 +274,18 @@ def test_a_killed_drill_leaves_no_prometheus_behind(own_way: Way, ending: signal
 def test_a_prometheus_that_dies_is_told_with_its_last_words(own_way: Way) -> None:
     with started(own_way) as server:
         assert died(server) is None
-        os.kill(pid_of(server), signal.SIGKILL)
+        process_of(server).kill()
         eventually(lambda: died(server) is not None, "noticed")
         with pytest.raises(StackError, match=r"ended with status 137; its log ends with:\n(.*\n)*.*rule manager"):
             rules(server)
 
 
-def pid_of(server: Server) -> int:
-    """The process that listens there."""
-    marker = f"--web.listen-address=127.0.0.1:{server.connection.port}".encode()
-    found = [p for p in Path("/proc").glob("[0-9]*/cmdline") if readable(p) and marker in p.read_bytes().split(b"\0")]
-    (path,) = [p for p in found if b"_guard.py" not in p.read_bytes()]
-    return int(path.parent.name)
+def process_of(server: Server) -> psutil.Process:
+    """The Prometheus itself, not its guard."""
+    argument = f"--web.listen-address=127.0.0.1:{server.connection.port}"
+    found = [p for p in psutil.process_iter(["cmdline"]) if argument in (p.info["cmdline"] or ())]
+    (process,) = [p for p in found if not any("_guard" in word for word in p.info["cmdline"])]
+    return process
 
 
 def test_a_configuration_that_prometheus_refuses_is_told_in_its_words(own_way: Way) -> None:
@@ -381,6 +375,29 @@ def test_an_existing_server_is_only_read(prometheus_binary: str) -> None:
         prometheus(how="server", connection=Connection(f"http://127.0.0.1:{port}")),
     ):
         pass
+
+
+def test_headers_for_a_metrics_page_need_a_prometheus_that_sends_them(
+    prometheus_binary: str, prometheus3: Path
+) -> None:
+    seen: list[str] = []
+
+    def page(_: str, headers: Mapping[str, str]) -> Answer:
+        seen.append(headers.get("x-tenant", ""))
+        return Answer("x 1\n")
+
+    with serve(page) as url:
+        target = ScrapeTarget(Connection(url, headers={"X-Tenant": "a"}), job="model")
+        with started({"how": "binary", "binary": str(prometheus3 / "prometheus")}, targets=[target], scrape_interval=1):
+            eventually(lambda: bool(seen), "scraped")
+        assert set(seen) == {"a"}
+        if version_of(prometheus_binary).startswith("2.4"):
+            with (
+                pytest.raises(StackError) as told,
+                started({"how": "binary", "binary": prometheus_binary}, targets=[target]),
+            ):
+                pass
+            assert "2.55 or newer" in (told.value.hint or "")
 
 
 def test_prometheus_three_runs_the_same_way(prometheus3: Path, tmp_path: Path) -> None:
