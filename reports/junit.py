@@ -15,7 +15,7 @@ from reports.wording import plain
 
 
 def render(verdicts: Sequence[Verdict]) -> str:
-    """The XML document, its declaration included; encode it as UTF-8."""
+    """The XML document with its declaration; encode it as UTF-8. An accepted finding is skipped, with the reason."""
     suites = [_suite(v) for v in verdicts]
     counts = _counts(suites)
     del counts["skipped"]  # Jenkins's schema knows none here
@@ -71,7 +71,15 @@ def _found(verdict: Verdict, f: Finding) -> Element | None:
         return el("skipped", message="the drill is INVALID and proves nothing")
     if f.held:
         return None
-    said = [("expected", f.expected), ("seen", f.seen), ("where", f.where), ("margin", f.margin), ("hint", f.hint)]
+    if f.accepted:
+        return el("skipped", message=f"accepted: {plain(f.accepted)}; seen {plain(f.seen)}")
+    said = [
+        ("expected", f.expected),
+        ("seen", f.seen),
+        ("where", wording.where(f.where)),
+        ("margin", f.margin),
+        ("hint", f.hint),
+    ]
     body = "\n".join(f"{label}: {plain(what)}" for label, what in said if what)
     return _outcome("failure", f"expected {plain(f.expected)}; seen {plain(f.seen)}", body, f.code)
 

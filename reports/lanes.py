@@ -12,7 +12,7 @@ from reports.timeline import Timeline, Track, Watched
 from reports.verdict import Harm, Response, Verdict
 from reports.wording import plain
 
-_SHOWN_FAULTS, _SHOWN_ALERTS, _SHOWN_MORE, _SHOWN_SERIES, _SHOWN_TRACKS = 4, 8, 16, 3, 6
+_SHOWN_FAULTS, _SHOWN_ALERTS, _SHOWN_SILENT, _SHOWN_MORE, _SHOWN_SERIES, _SHOWN_TRACKS = 4, 8, 4, 16, 3, 6
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ def timeline(verdict: Verdict, columns: int) -> Element | None:
     story, more = split(verdict)
     lanes = [_phases(t), *_strength(t, columns), *_quality(verdict, columns)]
     for group in story:
-        lanes += _alert(t, group, columns)
+        lanes += _alert(verdict, group, columns)
     if not story:
         text = el("text", "no alert was judged", x=5, y=22, class_="said dim")
         lanes.append(lane([_name("alerts")], [text], height=34, said="No alert was judged", kind="states"))
     figure = el("figure", _stack(t, [*lanes, *_rate(t, columns), _axis(t)]), _legend(verdict))
     if more:
-        hidden = [lane for group in more[:_SHOWN_MORE] for lane in _alert(t, group, columns)]
+        hidden = [lane for group in more[:_SHOWN_MORE] for lane in _alert(verdict, group, columns)]
         unseen = len(more) - _SHOWN_MORE
         summary = f"{len(more)} more alerts" if len(more) > 1 else "1 more alert"
         summary += f", {_SHOWN_MORE} drawn" if unseen > 0 else ""
@@ -55,14 +55,15 @@ def path_count(verdict: Verdict) -> int:
 
 
 def split(verdict: Verdict) -> tuple[list[Group], list[Group]]:
-    """The alerts of the story (named by the scenario, or not quiet), and the others, the nearest first."""
+    """The alerts of the story (named by the scenario, or those that fired or should have), and the others."""
     groups: dict[str, list[Response]] = {}
-    for r in wording.by_importance(verdict.responses):
+    for r in wording.by_importance(verdict):
         groups.setdefault(r.alert, []).append(r)
     watched = {w.alert: w for w in verdict.timeline.watched}
     every = [Group(alert, tuple(rs), watched.get(alert)) for alert, rs in groups.items()]
-    told = [any(r.expected or r.word not in ("QUIET", "NOT_JUDGED") for r in g.responses) for g in every]
-    story = [g for g, tell in zip(every, told, strict=True) if tell][:_SHOWN_ALERTS]
+    story = [g for g in every if any(r.expected or wording.tone(verdict, r) != "dim" for r in g.responses)]
+    silent = [g for g in story if all(r.word == "SILENT" and not r.expected for r in g.responses)]
+    story = [g for g in story if g not in silent[_SHOWN_SILENT:]][:_SHOWN_ALERTS] or every[:_SHOWN_SILENT]
     return story, [g for g in every if g not in story]
 
 
@@ -158,22 +159,25 @@ def _quality(verdict: Verdict, columns: int) -> Iterator[Element]:
     yield chart(label, scale, drawn, height=height, said=said, kind="quality", ends=ends, marks=marks)
 
 
-def _alert(t: Timeline, group: Group, columns: int) -> Iterator[Element]:
-    first = group.responses[0]
-    head = [_name(plain(group.alert, limit=120), "code"), el("span", first.word, class_=f"word {tone(first)}")]
+def _alert(verdict: Verdict, group: Group, columns: int) -> Iterator[Element]:
+    t, first = verdict.timeline, group.responses[0]
+    head = [
+        _name(plain(group.alert, limit=120), "code"),
+        el("span", first.word, class_=f"word {wording.tone(verdict, first)}"),
+    ]
     if len(group.responses) == 1 and first.labels:
         head.append(_sub(_pairs(first.labels), "code clamp"))
-    where = _sub(plain(first.where, limit=120), "code clamp")
+    where = _sub(wording.where(first.where), "code clamp")
     if group.watched is not None and any(v is not None for track in group.watched.tracks for v in track.values):
         yield _metric(t, group, group.watched, [*head, el("output"), where], columns)
         head, where = [], el("span")
     varying = _varying(group.responses)
     for r in group.responses[:_SHOWN_SERIES]:
         labels = [_sub(_pairs({k: r.labels[k] for k in varying if k in r.labels}), "code clamp")] if varying else []
-        yield _states(t, [r], [*head, *labels, _sub(_aside(r)), where])
+        yield _states(verdict, [r], [*head, *labels, _sub(_aside(r)), where])
         head, where = [], el("span")
     if rest := group.responses[_SHOWN_SERIES:]:
-        yield _states(t, list(rest), [_sub(f"and {len(rest)} more series")])
+        yield _states(verdict, list(rest), [_sub(f"and {len(rest)} more series")])
 
 
 def _metric(t: Timeline, group: Group, watched: Watched, label: list[Element], columns: int) -> Element:
@@ -197,9 +201,9 @@ def _metric(t: Timeline, group: Group, watched: Watched, label: list[Element], c
     return chart(label, scale, drawn, height=height, said=said, kind="metric", ends=ends, marks=marks)
 
 
-def _states(t: Timeline, responses: list[Response], label: list[Element]) -> Element:
+def _states(verdict: Verdict, responses: list[Response], label: list[Element]) -> Element:
     """Pending and firing as bars; over them the time to detect, or that nothing came."""
-    r = responses[0]
+    t, r = verdict.timeline, responses[0]
     intervals = [
         i
         for a in t.alerts
@@ -207,20 +211,21 @@ def _states(t: Timeline, responses: list[Response], label: list[Element]) -> Ele
         for i in a.intervals
     ]
     drawn = [el("rect", x="0", width="100%", y=23, height=1, class_="track")]
-    start = next((p.start for p in t.phases if p.name == "fault"), None)
-    where = start or 0.0
-    if start is not None and r.detect is not None and r.fired_at is not None:
-        drawn.append(el("rect", x=at(t, start), width=shapes.wide(t, start, r.fired_at), y=22, height=3, class_="wait"))
-        drawn.append(el("rect", x=at(t, start), width=2, y=17, height=13, class_="wait"))
+    phase = next((p for p in t.phases if p.name == "fault"), None)
+    begin = where = phase.start if phase is not None else 0.0
+    if r.detect is not None and r.fired_at is not None:
+        begin = where = r.fired_at - r.detect[1]
+        drawn.append(el("rect", x=at(t, begin), width=shapes.wide(t, begin, r.fired_at), y=22, height=3, class_="wait"))
+        drawn.append(el("rect", x=at(t, begin), width=2, y=17, height=13, class_="wait"))
     elif r.fired_at is not None:
         where = r.fired_at
-    if start is not None and r.within is not None and start + r.within < t.end:
-        due = at(t, start + r.within)
+    if r.within is not None and begin + r.within < t.end:
+        due = at(t, begin + r.within)
         drawn.append(el("line", x1=due, x2=due, y1=14, y2=33, class_="deadline"))
     drawn += shapes.bars(t, intervals, y=17, height=13)
     late = where > 0.6 * t.end
     said = _short(r)
-    kind = f"said {tone(r)}" + (" end" if late else "")
+    kind = f"said {wording.tone(verdict, r)}" + (" end" if late else "")
     drawn.append(el("text", said, x=at(t, where), dx=-4 if late else 4, y=12, class_=kind))
     full = f"{wording.name(r.alert, r.labels)}: {r.word}, {wording.evidence(r) or said}"
     return lane(label, drawn, height=36, said=full, kind="states")
@@ -265,13 +270,6 @@ def _legend(verdict: Verdict) -> Element:
     return el("figcaption", *keys)
 
 
-def tone(r: Response) -> str:
-    """How loud a response is shown."""
-    if r.word in ("SILENT", "LATE", "UNRESOLVED", "FALSE_ALARM"):
-        return "bad"
-    return "good" if r.word == "FIRED" else "dim"
-
-
 def _short(r: Response) -> str:
     """A response in the few words that a plot has room for."""
     if r.detect is not None:
@@ -282,6 +280,7 @@ def _short(r: Response) -> str:
 
 
 def _aside(r: Response) -> str:
+    """What is worth a line beside the bars."""
     if r.within is not None:
         return f"{wording.duration(r.within)} allowed"
     if r.peak is not None and r.word not in wording.NOTICED:
@@ -317,7 +316,7 @@ def _quality_scale(t: Timeline, harm: Harm | None) -> Scale:
 
 
 def _matches(track: Track, r: Response) -> bool:
-    return all(track.labels.get(k) == v for k, v in r.labels.items() if k in track.labels)
+    return bool(r.labels) and all(track.labels.get(k) == v for k, v in r.labels.items() if k in track.labels)
 
 
 def _reach(track: Track, watched: Watched) -> float:

@@ -62,14 +62,16 @@ def _drill(verdict: Verdict) -> Iterator[str]:
     yield ""
     yield from (f"- {escape(sentence)}" for sentence in head.why)
     yield from (f"- {h.word} {code(h.fault)}: {escape(wording.harm(h))}" for h in verdict.harms[:_MOST_FINDINGS])
-    failed = [f for f in verdict.findings if not f.held]
+    failed = wording.failed(verdict)
     yield from (_finding(f) for f in failed[:_MOST_FINDINGS])
     if (left := len(failed) - _MOST_FINDINGS) > 0:
         yield f"- and {left} more expectations failed"
+    if accepted := sum(bool(f.accepted) for f in verdict.findings if not f.held):
+        yield f"- {accepted} failed and accepted"
     yield f"- {escape(verdict.engine)}, seed {verdict.seed}, {verdict.clock} clock"
 
 
 def _finding(f: Finding) -> str:
     said = [("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)]
     details = "; ".join(f"{label} {escape(text)}" for label, text in said if text)
-    return f"- **FAILED** {code(f.check)} {code(f.where)}: {details}"
+    return f"- **FAILED** {code(f.check)} {code(wording.where(f.where))}: {details}"

@@ -33,7 +33,7 @@ def parts(verdict: Verdict) -> Iterator[Element]:
     if not verdict.validity.valid:
         yield el("p", "An INVALID drill proves nothing: what follows is only what was seen.", class_="why bad")
     if verdict.findings:
-        ordered = sorted(verdict.findings, key=lambda f: f.held)
+        ordered = sorted(verdict.findings, key=lambda f: (f.held, bool(f.accepted)))
         yield _part("Expectations", el("ul", *(_finding(f) for f in ordered), class_="findings"))
     if verdict.harms:
         yield _part("Harm", _harm(verdict))
@@ -53,16 +53,19 @@ def _part(title: str, content: Element) -> Element:
 
 
 def _finding(f: Finding) -> Element:
-    """One line where it held, everything where it did not."""
+    """One line where it held or is accepted, everything where it failed."""
     if f.held:
         said = "; ".join(plain(text) for text in (f.seen, f.margin) if text)
         return el("li", el("span", "held", class_="word"), _code(f.check), el("span", said, class_="sub"))
+    if f.accepted:
+        said = f"{plain(f.seen)} (because {plain(f.accepted)})"
+        return el("li", el("span", "accepted", class_="word"), _code(f.check), el("span", said, class_="sub"))
     details = [("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)]
     return el(
         "li",
         el("span", "FAILED", class_="word bad"),
         _code(f.check),
-        _code(f.where, "sub ") if f.where else None,
+        _code(wording.where(f.where), "sub ") if f.where else None,
         el("dl", *(el("div", el("dt", label), el("dd", plain(text))) for label, text in details if text)),
     )
 
@@ -92,15 +95,14 @@ def _harm(verdict: Verdict) -> Element:
 
 
 def _alerts(verdict: Verdict) -> Element:
-    responses = wording.by_importance(verdict.responses)
+    responses = wording.by_importance(verdict)
     rows: list[list[Cell]] = []
     for r in responses[:_MOST_ROWS]:
-        bad = r.word in ("SILENT", "LATE", "UNRESOLVED", "FALSE_ALARM")
         who = "named by the scenario; " if r.expected else ""
         rows.append([
-            el("span", r.word, class_="word bad" if bad else "word"),
+            el("span", r.word, class_=f"word {wording.tone(verdict, r)}"),
             el("span", el("span", wording.name(r.alert, r.labels), class_="code"),
-               el("span", who, _code(r.where), class_="sub below")),
+               el("span", who, _code(wording.where(r.where)), class_="sub below")),
             wording.evidence(r),
             *("" if at is None else wording.duration(at) for at in (r.pending_at, r.fired_at, r.resolved_at)),
             "" if r.peak is None else wording.share(r.peak),
@@ -120,7 +122,7 @@ def _facts(verdict: Verdict) -> Element:
         ("engine", verdict.engine),
         ("seed", str(verdict.seed)),
         ("requests", ", ".join(f"{n:,} {plain(word)}" for word, n in verdict.requests.items())),
-        ("rules", ", ".join(plain(r) for r in verdict.rules)),
+        ("rules", ", ".join(wording.where(r) for r in verdict.rules)),
         ("versions", ", ".join(f"{plain(k)} {plain(v)}" for k, v in sorted(verdict.versions.items()))),
         ("recording", verdict.recording),
     ]

@@ -9,12 +9,12 @@ from reports.verdict import Finding, Response, Verdict
 from reports.wording import plain
 
 _STYLES = {
-    "INVALID": "bold red", "FAILED": "bold red", "SILENT FAILURE": "bold red", "SILENT": "bold red",
+    "INVALID": "bold red", "FAILED": "bold red", "SILENT FAILURE": "bold red",
     "FALSE_ALARM": "bold red", "LATE": "bold red", "UNRESOLVED": "bold red", "HARMFUL": "bold red",
     "ALARM WITHOUT HARM": "bold yellow", "NOT_JUDGED": "yellow", "INCONCLUSIVE": "yellow", "UNKNOWN": "yellow",
     "VALID": "bold", "HELD": "bold green", "FIRED": "green", "HARMLESS": "green", "held": "green",
 }  # fmt: skip
-_INDENT, _HANG = 2, 14
+_INDENT, _HANG, _SILENT_ROWS = 2, 14, 5
 
 
 @dataclass(frozen=True)
@@ -51,38 +51,51 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
 
 
 def _alerts(verdict: Verdict, *, complete: bool) -> Iterator[_Row]:
+    """Who fired, who should have, whom the scenario names; the others in one paragraph."""
     rest: list[Response] = []
     told: dict[tuple[str, str], list[Response]] = {}
-    for r in wording.by_importance(verdict.responses):
-        if not r.expected and r.word == "SILENT" and not complete:
+    silent = 0
+    for r in wording.by_importance(verdict):
+        loud = r.expected or r.word != "SILENT"
+        if not loud and wording.tone(verdict, r) == "bad" and silent < _SILENT_ROWS:
+            loud, silent = True, silent + 1
+        if not loud:
             rest.append(r)
         elif r.word != "NOT_JUDGED":
             told.setdefault((r.alert, r.word), []).append(r)
     for (_, word), series in told.items():
         for r in series if complete else series[:1]:
-            said = [wording.name(r.alert, r.labels), wording.evidence(r), f"({plain(r.where)})"]
-            if not complete and len(series) > 1:
-                said.append(f"and {len(series) - 1} more series of it")
-            yield _Row(word, " ".join(s for s in said if s))
+            more = f" and {len(series) - 1} more series of it" if not complete and len(series) > 1 else ""
+            yield _Row(word, _did(r) + more)
     if rest:
-        yield _Row("QUIET", _rest(rest, complete=complete))
+        yield _Row("SILENT", _rest(verdict, rest, complete=complete))
 
 
-def _rest(rest: list[Response], *, complete: bool) -> str:
+def _did(r: Response) -> str:
+    said = wording.name(r.alert, r.labels) + (f": {wording.evidence(r)}" if wording.evidence(r) else "")
+    return f"{said} ({wording.where(r.where)})" if r.where else said
+
+
+def _rest(verdict: Verdict, rest: list[Response], *, complete: bool) -> str:
     """Those that nobody asked about and that did nothing: all of them in a bad drill, else the nearest."""
     count = "1 other" if len(rest) == 1 else f"{len(rest)} others"
-    reached = [f"{wording.name(r.alert, r.labels)} {wording.share(r.peak)}" for r in rest if r.peak is not None]
-    unknown = [wording.name(r.alert, r.labels) for r in rest if r.peak is None]
+    near = [r for r in rest if wording.nearness(verdict, r)]
     if not complete:
-        return f"{count}; the nearest to its threshold: {reached[0]}" if reached else count
-    return f"{count} (% of the threshold reached): {', '.join(reached + unknown)}"
+        return count + (f"; the nearest to its threshold: {_reached(near[0])}" if near else "")
+    return f"{count} (% of the threshold reached): {', '.join(_reached(r) for r in rest)}"
+
+
+def _reached(r: Response) -> str:
+    return wording.name(r.alert, r.labels) + (f" {wording.share(r.peak)}" if r.peak is not None else "")
 
 
 def _expectations(verdict: Verdict, *, complete: bool) -> Iterator[_Row]:
     held = [f for f in verdict.findings if f.held]
+    for f in wording.failed(verdict):
+        yield from _failed(f)
     for f in verdict.findings:
-        if not f.held:
-            yield from _failed(f)
+        if not f.held and f.accepted:
+            yield _Row("accepted", f"{plain(f.check)}: {plain(f.seen)} (because {plain(f.accepted)})")
     if complete:
         yield from (_Row("held", plain(f.check)) for f in held)
     elif held:
@@ -90,16 +103,16 @@ def _expectations(verdict: Verdict, *, complete: bool) -> Iterator[_Row]:
 
 
 def _failed(f: Finding) -> Iterator[_Row]:
-    yield _Row("FAILED", plain(f.check) + (f" ({plain(f.where)})" if f.where else ""))
+    yield _Row("FAILED", plain(f.check) + (f" ({wording.where(f.where)})" if f.where else ""))
     for label, said in (("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)):
         if said:
             yield _Row(label, plain(said), indent=_INDENT + _HANG, hang=9)
 
 
 def _unjudged(verdict: Verdict) -> Iterator[_Row]:
-    for r in wording.by_importance(verdict.responses):
+    for r in wording.by_importance(verdict):
         if r.word == "NOT_JUDGED":
-            yield _Row(r.word, f"{wording.name(r.alert, r.labels)}: {wording.evidence(r)} ({plain(r.where)})")
+            yield _Row(r.word, _did(r))
     for listed in verdict.listed:
         yield _Row("listed", plain(listed))
 

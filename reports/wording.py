@@ -5,14 +5,18 @@ applied to all of it before any view shows it.
 """
 
 import math
+import os
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports.timeline import Timeline, Watched
 from reports.verdict import Finding, Harm, Response, Verdict
 
 NOTICED = ("FIRED", "LATE", "UNRESOLVED")
-_ORDER = ("FALSE_ALARM", "SILENT", "LATE", "UNRESOLVED", "FIRED", "QUIET", "NOT_JUDGED")
+_ORDER = ("FALSE_ALARM", "LATE", "UNRESOLVED", "FIRED", "SILENT", "NOT_JUDGED")
+_TONES = ("bad", "good", "dim")
 
 # Controls, lone surrogates, noncharacters, and the marks that reorder or hide text: they could rewrite a
 # terminal, break XML, or make a page say something else than the verdict does.
@@ -102,14 +106,67 @@ def name(alert: str, labels: Mapping[str, str]) -> str:
     return plain(alert) + (f"{{{pairs}}}" if pairs else "")
 
 
-def by_importance(responses: Iterable[Response]) -> list[Response]:
-    """What happened before what did not; what the scenario names, then the loudest words, the nearest first."""
+def where(place: str) -> str:
+    """file:line, relative to the working folder where it lies below it, as terminals and CI systems link it."""
+    try:
+        folder = os.getcwd().rstrip(os.sep) + os.sep
+    except FileNotFoundError:  # somebody removed it
+        folder = ""
+    return plain(place.removeprefix(folder), limit=200)
+
+
+def failed(verdict: Verdict) -> list[Finding]:
+    """The expectations that did not hold and that the team has not accepted."""
+    return [f for f in verdict.findings if not f.held and not f.accepted]
+
+
+def tone(verdict: Verdict, r: Response) -> str:
+    """How loud a response is: "bad", "good", or "dim" for a silence that nobody minds and what was not judged."""
+    if r.word in ("LATE", "UNRESOLVED", "FALSE_ALARM"):
+        return "bad"
+    if r.word != "SILENT":
+        return "good" if r.word == "FIRED" else "dim"
+    missed = any(f.where and f.where == r.where for f in failed(verdict))
+    # Of an alert that the scenario names, silence is wrong only where an expectation failed over it.
+    unnoticed = bool(verdict.silent_failures) and not r.expected
+    return "bad" if verdict.validity.valid and (missed or unnoticed) else "dim"
+
+
+def by_importance(verdict: Verdict) -> list[Response]:
+    """The responses: bad ones first, then what the scenario names, then who fired, then the nearest."""
 
     def key(r: Response) -> tuple[object, ...]:
-        quiet = r.word in ("QUIET", "NOT_JUDGED")
-        return quiet, not r.expected, _ORDER.index(r.word), -(r.peak or 0.0), r.alert, sorted(r.labels.items())
+        rank = _TONES.index(tone(verdict, r)), r.word == "NOT_JUDGED", not r.expected, _ORDER.index(r.word)
+        return *rank, -(nearness(verdict, r) or 0.0), -(r.peak or 0.0), r.alert, sorted(r.labels.items())
 
-    return sorted(responses, key=key)
+    return sorted(verdict.responses, key=key)
+
+
+def nearness(verdict: Verdict, r: Response) -> float | None:
+    """How near a silent alert came because of the fault, 1 = the threshold.
+
+    None where its left side is unknown or moved no nearer than in the baseline, as that of ``count(x) > 1``,
+    which is always at 100 %.
+    """
+    if r.word != "SILENT" or r.peak is None:
+        return None
+    for watched in (w for w in verdict.timeline.watched if w.alert == r.alert):
+        before, during = (_extreme(watched, verdict.timeline, name) for name in ("baseline", "fault"))
+        if before is not None and during is not None and during <= before:
+            return None
+    return r.peak
+
+
+def _extreme(watched: Watched, timeline: Timeline, phase_name: str) -> float | None:
+    """The value nearest to alerting in a phase, greater being nearer."""
+    found = []
+    for phase in (p for p in timeline.phases if p.name == phase_name):
+        for track in watched.tracks:
+            inside = slice(bisect_left(track.times, phase.start), bisect_left(track.times, phase.end))
+            found += [v for v in track.values[inside] if v is not None]
+    if not found:
+        return None
+    return -min(found) if watched.comparison.startswith("<") else max(found)
 
 
 def evidence(response: Response) -> str:
@@ -121,7 +178,7 @@ def evidence(response: Response) -> str:
         said.append(f"fired at {duration(response.fired_at)}")
     if response.resolved_at is not None and response.word in NOTICED:
         said.append(f"resolved at {duration(response.resolved_at)}")
-    if response.word == "UNRESOLVED":
+    if response.word == "UNRESOLVED" and not response.note:
         said.append("still firing at the end")
     if response.note:
         said.append(plain(response.note))
@@ -141,7 +198,7 @@ def detection(response: Response) -> str:
 
 def noticed(verdict: Verdict) -> str:
     """Which alert fired, and after how long; empty where none did."""
-    fired = [r for r in by_importance(verdict.responses) if r.word in NOTICED]
+    fired = [r for r in by_importance(verdict) if r.word in NOTICED]
     if not fired:
         return ""
     first = min(fired, key=lambda r: (not r.expected, r.fired_at or 0.0))
@@ -172,19 +229,21 @@ def headline(verdict: Verdict) -> Headline:
     if not verdict.validity.valid:
         reasons = tuple(plain(r) for r in verdict.validity.reasons)
         return Headline(("INVALID",), True, reasons or ("no reason was recorded",))
-    failed = [f for f in verdict.findings if not f.held]
+    missed = failed(verdict)
     silent, harmless = verdict.silent_failures, verdict.alarms_without_harm
     words = ["VALID", "HELD" if verdict.exit_code == 0 else "FAILED"]
     why = [_silent(verdict, h) for h in silent]
-    if failed:
-        why.append(f"{len(failed)} of {_expectations(len(verdict.findings))} failed: {_first(failed)}")
+    if missed:
+        why.append(f"{len(missed)} of {_expectations(len(verdict.findings))} failed: {_first(missed)}")
+    if accepted := sum(bool(f.accepted) for f in verdict.findings if not f.held):
+        why.append(f"{accepted} of {_expectations(len(verdict.findings))} failed and the team accepts it.")
     if silent:
         words.append("SILENT FAILURE")
-    if silent and not failed and verdict.exit_code:
+    if silent and not missed and verdict.exit_code:
         why.append("--fail-on silent_failure makes that a failure.")
     if harmless:
         words.append("ALARM WITHOUT HARM")
-        names = ", ".join(name(r.alert, r.labels) for r in by_importance(harmless))
+        names = ", ".join(name(r.alert, r.labels) for r in by_importance(verdict) if r in harmless)
         why.append(f"{names} fired although no fault did harm: early warning or noise, the team decides.")
     return Headline(tuple(words), bool(silent) or verdict.exit_code != 0, tuple(why) or (_good(verdict),))
 
@@ -193,21 +252,21 @@ def _expectations(count: int) -> str:
     return f"{count} expectation" + ("" if count == 1 else "s")
 
 
-def _first(failed: list[Finding]) -> str:
-    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return f"{plain(failed[0].check)}: {plain(failed[0].seen)}{more}"
+def _first(missed: list[Finding]) -> str:
+    more = f" (and {len(missed) - 1} more)" if len(missed) > 1 else ""
+    return f"{plain(missed[0].check)}: {plain(missed[0].seen)}{more}"
 
 
 def _silent(verdict: Verdict, of: Harm) -> str:
     said = f"{plain(of.measure)} fell from {quality(of.before)} to {quality(of.during)} and no alert noticed."
-    near = max((r for r in verdict.responses if r.peak is not None), key=lambda r: r.peak or 0.0, default=None)
-    if near is not None and near.peak is not None:
+    near = max(verdict.responses, key=lambda r: nearness(verdict, r) or 0.0, default=None)
+    if near is not None and near.peak is not None and nearness(verdict, near):
         said += f" The nearest, {name(near.alert, near.labels)}, came to {share(near.peak)} of its threshold."
     return f"{plain(of.fault)}: {said}"
 
 
 def _good(verdict: Verdict) -> str:
-    fired = [r for r in by_importance(verdict.responses) if r.word in NOTICED]
+    fired = [r for r in by_importance(verdict) if r.word in NOTICED]
     if fired:
         return f"{name(fired[0].alert, fired[0].labels)} {detection(fired[0]) or evidence(fired[0])}."
     if verdict.harms and all(h.word == "HARMLESS" for h in verdict.harms):

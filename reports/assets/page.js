@@ -34,4 +34,3 @@ for (const timeline of document.querySelectorAll(".timeline")) {
   });
   timeline.addEventListener("pointerleave", () => show(-1));
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));

@@ -1,5 +1,6 @@
 """Verdicts as drills leave them: one for each thing that a view must be able to say."""
 
+import functools
 import math
 import random
 from collections.abc import Callable
@@ -130,10 +131,10 @@ def caught() -> Verdict:
             Response(
                 "InputDrift", "FIRED", "stack/rules/model.yml:17", INPUT, True, 1545, 1845, 3165, (640, 655), 900, 13.2
             ),
-            Response("HighErrorRate", "QUIET", "stack/rules/model.yml:5", expected=True, peak=0.0),
-            Response("PredictionDrift", "QUIET", "stack/rules/model.yml:31", peak=0.65),
-            Response("HighLatency", "QUIET", "stack/rules/model.yml:44", peak=0.02, marks=("wall clock only",)),
-            Response("ModelAbsent", "QUIET", "stack/rules/model.yml:52"),
+            Response("HighErrorRate", "SILENT", "stack/rules/model.yml:5", expected=True, peak=0.0),
+            Response("PredictionDrift", "SILENT", "stack/rules/model.yml:31", peak=0.65),
+            Response("HighLatency", "SILENT", "stack/rules/model.yml:44", peak=0.02, marks=("wall clock only",)),
+            Response("ModelAbsent", "SILENT", "stack/rules/model.yml:52"),
         ),
         harms=(
             Harm(
@@ -162,8 +163,8 @@ def silent() -> Verdict:
             Response("InputDrift", "SILENT", "stack/rules/model.yml:17", peak=0.21,
                      note="peaked at 21 % of its threshold in the fault phase"),
             Response("PredictionDrift", "SILENT", "stack/rules/model.yml:31", peak=0.34),
-            Response("HighErrorRate", "QUIET", "stack/rules/model.yml:5", expected=True, peak=0.0),
-            Response("ModelAbsent", "QUIET", "stack/rules/model.yml:52"),
+            Response("HighErrorRate", "SILENT", "stack/rules/model.yml:5", expected=True, peak=0.0),
+            Response("ModelAbsent", "SILENT", "stack/rules/model.yml:52"),
         ),
         harms=(
             Harm("wrong join of dep_delay", "HARMFUL", "accuracy", 0.02, 0.899, 0.640, (0.236, 0.282), 1198, 2891,
@@ -184,8 +185,8 @@ def harmless() -> Verdict:
         scenario="a harmless shift below the thresholds",
         story="A new route brings somewhat longer flights; the model serves them as well as the old ones.",
         responses=(
-            Response("InputDrift", "QUIET", "stack/rules/model.yml:17", expected=True, peak=0.44),
-            Response("PredictionDrift", "QUIET", "stack/rules/model.yml:31", expected=True, peak=0.12),
+            Response("InputDrift", "SILENT", "stack/rules/model.yml:17", expected=True, peak=0.44),
+            Response("PredictionDrift", "SILENT", "stack/rules/model.yml:31", expected=True, peak=0.12),
         ),
         harms=(Harm("distance tilted", "HARMLESS", "accuracy", 0.02, 0.899, 0.902, (-0.016, 0.012), 1198, 2891),),
         findings=(Finding("quiet(everything_else)", True, "quiet.quiet", "no alert", "no alert"),),
@@ -237,7 +238,7 @@ def failed() -> Verdict:
             Response("SlowDrift", "NOT_JUDGED", "stack/rules/model.yml:60", expected=True,
                      note="its look-back + for (1d) is longer than warm-up + baseline (20m); give --history"),
             Response("PredictionDrift", "SILENT", "stack/rules/model.yml:31", peak=0.65),
-            Response("HighErrorRate", "QUIET", "stack/rules/model.yml:5", peak=0.0),
+            Response("HighErrorRate", "SILENT", "stack/rules/model.yml:5", peak=0.0),
         ),
         findings=(
             Finding("fires(InputDrift{feature=\"dep_delay\"}, within=15m)", False, "fires.late", "firing within 15m",
@@ -273,6 +274,12 @@ def false_alarm() -> Verdict:
         scenario="unseen carriers",
         harms=(Harm("unseen carriers", "HARMLESS", "accuracy", 0.02, 0.899, 0.897, (-0.012, 0.016), 1198, 2891),),
     )
+
+
+def accepted() -> Verdict:
+    """What failed is known, and the team has said why it lives with it."""
+    why = "the rule is replaced in May"
+    return replace(failed(), findings=tuple(replace(f, accepted="" if f.held else why) for f in failed().findings))
 
 
 def not_judged() -> Verdict:
@@ -328,7 +335,7 @@ def many_alerts() -> Verdict:
                 )
             )
         if n >= 8:
-            responses.append(Response(alert, "QUIET", f"drift_{n}.yml:17", peak=0.2))
+            responses.append(Response(alert, "SILENT", f"drift_{n}.yml:17", peak=0.2))
     harms = tuple(
         Harm(
             f"fault number {i}",
@@ -383,7 +390,7 @@ def a_day() -> Verdict:
             "Drift0", "FIRED", "day.yml:3", {"feature": "feature_0"}, True, 34800, 35400, 63000, (3000, 3015), 7200, 2.1
         )
     ]
-    responses += [Response(f"Drift{n}", "QUIET", f"day.yml:{3 + n}", peak=0.2) for n in range(1, 10)]
+    responses += [Response(f"Drift{n}", "SILENT", f"day.yml:{3 + n}", peak=0.2) for n in range(1, 10)]
     return replace(
         caught(),
         scenario="a day with a slow ramp",
@@ -424,8 +431,10 @@ def hostile() -> Verdict:
 
 
 SAMPLES: dict[str, Callable[[], Verdict]] = {
-    f.__name__: f
+    f.__name__: functools.cache(f)
     for f in (
-        caught, silent, harmless, wall, failed, invalid, false_alarm, not_judged, many_alerts, empty, a_day, hostile
+        caught, silent, harmless, wall, failed, accepted, invalid, false_alarm, not_judged, many_alerts, empty, a_day,
+        hostile,
     )
 }  # fmt: skip
+"""Name -> the verdict, made once."""

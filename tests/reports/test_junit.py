@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from reports import junit
-from tests.reports.samples import SAMPLES, caught, failed, hostile, invalid, silent
+from tests.reports.samples import SAMPLES, accepted, caught, failed, hostile, invalid, silent
 
 
 def suite_of(text: str) -> Element:
@@ -48,6 +48,15 @@ def test_a_failed_expectation_says_what_was_expected_what_was_seen_and_what_to_d
         "margin: 1m40s too late",
         "hint: its `for: 5m` and 10m window leave no time: shorten one of them",
     ]
+
+
+def test_an_accepted_failure_is_skipped_with_the_teams_reason() -> None:
+    suite = suite_of(junit.render([accepted()]))
+    assert suite.attrib["failures"] == "0"
+    messages = [s.attrib["message"] for s in suite.findall("testcase/skipped")]
+    assert messages[0] == (
+        "accepted: the rule is replaced in May; seen first fired 16m40s to 16m55s after the fault began"
+    )
 
 
 def test_an_invalid_drill_is_an_error_and_its_expectations_are_skipped() -> None:

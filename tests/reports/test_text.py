@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from reports import text
-from tests.reports.samples import SAMPLES, caught, failed, harmless, hostile, invalid, many_alerts, silent
+from tests.reports.samples import SAMPLES, accepted, caught, failed, harmless, hostile, invalid, many_alerts, silent
 
 FOLD = 24
 
@@ -122,3 +122,12 @@ def test_plain_text_does_not_wait_for_rich() -> None:
 
 def test_a_harmless_quiet_drill_says_that_quiet_was_right() -> None:
     assert "No alert fired, and none was needed: no fault did harm." in text.render(harmless())
+
+
+def test_an_accepted_failure_is_told_with_its_reason_and_fails_nothing() -> None:
+    out = " ".join(text.render(accepted()).split())
+    assert out.startswith(
+        "VALID · HELD departure delays arrive in seconds 2 of 3 expectations failed and the team accepts"
+    )
+    assert "accepted quiet(HighLatency): firing from 12m40s to 15m in the baseline (because the rule is" in out
+    assert "FAILED" not in out

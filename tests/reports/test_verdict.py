@@ -56,7 +56,7 @@ def test_a_truncated_verdict_is_refused() -> None:
 def test_exit_codes_follow_validity_expectations_and_what_the_user_added() -> None:
     codes = {name: f().exit_code for name, f in SAMPLES.items()}
     assert codes == {
-        "caught": 0, "silent": 0, "harmless": 0, "wall": 0, "failed": 1, "invalid": 3, "false_alarm": 0,
+        "caught": 0, "silent": 0, "harmless": 0, "wall": 0, "failed": 1, "accepted": 0, "invalid": 3, "false_alarm": 0,
         "not_judged": 1, "many_alerts": 0, "empty": 3, "a_day": 0, "hostile": 1,
     }  # fmt: skip
     assert replace(silent(), fail_on=("silent_failure",)).exit_code == 1
