@@ -7,7 +7,7 @@ with proxy(Connection("http://127.0.0.1:8000")) as p:
     p.ledger()
 """
 
-from stack.proxy.client import HeldToxic, Proxy, proxy
+from stack.proxy.client import HeldToxic, Proxy, proxy, toxic
 from stack.proxy.httpfaults import EXCLUDED, HTTP_FAULTS, Delay, HttpFault, MergePatch, Replace, Status, merge_patch
 from stack.proxy.ledger import Ledger, Touched
 from stack.proxy.toxics import (
@@ -47,4 +47,5 @@ __all__ = [
     "Toxic",
     "merge_patch",
     "proxy",
+    "toxic",
 ]

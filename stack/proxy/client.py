@@ -9,9 +9,10 @@ from typing import Protocol
 from stack.child import Child
 from stack.connection import Connection
 from stack.errors import StackError
-from stack.proxy.httpfaults import HttpFault
+from stack.kinds import parse
+from stack.proxy.httpfaults import HTTP_FAULTS, HttpFault
 from stack.proxy.ledger import Ledger
-from stack.proxy.toxics import Toxic
+from stack.proxy.toxics import TOXICS, Toxic
 from stack.proxy.wire import Order, Settings, State
 
 Fault = Toxic | HttpFault
@@ -200,3 +201,12 @@ def through(upstream: Connection, host: str, port: int) -> Connection:
     shown = f"[{reachable}]" if ":" in reachable else reachable
     path = upstream.at("").rstrip("/").split("://", 1)[1].partition("/")[2]
     return replace(upstream, url=f"http://{shown}:{port}/{path}".rstrip("/"), ca=None, cert=None, key=None)
+
+
+def toxic(name: str, **parameters: object) -> Fault:
+    """The toxic or HTTP fault of that name, as a command line or a file writes it: ``toxic("latency", latency=300)``.
+
+    Raises :class:`StackError` for an unknown name or parameter, with the nearest.
+    """
+    fault: Fault = parse((*TOXICS, *HTTP_FAULTS), name, parameters)
+    return fault

@@ -1,0 +1,41 @@
+"""Faults of processes, containers and this machine, each held by a guardian that undoes it whatever ends the drill.
+
+with Hang().hold(LocalProcess(pid)) as held:
+    held.set(1)
+    assert held.verify() is None
+"""
+
+from stack.process_faults.faults import (
+    PROCESS_FAULTS,
+    CpuBurner,
+    CpuLimit,
+    CrashLoop,
+    DescriptorLimit,
+    Hang,
+    IoBurner,
+    MemoryBurner,
+    MemoryLimit,
+    ProcessFault,
+)
+from stack.process_faults.hold import Held
+from stack.process_faults.journal import Leftover, leftovers
+from stack.process_faults.targets import Container, LocalProcess, listening
+
+__all__ = [
+    "PROCESS_FAULTS",
+    "Container",
+    "CpuBurner",
+    "CpuLimit",
+    "CrashLoop",
+    "DescriptorLimit",
+    "Hang",
+    "Held",
+    "IoBurner",
+    "Leftover",
+    "LocalProcess",
+    "MemoryBurner",
+    "MemoryLimit",
+    "ProcessFault",
+    "leftovers",
+    "listening",
+]

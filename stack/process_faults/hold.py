@@ -1,0 +1,65 @@
+"""Holding a fault of a process: the parent's side of its guardian."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from stack.child import Child
+from stack.errors import StackError
+from stack.kinds import unit_interval
+from stack.process_faults.faults import BURNERS, ProcessFault
+from stack.process_faults.guardian import Order, Report, Settings
+from stack.process_faults.journal import leftovers
+from stack.process_faults.targets import target_of
+
+RELEASE = 60.0
+"""Seconds in which a fault must be undone: a restarted model may load for long."""
+
+
+class Held:
+    """One fault while its guardian holds it."""
+
+    def __init__(self, child: Child, fault: ProcessFault) -> None:
+        self._child, self._fault = child, fault
+
+    @property
+    def pid(self) -> int:
+        """The process that it acts on now: a crash loop's changes with each restart; 0 for a container."""
+        return self._child.ask(Order("check"), Report).pid
+
+    def set(self, strength: float) -> None:
+        """Put the fault in force at ``strength`` in [0, 1]. Raises :class:`StackError`."""
+        self._child.ask(Order("set", unit_interval(strength)), Report)
+
+    def verify(self) -> str | None:
+        """None if the fault is in force as set, else what was expected and what was seen."""
+        try:
+            return self._child.ask(Order("check"), Report).wrong
+        except StackError as e:
+            return f"expected {self._fault.type} in force; seen: {e}"
+
+
+@contextmanager
+def hold(fault: ProcessFault, target: object) -> Iterator[Held]:
+    """Hold ``fault`` in ``target`` by a guardian that undoes it when this block is left or this process ends.
+
+    Raises :class:`StackError` where it cannot be held, and on leaving where it could not be undone: the hint says
+    what to do by hand.
+    """
+    at = None if isinstance(fault, BURNERS) else target_of(target)
+    child = Child("stack.process_faults.guardian", Settings(fault, at), what=f"the guardian of {fault.type}")  # type: ignore[arg-type]
+    try:
+        yield Held(child, fault)
+    finally:
+        place = msgspec.json.decode(child.ready, type=str)
+        try:
+            child.ask(Order("release"), Report, within=RELEASE)
+        except StackError as e:
+            if child.alive:
+                raise StackError(f"{fault.type} on {place} could not be undone: {e}", hint=e.hint) from e
+            for left in leftovers():  # the guardian itself was killed
+                if left.note.place == place:
+                    left.undo()
+        finally:
+            child.close()
