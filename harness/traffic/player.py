@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from gevent.event import Event
 
-from harness.traffic.client import Client, Reply, RequestFailed
+from harness.traffic.client import Client, Reply
 from harness.traffic.payload import BLOCK_ROWS, Payload
 from harness.traffic.protocols import Predictions, Undecodable
+from harness.traffic.wire import RequestFailed
 
 LATE = 1.0
 """Seconds after which a send that the generator itself began too late counts as missed."""
