@@ -80,47 +80,36 @@ class Client:
             if reply is not None:
                 return reply
         reply = self._exchange(self._wire.connect(deadline), parts, deadline)
-        if reply is None:
-            raise RequestFailed("reset", "closed without a response")
+        assert reply is not None, "a new connection is never stale"
         return reply
 
     def _exchange(self, link: Link, parts: tuple[bytes, ...], deadline: float) -> Reply | None:
         """One request and response; None where the server had closed a socket that was long idle."""
-        sock, feed, received = link.sock, link.parser.feed_data, 0
         link.begin(timed=self.timed)
         may_be_stale = link.idle_since is not None and time.monotonic() - link.idle_since > PATIENT
         try:
-            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            link.sock.settimeout(max(0.001, deadline - time.monotonic()))
             for part in parts:
-                sock.sendall(part)
-            while not link.complete:
-                chunk = sock.recv(RECEIVE)
-                if not chunk:
-                    break
-                received += len(chunk)
-                if received > LARGEST_REPLY:
-                    raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes")
-                feed(chunk)
-                if not link.complete:
-                    sock.settimeout(max(0.001, deadline - time.monotonic()))
-            if not link.complete and not (link.has_head and not link.framed):
-                if may_be_stale and not received:
-                    return None
-                raise RequestFailed("reset", "closed in the middle of a response" if received else "closed")
+                link.sock.sendall(part)
+            _receive(link, deadline)
             return _reply(link)
+        except _Closed as e:
+            if may_be_stale and not e.received:
+                return None
+            raise RequestFailed("reset", str(e)) from e
         except TimeoutError as e:
             raise RequestFailed("timeout", f"no whole response in {self.timeout:g} s") from e
         except httptools.HttpParserError as e:
             raise RequestFailed("malformed", str(e)) from e
         except OSError as e:
-            if may_be_stale and not received:
+            if may_be_stale and not link.has_head:
                 return None
             raise RequestFailed("reset", e.strerror or str(e)) from e
         finally:
             if link.keep:
                 self._wire.keep(link)
             else:
-                sock.close()
+                link.sock.close()
 
     def _move(self, reply: Reply) -> None:
         """Go where a redirect points, if that is the same origin."""
@@ -156,6 +145,31 @@ class Client:
 def _origin(url: str) -> tuple[str, str | None, int]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class _Closed(Exception):
+    """The server closed before the response was whole, ``received`` bytes into it."""
+
+    def __init__(self, received: int) -> None:
+        super().__init__("closed in the middle of a response" if received else "closed without a response")
+        self.received = received
+
+
+def _receive(link: Link, deadline: float) -> None:
+    """Read until the response is whole; one without a length is whole when the server closes."""
+    received = 0
+    while not link.complete:
+        chunk = link.sock.recv(RECEIVE)
+        if not chunk:
+            if link.has_head and not link.framed:
+                return
+            raise _Closed(received)
+        received += len(chunk)
+        if received > LARGEST_REPLY:
+            raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes")
+        link.parser.feed_data(chunk)
+        if not link.complete:
+            link.sock.settimeout(max(0.001, deadline - time.monotonic()))
 
 
 def _reply(link: Link) -> Reply:
