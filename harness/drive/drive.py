@@ -155,6 +155,7 @@ def drive(plan: Plan, steering: Steering) -> Path:
         slots=np.arange(len(times)),
         report=steering.report,
         connections=plan.connections or (4 if plan.clock == "virtual" else 128),
+        patience=plan.timeout,
     )
     with hold(scenario, plan.target) as held:
         clock.start()

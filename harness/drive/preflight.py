@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from harness.errors import MonitoringError, RuleError, TargetError, nearest
 from harness.scenario import Scenario
 from harness.target import Target, refuse_foreign_hosts
-from harness.traffic.client import Client, Reply, RequestFailed
+from harness.traffic.client import Client, Reply
 from harness.traffic.payload import Payload
 from harness.traffic.protocols import Undecodable
+from harness.traffic.wire import RequestFailed
 from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
 

@@ -1,21 +1,32 @@
 """A keep-alive HTTP/1.1 client for ready-made bodies, on gevent sockets, parsed by httptools.
 
-It does one thing: POST bytes, get a status and a body within a deadline. What it leaves out (redirects,
-proxies, compressed replies) is told as a failed request, never guessed at.
+It does one thing: POST bytes, get a status and a body within a deadline. It asks for no compression, and inflates
+gzip and deflate where a server compresses all the same. A redirect within the same origin moves the client there
+for good, and is said once; one that leaves it is a failed request: traffic and credentials go where the user said.
 """
 
-import ssl
+import logging
 import time
+import zlib
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
 import httptools
-from gevent import socket
-from gevent.ssl import SSLContext as GeventContext
 
+from harness.traffic.wire import Link, RequestFailed, Wire
 from stack.connection import Connection
 
 LARGEST_REPLY = 64 * 1024 * 1024
+"""Bytes of one response, its head included; also of an inflated body."""
 RECEIVE = 65536
+INLINE = 16 * 1024
+"""Bodies up to this many bytes go out in one segment with the head; larger ones are sent as they are, uncopied."""
+MOVES = 5
+"""Redirects after which a chain of them counts as a loop."""
+PATIENT = 1.0
+"""Seconds of idleness after which a server may have closed a connection for its age alone."""
+
+log = logging.getLogger("driftdrill.traffic")
 
 
 @dataclass(frozen=True)
@@ -24,159 +35,162 @@ class Reply:
 
     status: int
     body: bytes
-    location: str
-    encoding: str
-
-
-class RequestFailed(Exception):
-    """No whole response came; ``kind`` is one word: refused, timeout, reset, tls, malformed, too_large, resolve."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(f"{kind}: {detail}")
-        self.kind = kind
-
-
-class _Parsed:
-    """What httptools calls back; one for each response."""
-
-    __slots__ = ("chunks", "complete", "encoding", "framed", "has_head", "location", "size")
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-        self.size = 0
-        self.complete = self.framed = self.has_head = False
-        self.location = self.encoding = ""
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        lower = name.lower()
-        if lower in (b"content-length", b"transfer-encoding"):
-            self.framed = True
-        elif lower == b"location":
-            self.location = value.decode("latin-1")
-        elif lower == b"content-encoding":
-            self.encoding = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        self.has_head = True
-
-    def on_body(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if self.size > LARGEST_REPLY:
-            raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes")
-        self.chunks.append(chunk)
-
-    def on_message_complete(self) -> None:
-        self.complete = True
+    location: str = ""
+    encoding: str = ""
+    pieces: tuple[tuple[float, int], ...] = ()
+    """(seconds since sending began, bytes of the body so far) of each piece that arrived; for timed clients only."""
 
 
 class Client:
     """Requests to one address. Idle connections are kept last in, first out, so a low rate uses few.
 
     ``path`` is below the connection's URL. ``timeout`` is seconds for a whole request. One greenlet at a time
-    uses one socket; any number of greenlets may call :meth:`post`.
+    uses one socket; any number of greenlets may call :meth:`post`. ``timed`` notes when each piece of a body came.
     """
 
-    def __init__(self, connection: Connection, path: str, content_type: str, timeout: float = 30.0) -> None:
-        self.connection, self.timeout = connection, timeout
-        self._context = _cooperative(connection)
-        self._idle: list[socket.socket] = []
-        url = connection.at(path)
-        target = "/" + url.split("://", 1)[1].partition("/")[2]
+    def __init__(
+        self, connection: Connection, path: str, content_type: str, timeout: float = 30.0, *, timed: bool = False
+    ) -> None:
+        self.connection, self.timeout, self.timed = connection, timeout, timed
+        self.url = connection.at(path)
+        self._content_type = content_type
+        self._wire = Wire(connection)
+        self._head = self._head_for(self.url)
+
+    def post(self, body: bytes) -> Reply:
+        """The whole response. Raises :class:`RequestFailed`; a keep-alive socket gone stale is replaced once."""
+        deadline = time.monotonic() + self.timeout
+        for _ in range(MOVES):
+            reply = self._post(body, deadline)
+            if not (reply.location and 300 <= reply.status < 400):
+                return reply
+            self._move(reply)
+        raise RequestFailed("redirect", f"{MOVES} redirects in a row, the last to {self.url[:80]}")
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._wire.close()
+
+    def _post(self, body: bytes, deadline: float) -> Reply:
+        head = b"%b%d\r\n\r\n" % (self._head, len(body))
+        parts = (head + body,) if len(body) <= INLINE else (head, body)
+        kept = self._wire.idle()
+        if kept is not None:
+            reply = self._exchange(kept, parts, deadline)
+            if reply is not None:
+                return reply
+        reply = self._exchange(self._wire.connect(deadline), parts, deadline)
+        assert reply is not None, "a new connection is never stale"
+        return reply
+
+    def _exchange(self, link: Link, parts: tuple[bytes, ...], deadline: float) -> Reply | None:
+        """One request and response; None where the server had closed a socket that was long idle."""
+        link.begin(timed=self.timed)
+        may_be_stale = link.idle_since is not None and time.monotonic() - link.idle_since > PATIENT
+        try:
+            link.sock.settimeout(max(0.001, deadline - time.monotonic()))
+            for part in parts:
+                link.sock.sendall(part)
+            _receive(link, deadline)
+            return _reply(link)
+        except _Closed as e:
+            if may_be_stale and not e.received:
+                return None
+            raise RequestFailed("reset", str(e)) from e
+        except TimeoutError as e:
+            raise RequestFailed("timeout", f"no whole response in {self.timeout:g} s") from e
+        except httptools.HttpParserError as e:
+            raise RequestFailed("malformed", str(e)) from e
+        except OSError as e:
+            if may_be_stale and not link.has_head:
+                return None
+            raise RequestFailed("reset", e.strerror or str(e)) from e
+        finally:
+            if link.keep:
+                self._wire.keep(link)
+            else:
+                link.sock.close()
+
+    def _move(self, reply: Reply) -> None:
+        """Go where a redirect points, if that is the same origin."""
+        there = urljoin(self.url, reply.location)
+        try:
+            origins = {_origin(there), _origin(self.url)}
+        except ValueError as e:
+            raise RequestFailed("redirect", f"HTTP {reply.status} to {there[:80]}, which is no URL: {e}") from e
+        if len(origins) > 1:
+            raise RequestFailed("redirect", f"HTTP {reply.status} to {there[:80]}, another origin: not followed")
+        log.warning("%s redirects (HTTP %d); requests go to %s from now on", self.url, reply.status, there)
+        self.url, self._head = there, self._head_for(there)
+
+    def _head_for(self, url: str) -> bytes:
+        """Everything up to the value of Content-Length."""
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection = self.connection
         host = connection.host if ":" not in connection.host else f"[{connection.host}]"
         default = 443 if connection.tls else 80
         lines = [
             f"POST {target} HTTP/1.1",
             f"Host: {host}" if connection.port == default else f"Host: {host}:{connection.port}",
             "User-Agent: driftdrill",
-            f"Content-Type: {content_type}",
+            f"Content-Type: {self._content_type}",
             "Accept: */*",
             *(f"{name}: {value}" for name, value in connection.reveal_headers().items()),
             "Content-Length: ",
         ]
-        self._head = "\r\n".join(lines).encode("latin-1")
+        return "\r\n".join(lines).encode("latin-1")
 
-    def post(self, body: bytes) -> Reply:
-        """The whole response. Raises :class:`RequestFailed`; a stale keep-alive socket is replaced once."""
-        deadline = time.monotonic() + self.timeout
-        data = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
-        while self._idle:
-            sock = self._idle.pop()
-            reply = self._exchange(sock, data, deadline, reused=True)
-            if reply is not None:
-                return reply
-        reply = self._exchange(self._connect(deadline), data, deadline, reused=False)
-        if reply is None:
-            raise RequestFailed("reset", "closed without a response")
-        return reply
 
-    def close(self) -> None:
-        """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+def _origin(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
-    def _connect(self, deadline: float) -> socket.socket:
-        host, port = self.connection.host, self.connection.port
+
+class _Closed(Exception):
+    """The server closed before the response was whole, ``received`` bytes into it."""
+
+    def __init__(self, received: int) -> None:
+        super().__init__("closed in the middle of a response" if received else "closed without a response")
+        self.received = received
+
+
+def _receive(link: Link, deadline: float) -> None:
+    """Read until the response is whole; one without a length is whole when the server closes."""
+    received = 0
+    while not link.complete:
+        chunk = link.sock.recv(RECEIVE)
+        if not chunk:
+            if link.has_head and not link.framed:
+                return
+            raise _Closed(received)
+        received += len(chunk)
+        if received > LARGEST_REPLY:
+            raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes")
+        link.parser.feed_data(chunk)
+        if not link.complete:
+            link.sock.settimeout(max(0.001, deadline - time.monotonic()))
+
+
+def _reply(link: Link) -> Reply:
+    body = b"".join(link.chunks)
+    if link.encoding not in ("", "identity"):
+        body = inflated(body, link.encoding)
+    return Reply(link.status, body, link.location, link.encoding, tuple(link.pieces))
+
+
+def inflated(body: bytes, encoding: str) -> bytes:
+    """A body without its gzip or deflate coding, never larger than ``LARGEST_REPLY``."""
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise RequestFailed("malformed", f"Content-Encoding {encoding[:40]!r}, which was not asked for")
+    for wbits in (47, -15):  # gzip or zlib by its header; some servers send deflate without one
+        inflater = zlib.decompressobj(wbits)
         try:
-            sock = socket.create_connection((host, port), timeout=max(0.001, deadline - time.monotonic()))
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock if self._context is None else self._context.wrap_socket(sock, server_hostname=host)
-        except TimeoutError as e:
-            raise RequestFailed("timeout", f"no connection to {host}:{port}") from e
-        except socket.gaierror as e:
-            raise RequestFailed("resolve", f"{host}: {e.strerror}") from e
-        except ssl.SSLError as e:
-            raise RequestFailed("tls", f"{host}:{port}: {e.reason or e}") from e
-        except OSError as e:
-            kind = "refused" if isinstance(e, ConnectionRefusedError) else "reset"
-            raise RequestFailed(kind, f"{host}:{port}: {e.strerror or e}") from e
-
-    def _exchange(self, sock: socket.socket, data: bytes, deadline: float, *, reused: bool) -> Reply | None:
-        """One request and response; None where a reused socket turns out to be closed before any answer."""
-        parsed = _Parsed()
-        parser = httptools.HttpResponseParser(parsed)
-        keep = False
-        try:
-            sock.settimeout(max(0.001, deadline - time.monotonic()))
-            sock.sendall(data)
-            while not parsed.complete:
-                sock.settimeout(max(0.001, deadline - time.monotonic()))
-                chunk = sock.recv(RECEIVE)
-                if not chunk:
-                    break
-                parser.feed_data(chunk)
-            if not parsed.complete and not (parsed.has_head and not parsed.framed):
-                if reused and not parsed.has_head:
-                    return None
-                raise RequestFailed("reset", "closed in the middle of a response" if parsed.has_head else "closed")
-            keep = parsed.complete and parser.should_keep_alive()
-            return Reply(parser.get_status_code(), b"".join(parsed.chunks), parsed.location, parsed.encoding)
-        except TimeoutError as e:
-            raise RequestFailed("timeout", f"no whole response in {self.timeout:g} s") from e
-        except httptools.HttpParserError as e:
-            cause = e.__context__
-            if isinstance(cause, RequestFailed):
-                raise cause from None
-            raise RequestFailed("malformed", str(e)) from e
-        except OSError as e:
-            if not reused or parsed.has_head:
-                raise RequestFailed("reset", e.strerror or str(e)) from e
-            return None
-        finally:
-            if keep:
-                self._idle.append(sock)
-            else:
-                sock.close()
-
-
-def _cooperative(connection: Connection) -> GeventContext | None:
-    """The connection's TLS context on gevent's class, so that a handshake does not stop the loop."""
-    if not connection.tls:
-        return None
-    connection.ssl_context()  # raises the clear error for unreadable files
-    context = GeventContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
-    if connection.ca:
-        context.load_verify_locations(connection.ca)
-    if connection.cert:
-        context.load_cert_chain(connection.cert, connection.key)
-    return context
+            out = inflater.decompress(body, LARGEST_REPLY)
+        except zlib.error:
+            continue
+        if inflater.unconsumed_tail:
+            raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes when inflated")
+        if inflater.eof:
+            return out
+    raise RequestFailed("malformed", f"a body that is not {encoding}")

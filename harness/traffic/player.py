@@ -1,7 +1,7 @@
 """The player: requests of a schedule, sent open-loop when the clock says so, each recorded.
 
-It runs on gevent greenlets inside Locust. ``connections`` bounds what is outstanding; a slot whose time has
-come while all are busy waits: the target held it back, and that is recorded as lateness.
+It runs on gevent greenlets inside Locust. A slot whose time has come while all connections are busy waits: the
+target held it back, and that is recorded as lateness, so that latency counts from the intended start.
 """
 
 import time
@@ -14,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 from gevent.event import Event
 
-from harness.traffic.client import Client, Reply, RequestFailed
-from harness.traffic.payload import BLOCK_ROWS, Payload
+from harness.traffic.client import Client, Reply
+from harness.traffic.payload import BLOCK_ROWS, Block, Payload
 from harness.traffic.protocols import Predictions, Undecodable
+from harness.traffic.wire import RequestFailed
 
 LATE = 1.0
 """Seconds after which a send that the generator itself began too late counts as missed."""
 BUSY = 0.9
 """Share of one processor above which lateness is put down to the generator, not the target."""
+UNSENT = ("dropped", "unfinished")
+"""Failures that are no answer: never sent because the target held it back for too long; cut off by the drill's end."""
 
 
 class Clock(Protocol):
@@ -38,7 +41,7 @@ class Clock(Protocol):
 
 
 Reported = Callable[[str, float, int, Exception | None], None]
-"""(name, seconds, bytes, failure): how one request is told to Locust's statistics."""
+"""(name, seconds, bytes, failure): how one request is told to Locust's statistics; seconds from the intended start."""
 
 
 @dataclass
@@ -72,7 +75,11 @@ class Records:
 
 
 class Player:
-    """Plays ``slots`` (indices into the payload's schedule, ascending) against the clients in turn."""
+    """Plays ``slots`` (indices into the payload's schedule, ascending) against the clients in turn.
+
+    At most ``connections`` requests are in flight. One that has waited longer than ``patience`` seconds for its turn
+    is dropped, as its caller would have given up: so what is outstanding is bounded by connections + rate x patience.
+    """
 
     def __init__(
         self,
@@ -83,9 +90,10 @@ class Player:
         slots: npt.NDArray[np.int64],
         report: Reported,
         connections: int = 64,
+        patience: float = 30.0,
     ) -> None:
         self.payload, self.clients, self.clock, self.report = payload, list(clients), clock, report
-        self.slots, self.connections = slots, connections
+        self.slots, self.connections, self.patience = slots, connections, patience
         self.times = payload.times[slots]
         self.records = Records()
         self.sent = self.ended = 0
@@ -101,8 +109,15 @@ class Player:
         self._greenlets = [gevent.spawn(self._work) for _ in range(workers)]
 
     def stop(self) -> None:
-        """End at once; what is in flight is dropped. Idempotent."""
-        gevent.killall(self._greenlets, block=True, timeout=5)
+        """End at once. What is in flight is recorded as unfinished, what was due and waited as dropped. Idempotent."""
+        greenlets, self._greenlets = self._greenlets, []
+        gevent.killall(greenlets, block=True, timeout=5)
+        if greenlets and self.failure is None:
+            due = int(np.searchsorted(self.times, self.clock.now(), side="left"))
+            for position in range(self._next, due):
+                if (late := self.clock.late(float(self.times[position]))) > 0:
+                    self._drop(position, self._block(position), late)
+            self._next = max(self._next, due)
         for client in self.clients:
             client.close()
 
@@ -126,42 +141,69 @@ class Player:
         taken, self.records = self.records, Records()
         return taken
 
+    def _block(self, position: int) -> Block:
+        return self.payload.block(int(self.slots[position]) // BLOCK_ROWS)
+
     def _work(self) -> None:
         try:
             while self._next < len(self.slots):
                 position = self._next
                 self._next += 1
+                # Bodies are made while waiting, so that making them delays as few sends as can be.
+                block = self._block(position)
                 claimed = self.clock.now()
                 self.clock.wait_until(float(self.times[position]))
-                self._play(position, claimed)
+                self._play(position, block, claimed)
         except gevent.GreenletExit:
             raise
         except BaseException as e:
             self.failure = e
             self._changed.set()
 
-    def _play(self, position: int, claimed: float) -> None:
-        slot, intended = int(self.slots[position]), float(self.times[position])
-        block = self.payload.block(slot // BLOCK_ROWS)
-        at = slot - block.first
+    def _play(self, position: int, block: Block, claimed: float) -> None:
+        intended = float(self.times[position])
         late = self.clock.late(intended)
         if late > LATE and (claimed <= intended or self._busy()):
             self.records.missed += 1
+        if late > self.patience:
+            self._drop(position, block, late)
+            return
+        slot = int(self.slots[position])
         client = self.clients[slot % len(self.clients)]
         begun = time.perf_counter()
         self.sent += 1
-        reply, predictions, failure = self._ask(client, block.bodies[at])
+        try:
+            reply, predictions, failure = self._ask(client, block.bodies[slot - block.first])
+        except gevent.GreenletExit:
+            self._record(position, block, late, time.perf_counter() - begun, None, None, "unfinished")
+            raise
         took = time.perf_counter() - begun
-        size = len(reply.body) if reply is not None else 0
-        self.report("predict", took, size, failure)
-        out, rows = self.records, self.payload.rows_per_request
+        self.report("predict", late + took, len(reply.body) if reply is not None else 0, failure)
+        self._record(position, block, late, took, reply, predictions, kind_of(failure))
+
+    def _drop(self, position: int, block: Block, late: float) -> None:
+        self.report("dropped", late, 0, Dropped(late))
+        self._record(position, block, late, 0.0, None, None, "dropped")
+
+    def _record(
+        self,
+        position: int,
+        block: Block,
+        late: float,
+        took: float,
+        reply: Reply | None,
+        predictions: Predictions | None,
+        failure: str,
+    ) -> None:
+        slot, out, rows = int(self.slots[position]), self.records, self.payload.rows_per_request
+        at = slot - block.first
         out.slot.append(slot)
-        out.intended.append(intended)
+        out.intended.append(float(self.times[position]))
         out.late.append(late)
         out.took.append(took)
         out.status.append(reply.status if reply is not None else 0)
-        out.size.append(size)
-        out.failure.append(kind_of(failure))
+        out.size.append(len(reply.body) if reply is not None else 0)
+        out.failure.append(failure)
         out.prediction.extend([float("nan")] * rows if predictions is None else predictions.tolist())
         if block.truth is not None:
             out.truth.extend(block.truth[at * rows : (at + 1) * rows].tolist())
@@ -184,11 +226,18 @@ class Player:
             return reply, None, e
 
 
+class Dropped(Exception):
+    """A request that was never sent: its caller would have given up before a connection came free."""
+
+    def __init__(self, late: float) -> None:
+        super().__init__(f"no connection came free in {late:.0f} s")
+
+
 class StatusFailed(Exception):
     """A response outside 2xx."""
 
     def __init__(self, reply: Reply) -> None:
-        to = f" to {reply.location[:80]} (redirects are not followed)" if reply.location else ""
+        to = f" to {reply.location[:80]}" if reply.location else ""
         super().__init__(f"HTTP {reply.status}{to}")
 
 
