@@ -72,12 +72,12 @@ class _Parsed:
 class Client:
     """Requests to one address. Idle connections are kept last in, first out, so a low rate uses few.
 
-    ``path`` is below the connection's URL. ``timeout`` is seconds for a whole request. One greenlet at a time
+    ``path`` is below the connection's URL, whose ``timeout`` is seconds for a whole request. One greenlet at a time
     uses one socket; any number of greenlets may call :meth:`post`.
     """
 
-    def __init__(self, connection: Connection, path: str, content_type: str, timeout: float = 30.0) -> None:
-        self.connection, self.timeout = connection, timeout
+    def __init__(self, connection: Connection, path: str, content_type: str) -> None:
+        self.connection, self.timeout = connection, connection.timeout
         self._context = _cooperative(connection)
         self._idle: list[socket.socket] = []
         url = connection.at(path)
