@@ -15,6 +15,7 @@ The leaves (``shift_generators``, ``stack``, ``reports``) cannot import this mod
 same ``hint`` attribute, and the command line prints both kinds alike.
 """
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -22,13 +23,18 @@ EXIT_HELD, EXIT_FAILED, EXIT_USAGE, EXIT_INVALID, EXIT_INTERRUPTED = 0, 1, 2, 3,
 
 
 class DriftdrillError(Exception):
-    """A mistake or failure that is told in one line of cause and one of remedy, never as a traceback."""
+    """A mistake or failure that is told in one line of cause and one of remedy, never as a traceback.
+
+    ``hint`` is the remedy; a class has one of its own for a cause that says it all.
+    """
 
     exit_code = EXIT_USAGE
+    hint = "`driftdrill --help` names the verbs and their options"
 
     def __init__(self, cause: str, *, hint: str | None = None, where: str | None = None) -> None:
         super().__init__(f"{where}: {cause}" if where else cause)
-        self.cause, self.hint, self.where = cause, hint, where
+        self.cause, self.where = cause, where
+        self.hint = hint or self.hint
 
 
 class UsageError(DriftdrillError):
@@ -38,21 +44,31 @@ class UsageError(DriftdrillError):
 class ScenarioError(UsageError):
     """The scenario file cannot be loaded, or says something impossible."""
 
+    hint = "correct the scenario file"
+
 
 class ConfigError(UsageError):
     """driftdrill.toml, a flag, or a variable that one of them names."""
+
+    hint = "correct the flag or driftdrill.toml"
 
 
 class RuleError(UsageError):
     """A rule file that Prometheus would refuse, or a name that no rule has."""
 
+    hint = "correct the rule file"
+
 
 class RigError(DriftdrillError):
     """Something that the drill needs is not there, or went away."""
 
+    hint = "`driftdrill doctor` says what this machine can run"
+
 
 class TargetError(RigError):
     """The model endpoint cannot be drilled."""
+
+    hint = "`driftdrill doctor --target URL` asks it"
 
 
 class MonitoringError(RigError):
@@ -62,11 +78,21 @@ class MonitoringError(RigError):
 class RecordingError(DriftdrillError):
     """A recording cannot be read or written."""
 
+    hint = "`driftdrill record` makes another"
+
 
 class Interrupted(DriftdrillError):
     """The user ended the drill (Ctrl-C, SIGTERM). What was recorded so far is kept."""
 
     exit_code = EXIT_INTERRUPTED
+    hint = "start it again"
+
+
+def told(error: Exception) -> int:
+    """Print one line of cause and one of remedy to stderr; answers the exit code."""
+    hint = getattr(error, "hint", None) or RigError.hint
+    print(f"driftdrill: {error}\n  {hint}", file=sys.stderr, flush=True)
+    return error.exit_code if isinstance(error, DriftdrillError) else EXIT_USAGE
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

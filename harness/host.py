@@ -14,14 +14,15 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from harness.config import Config, load_config, pick_target
-from harness.drive.drive import Plan, Progress, Steering, drive
+from harness.drive.drive import KEPT, Plan, Progress, Steering, drive
+from harness.drive.recording import refuse_unwritable
 from harness.drive.scrape import Scraper
-from harness.errors import EXIT_USAGE, DriftdrillError, RuleError, ScenarioError
+from harness.errors import EXIT_USAGE, DriftdrillError, Interrupted, RuleError, ScenarioError, told
 from harness.judge.judge import judge, unresolvable
 from harness.judge.rules import Rules
 from harness.scenario import Scenario
-from harness.show import Plain, finish, told
-from harness.target import Target
+from harness.show import Plain, finish
+from harness.target import Target, refuse_foreign_hosts
 from harness.traffic.user import Hosted, ModelUser, install
 from reports.verdict import Verdict
 from stack.errors import StackError
@@ -54,10 +55,27 @@ class Settings:
 
 
 def carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
-    """Drive and (unless only recording) judge. Raises what :func:`harness.drive.drive.drive` raises."""
+    """Drive and (unless only recording) judge. Raises what :func:`harness.drive.drive.drive` raises.
+
+    Ctrl-C and SIGTERM end it; a drill that ends early says where its recording is.
+    """
+    try:
+        with signals(steering):
+            return _carry_out(hosted, settings, steering)
+    except (DriftdrillError, StackError):
+        if steering.recording is not None:
+            print(f"recorded so far: {steering.recording}", file=sys.stderr)
+        raise
+
+
+def _carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
     config = load_config(settings.config)
     target = pick_target(config, settings.target or hosted.host or None)
     scenario = _adjusted(hosted.scenario, settings, config, target)
+    # First of all: a Prometheus of ours would scrape the target as soon as it runs.
+    refuse_foreign_hosts(target, (*settings.allow_hosts, *config.allow_hosts))
+    if settings.out is not None:
+        refuse_unwritable(Path(settings.out))
     clock = settings.clock or scenario.clock
     target = _timed(target, scenario)
     with _rig(scenario, target, clock, settings, config) as (plan, promtool):
@@ -104,7 +122,6 @@ def _rig(
         engine=f"promtool {promtool.version}" if promtool else "",
         versions=versions(),
         revision=_revision(),
-        allow_hosts=(*settings.allow_hosts, *config.allow_hosts),
         rows_per_request=settings.rows_per_request,
     )
     if clock == "virtual":
@@ -225,20 +242,32 @@ def _default_out(scenario: Scenario) -> Path:
 
 @contextlib.contextmanager
 def signals(steering: Steering) -> Iterator[None]:
-    """While held, Ctrl-C and SIGTERM tell the drive to stop; a second one ends at once."""
+    """While held, Ctrl-C and SIGTERM raise :class:`Interrupted` in this greenlet.
+
+    A drive is told, and ends between two blocks; whatever else runs (preflight, judging) is interrupted at once,
+    and a second signal interrupts anything.
+    """
     import gevent
 
-    def asked(number: int) -> None:
-        if steering.stop:
-            raise KeyboardInterrupt
-        steering.stop = f"interrupted by {signal.Signals(number).name}"
+    here = gevent.getcurrent()
 
-    watchers = [gevent.signal_handler(n, asked, n) for n in (signal.SIGINT, signal.SIGTERM)]
+    def asked(number: int, _: object) -> None:
+        first = not steering.stop
+        steering.stop = f"interrupted by {signal.Signals(number).name}"
+        if steering.driving and first:
+            return
+        if gevent.getcurrent() is here:
+            raise KeyboardInterrupt
+        gevent.kill(here, KeyboardInterrupt)
+
+    before = {n: signal.signal(n, asked) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except KeyboardInterrupt as e:
+        raise Interrupted(steering.stop, hint=KEPT if steering.recording else None) from e
     finally:
-        for watcher in watchers:
-            watcher.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # `locust -f FILE`: the same drill, with the same options.

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.curve import Curve
-from harness.errors import ScenarioError
+from harness.errors import ScenarioError, nearest
 from harness.expect import Expectation
 from harness.fault import Batch, Fault
 from reports.timeline import Phase
@@ -110,9 +110,10 @@ def load(path: str | Path, name: str | None = None) -> Scenario:
     """
     found = load_all(path)
     if name is not None:
+        known = [s.name for s in found]
         found = [s for s in found if s.name == name]
         if not found:
-            raise ScenarioError(f"no scenario is named {name!r}", where=str(path))
+            raise ScenarioError(f"no scenario is named {name!r}", where=str(path), hint=nearest(name, known))
     if len(found) > 1:
         names = ", ".join(repr(s.name) for s in found)
         raise ScenarioError(f"{len(found)} scenarios: {names}", where=str(path), hint="pick one with --scenario NAME")
@@ -165,17 +166,18 @@ def _run(path: Path) -> ModuleType:
     except ScenarioError:
         raise
     except SyntaxError as e:
-        raise ScenarioError(f"{e.msg}: {(e.text or '').strip()}", where=f"{e.filename}:{e.lineno}") from e
-    except Exception as e:
+        where = f"{e.filename or path}:{e.lineno}" if e.lineno else str(path)
+        raise ScenarioError(f"{e.msg}: {(e.text or '').strip()}".removesuffix(": "), where=where) from e
+    except (Exception, SystemExit) as e:
         raise ScenarioError(f"{type(e).__name__}: {e}", where=_line_of(e, path), hint="--debug shows it all") from e
     return module
 
 
-def _line_of(error: Exception, path: Path) -> str:
+def _line_of(error: BaseException, path: Path) -> str:
     """file:line of the innermost frame that lies in the scenario file."""
-    line, trace = None, error.__traceback__
+    line, trace, file = None, error.__traceback__, path.absolute()
     while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename) == path:
+        if Path(trace.tb_frame.f_code.co_filename) == file:
             line = trace.tb_lineno
         trace = trace.tb_next
     return f"{path}:{line}" if line else str(path)

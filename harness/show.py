@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TextIO
 
 from harness.drive.drive import Progress
-from harness.errors import EXIT_USAGE, DriftdrillError
 from harness.expect import span_text
 from reports import text
 from reports.verdict import Verdict
@@ -96,12 +95,3 @@ def finish(verdict: Verdict) -> int:
     """Print the verdict; answers the exit code."""
     print(text.render(verdict, colour=sys.stdout.isatty()), flush=True)
     return verdict.exit_code
-
-
-def told(error: Exception) -> int:
-    """Print one line of cause and one of remedy; answers the exit code."""
-    print(f"driftdrill: {error}", file=sys.stderr)
-    hint = getattr(error, "hint", None)
-    if hint:
-        print(f"  {hint}", file=sys.stderr)
-    return error.exit_code if isinstance(error, DriftdrillError) else EXIT_USAGE

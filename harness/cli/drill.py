@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.drive.drive import Steering
-from harness.host import Settings, carry_out, signals
+from harness.host import Settings, carry_out
 from harness.scenario import Scenario
 from harness.show import progress
 from harness.traffic.user import Hosted, play
@@ -16,7 +16,6 @@ def drill(scenario: Scenario, settings: Settings) -> tuple[Path, Verdict | None]
 
         def run(hosted: Hosted) -> tuple[Path, Verdict | None]:
             steering = Steering(report=hosted.report, progress=shown)
-            with signals(steering):
-                return carry_out(hosted, settings, steering)
+            return carry_out(hosted, settings, steering)
 
         return play(scenario, settings.target or "", run)

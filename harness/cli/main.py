@@ -2,12 +2,13 @@
 
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
 import click
 
-from harness.errors import EXIT_INTERRUPTED, EXIT_USAGE, DriftdrillError
+from harness.errors import EXIT_INTERRUPTED, EXIT_USAGE, DriftdrillError, Interrupted, told
 
 VERBS = {
     "demo": "See it work: four drills on a real model, one report.",
@@ -67,6 +68,8 @@ def main(args: list[str] | None = None) -> int:
     debug = "--debug" in given
     # --debug is taken anywhere on the line.
     given = [a for a in given if a != "--debug"]
+    # As Ctrl-C: what is held is let go, what is open is closed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = _run(given, debug)
     sys.stdout.flush()
     sys.exit(code)
@@ -84,8 +87,7 @@ def _run(given: list[str], debug: bool) -> int:
         e.show()
         return EXIT_USAGE
     except KeyboardInterrupt:
-        print("driftdrill: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return told(Interrupted("interrupted"))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -95,16 +97,8 @@ def _run(given: list[str], debug: bool) -> int:
         from stack.errors import StackError
 
         if isinstance(e, (DriftdrillError, StackError)):
-            return _told(e)
-        print(f"driftdrill: {type(e).__name__}: {e}", file=sys.stderr)
-        print("  this is a defect of driftdrill's: `driftdrill --debug …` shows where", file=sys.stderr)
-        return EXIT_USAGE
-
-
-def _told(error: Exception) -> int:
-    """One line of cause, one of remedy."""
-    print(f"driftdrill: {error}", file=sys.stderr)
-    hint = getattr(error, "hint", None)
-    if hint:
-        print(f"  {hint}", file=sys.stderr)
-    return error.exit_code if isinstance(error, DriftdrillError) else EXIT_USAGE
+            return told(e)
+        defect = DriftdrillError(
+            f"{type(e).__name__}: {e}", hint="this is a defect of driftdrill's: `driftdrill --debug …` shows where"
+        )
+        return told(defect)

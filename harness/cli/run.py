@@ -13,11 +13,13 @@ from harness.cli.options import drive_options, outputs, settings_of, write_outpu
 @click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail on this.")
 def command(**given: Any) -> int:
     """Drive the scenario FILE against a target, and judge what its monitoring did."""
-    from harness.cli.drill import drill
     from harness.scenario import load
+
+    # A scenario file with a mistake is told before Locust is loaded, which takes a second.
+    scenario = load(given["file"], given["scenario"])
+    from harness.cli.drill import drill
     from harness.show import finish
 
-    scenario = load(given["file"], given["scenario"])
     path, verdict = drill(scenario, settings_of(given))
     assert verdict is not None
     code = finish(verdict)

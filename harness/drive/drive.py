@@ -70,11 +70,12 @@ class Plan:
     """Virtual clock: what scrapes the target."""
     server: Server | None = None
     """Wall clock: the Prometheus that scrapes it."""
-    allow_hosts: tuple[str, ...] = ()
     rows_per_request: int = 1
     connections: int = 0
     """Most requests outstanding; 0 is 4 in virtual time (more gains nothing) and 128 on the wall clock."""
-    timeout: float = 30.0
+
+
+KEPT = "what was recorded so far is kept: `driftdrill judge` reads it"
 
 
 @dataclass
@@ -85,11 +86,15 @@ class Steering:
     progress: Callable[[Progress], None] = lambda progress: None
     stop: str = ""
     """Set to a reason from a signal handler or Locust; the drive ends within a second or so."""
+    recording: Path | None = None
+    """Set once there is one."""
+    driving: bool = False
+    """Whether the drive looks at ``stop`` itself, so that no block is torn."""
 
     def check(self) -> None:
         """Raise :class:`Interrupted` if the drive was told to stop."""
         if self.stop:
-            raise Interrupted(self.stop, hint="what was recorded so far is kept")
+            raise Interrupted(self.stop, hint=KEPT)
 
 
 @dataclass
@@ -101,14 +106,15 @@ class _Run:
     player: Player
     writer: Writer
     held: Held
+    scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    """Virtual clock: samples that are not written yet."""
     failed: int = 0
     last: tuple[float, int] = (0.0, 0)
     written: float = field(default_factory=time.monotonic)
 
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
         """Set held faults, write requests, tell progress, obey a stop."""
-        for name, set_to, wrong in self.held.set_all(at):
-            self.writer.event("fault", at, name=name, strength=round(set_to, 6), wrong=wrong)
+        self.set_held(at)
         self.failed += sum(1 for f in self.player.records.failure if f)
         self.flush()
         scenario, (then, sent) = self.plan.scenario, self.last
@@ -121,11 +127,19 @@ class _Run:
         )
         self.steering.check()
 
+    def set_held(self, at: float) -> None:
+        """Set held faults to their strengths at scenario second ``at``, and record what changed."""
+        for name, set_to, wrong in self.held.set_all(at):
+            self.writer.event("fault", at, name=name, strength=round(set_to, 6), wrong=wrong)
+
     def flush(self) -> None:
-        """Append the requests that ended since the last call."""
+        """Append the requests that ended and the samples that were scraped since the last call."""
         records = self.player.take()
         if len(records):
             self.writer.block("requests", request_block(records))
+        if self.scraped and self.plan.scraper is not None:
+            samples, self.scraped = self.scraped, {}
+            self.writer.samples("samples", self.plan.scraper.table.labels, samples)
 
 
 def drive(plan: Plan, steering: Steering) -> Path:
@@ -139,9 +153,9 @@ def drive(plan: Plan, steering: Steering) -> Path:
     spoken = protocol(plan.target.protocol)
     times = arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"))
     payload = Payload(scenario, spoken, times, plan.rows_per_request)
-    clients = [Client(c, spoken.path, spoken.content_type, plan.timeout) for c in plan.target.all]
+    clients = [Client(c, spoken.path, spoken.content_type) for c in plan.target.all]
     preflight.known_alerts(scenario, plan.rules)
-    preflight.probe(plan.target, payload, clients, plan.allow_hosts)
+    preflight.probe(payload, clients)
     clock = VirtualClock() if plan.clock == "virtual" else WallClock()
     if plan.server is not None:
         preflight.loaded(plan.server, plan.rules)
@@ -155,11 +169,12 @@ def drive(plan: Plan, steering: Steering) -> Path:
         slots=np.arange(len(times)),
         report=steering.report,
         connections=plan.connections or (4 if plan.clock == "virtual" else 128),
-        patience=plan.timeout,
+        patience=max(c.timeout for c in plan.target.all),
     )
     with hold(scenario, plan.target) as held:
         clock.start()
         writer = Writer(plan.out, _meta(plan, len(times), clock.started_at))
+        steering.recording = plan.out
         for i, file in enumerate(plan.rules):
             writer.rules(_copy_name(i), file.text.encode())
         if plan.scraper is not None:
@@ -178,6 +193,7 @@ def drive(plan: Plan, steering: Steering) -> Path:
 def _told(run: _Run, clock: VirtualClock | WallClock) -> Iterator[None]:
     """Whatever happens, the player ends, its last records are written, and the last event says how it went."""
     how: dict[str, Any] = {"complete": False, "why": "killed"}
+    run.steering.driving = True
     try:
         yield
         how = {"complete": True, "why": ""}
@@ -191,6 +207,7 @@ def _told(run: _Run, clock: VirtualClock | WallClock) -> Iterator[None]:
         with contextlib.suppress(Exception):
             run.flush()
             run.writer.event("end", clock.now(), sent=run.player.sent, ended=run.player.ended, **how)
+        run.steering.driving = False
 
 
 def _virtual(run: _Run, clock: VirtualClock) -> None:
@@ -200,24 +217,21 @@ def _virtual(run: _Run, clock: VirtualClock) -> None:
     if scraper is None:
         raise RigError("a drive in virtual time needs a metrics page", hint="give the target a metrics endpoint")
     counters = _Counters()
-    pending: dict[int, list[tuple[float, float]]] = {}
     since = time.monotonic()
     for at, target in _events(scraper, scenario):
         clock.open(at)
         _wait(run, at)
-        run.held.set_all(at) if run.held.faults else None
+        run.set_held(at)
         if target is not None:
             found = counters.settled(scraper, target, at, run.player)
             times = found.times if found.times is not None else np.full(len(found.ids), np.nan)
             for i, v, t in zip(found.ids.tolist(), found.values.tolist(), times.tolist(), strict=True):
-                pending.setdefault(i, []).append((at if math.isnan(t) else t, v))
+                run.scraped.setdefault(i, []).append((at if math.isnan(t) else t, v))
             if found.error:
                 run.writer.event("scrape_failed", at, target=dict(target.labels), why=found.error)
         if time.monotonic() - since > FLUSH_SECONDS or target is None:
-            run.writer.samples("samples", scraper.table.labels, pending)
-            pending, since = {}, time.monotonic()
+            since = time.monotonic()
             run.step(at)
-    run.writer.samples("samples", scraper.table.labels, pending)
     if counters.name:
         run.writer.event("counter", scenario.duration, name=counters.name, unsettled=counters.unsettled)
 
@@ -239,7 +253,7 @@ def _events(scraper: Scraper, scenario: Scenario) -> list[tuple[float, Any]]:
 
 def _wait(run: _Run, at: float) -> None:
     """Wait until all that was due before ``at`` has ended, as long as requests go on ending."""
-    patience = run.plan.timeout + STALL
+    patience = max(c.timeout for c in run.plan.target.all) + STALL
     ended, since = run.player.ended, time.monotonic()
     while not run.player.wait_ended(at, timeout=0.25):
         run.steering.check()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.errors import MonitoringError, RuleError, TargetError, nearest
 from harness.scenario import Scenario
-from harness.target import Target, refuse_foreign_hosts
+from harness.target import Target
 from harness.traffic.client import Client, Reply
 from harness.traffic.payload import Payload
 from harness.traffic.protocols import Undecodable
@@ -23,12 +23,11 @@ class Probe:
     prediction: float
 
 
-def probe(target: Target, payload: Payload, clients: Sequence[Client], allowed: tuple[str, ...]) -> Probe:
+def probe(payload: Payload, clients: Sequence[Client]) -> Probe:
     """Send the schedule's first request to every address, once.
 
-    Raises :class:`TargetError` if an address is foreign, refuses, hangs, or answers what is no prediction.
+    Raises :class:`TargetError` if an address refuses, hangs, or answers what is no prediction.
     """
-    refuse_foreign_hosts(target, allowed)
     body = payload.block(0).bodies[0]
     begun = time.perf_counter()
     values = [_ask(client, body, payload) for client in clients]
@@ -48,8 +47,8 @@ def _ask(client: Client, body: bytes, payload: Payload) -> float:
         raise TargetError(f"no answer from {url}: {e}", hint=hints.get(e.kind, "try it with curl")) from e
     if not 200 <= reply.status < 300:
         raise TargetError(
-            f"{url} answered {reply.status} to a clean row: {_excerpt(reply)}",
-            hint="is this the model that the scenario's rows are for? path and body are set in driftdrill.toml",
+            f"{url} answered {reply.status} to a clean row: {reply.location or _excerpt(reply)}",
+            hint=_remedy(reply.status),
         )
     try:
         return float(payload.protocol.decode(reply.body, payload.rows_per_request)[0])
@@ -58,6 +57,14 @@ def _ask(client: Client, body: bytes, payload: Payload) -> float:
             f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}",
             hint="set result (a JMESPath expression) of the target in driftdrill.toml",
         ) from e
+
+
+def _remedy(status: int) -> str:
+    if status in (401, 403):
+        return "give the target's bearer, basic or secret_headers in driftdrill.toml"
+    if 300 <= status < 400:
+        return "redirects are not followed: give the address that the model itself has"
+    return "is this the model that the scenario's rows are for? path and body are set in driftdrill.toml"
 
 
 def _excerpt(reply: Reply) -> str:

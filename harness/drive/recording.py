@@ -65,17 +65,27 @@ class Meta(msgspec.Struct, kw_only=True, frozen=True):
     revision: str | None = None
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise :class:`RecordingError` unless a new recording can be made at ``path``; nothing is left there."""
+    hint = "choose another --out"
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    try:
+        path.mkdir(parents=True)
+        for made in missing:
+            made.rmdir()
+    except FileExistsError as e:
+        raise RecordingError("there is one already", where=str(path), hint=hint) from e
+    except OSError as e:
+        raise RecordingError(f"cannot write a recording: {e.strerror}", where=str(path), hint=hint) from e
+
+
 class Writer:
     """Appends to a recording. Raises :class:`RecordingError` for a disk that is full or not writable."""
 
     def __init__(self, path: Path, meta: Meta) -> None:
+        refuse_unwritable(path)
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=False)
-        except FileExistsError as e:
-            raise RecordingError("there is one already", where=str(path), hint="choose another --out") from e
-        except OSError as e:
-            raise RecordingError(f"cannot write a recording: {e.strerror}", where=str(path)) from e
+        path.mkdir(parents=True)
         self._known: set[int] = set()
         self._write("meta.json", msgspec.json.format(msgspec.json.encode(meta), indent=2))
 
@@ -101,7 +111,6 @@ class Writer:
     ) -> None:
         """Append samples: series id -> (scenario seconds, value) pairs in order; new ids bring their labels."""
         new = {str(i): labels_of(i) for i in series if i not in self._known}
-        self._known.update(series)
         times = sorted({round(t * 1000) for points in series.values() for t, _ in points})
         place = {t: i for i, t in enumerate(times)}
         rows: dict[str, list[Any]] = {}
@@ -111,6 +120,7 @@ class Writer:
                 row[place[round(t * 1000)]] = encode_value(v)
             rows[str(i)] = row
         self.block(stream, {"series": new, "times": times, "values": rows})
+        self._known.update(series)
 
     def _write(self, name: str, data: bytes) -> None:
         try:

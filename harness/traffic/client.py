@@ -44,14 +44,12 @@ class Reply:
 class Client:
     """Requests to one address. Idle connections are kept last in, first out, so a low rate uses few.
 
-    ``path`` is below the connection's URL. ``timeout`` is seconds for a whole request. One greenlet at a time
+    ``path`` is below the connection's URL, whose ``timeout`` is seconds for a whole request. One greenlet at a time
     uses one socket; any number of greenlets may call :meth:`post`. ``timed`` notes when each piece of a body came.
     """
 
-    def __init__(
-        self, connection: Connection, path: str, content_type: str, timeout: float = 30.0, *, timed: bool = False
-    ) -> None:
-        self.connection, self.timeout, self.timed = connection, timeout, timed
+    def __init__(self, connection: Connection, path: str, content_type: str, *, timed: bool = False) -> None:
+        self.connection, self.timeout, self.timed = connection, connection.timeout, timed
         self.url = connection.at(path)
         self._content_type = content_type
         self._wire = Wire(connection)

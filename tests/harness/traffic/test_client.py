@@ -19,7 +19,7 @@ from tests.harness.traffic.sockets import Handler, Listening, Peer, always, cert
 
 
 def ask(server: Listening, body: bytes = b"{}", timeout: float = 5.0, path: str = "/predict") -> Reply:
-    client = Client(Connection(server.url), path, "application/json", timeout)
+    client = Client(Connection(server.url, timeout=timeout), path, "application/json")
     try:
         return client.post(body)
     finally:
@@ -168,7 +168,7 @@ def test_nobody_listening_is_refused_and_an_unknown_name_unresolved() -> None:
         port = free.getsockname()[1]
     for host, kind in ((f"127.0.0.1:{port}", "refused"), ("nowhere.invalid:80", "resolve")):
         with pytest.raises(RequestFailed) as raised:
-            Client(Connection(f"http://{host}"), "/", "application/json", 5).post(b"")
+            Client(Connection(f"http://{host}", timeout=5), "/", "application/json").post(b"")
         assert raised.value.kind == kind
 
 

@@ -55,7 +55,7 @@ def player(
     scenario = replace(SCENARIO, rate=rate, fault=duration - 0.5)
     times = arrivals(rate, duration, generator(0, "schedule"), kind)
     spoken, told = protocol(ProtocolOptions()), Told()
-    client = Client(Connection(server.url), spoken.path, spoken.content_type, timeout)
+    client = Client(Connection(server.url, timeout=timeout), spoken.path, spoken.content_type)
     payload = Payload(scenario, spoken, times)
     made = Player(
         payload,

@@ -1,0 +1,130 @@
+"""A model of one feature, small enough to lie on purpose: a real HTTP server, in this process or in one of its own.
+
+It answers ``min(x, 1)`` for ``{"x": x}``, and counts what it was asked as a model service would.
+"""
+
+import json
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+TEXT = "text/plain; version=0.0.4"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a server."""
+
+    body: str = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Toy:
+    """What the server does, and what it saw. ``predict`` gets (number of the request from 1, the decoded body)."""
+
+    predict: Callable[[int, Any], Answer | None] = lambda number, asked: None
+    page: Callable[[int], Answer | None] = lambda number: None
+    """Gets the number of the scrape, from 1; None is the real page, and for ``predict`` the real answer."""
+    admit: Callable[[str, Mapping[str, str]], bool] = lambda path, headers: True
+    """Whether a request of this path with these headers (lower case) is let in; others get 401."""
+    url: str = ""
+    requests: int = 0
+    scrapes: int = 0
+    seen: int = 0
+    """Connections made to it."""
+    total: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """One request."""
+        if not self.admit(path, headers):
+            return Answer("not allowed", 401)
+        if method == "GET":
+            self.scrapes += 1
+            return self.page(self.scrapes) or self.metrics()
+        asked = json.loads(body or b"null")
+        with self.lock:
+            self.requests += 1
+            number = self.requests
+        told = self.predict(number, asked)
+        x = float(asked.get("x", 0.0)) if isinstance(asked, dict) else 0.0
+        with self.lock:
+            self.total += x
+        return told or Answer(json.dumps({"prediction": min(x, 1.0)}), headers={"Content-Type": "application/json"})
+
+    def metrics(self) -> Answer:
+        """The metrics page."""
+        with self.lock:
+            page = (
+                "# TYPE toy_requests_total counter\n"
+                f"toy_requests_total {self.requests}\n"
+                "# TYPE toy_x summary\n"
+                f"toy_x_sum {self.total}\ntoy_x_count {self.requests}\n"
+            )
+        return Answer(page, headers={"Content-Type": TEXT})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that goes away in the middle is what some tests are about."""
+
+
+@contextmanager
+def serve(toy: Toy, tls: ssl.SSLContext | None = None) -> Iterator[Toy]:
+    """Serve ``toy`` on a free port of the loopback; its ``url`` is set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+        timeout = 60
+
+        def setup(self) -> None:
+            toy.seen += 1
+            super().setup()
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = toy.answer(self.command, self.path, headers, body)
+            content = answer.body.encode()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Tests say enough."""
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    toy.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield toy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+if __name__ == "__main__":  # a process of its own, for tests that kill it; it ends when its stdin closes
+    with serve(Toy()) as alone:
+        print(alone.url, flush=True)
+        sys.stdin.read()
