@@ -1,6 +1,7 @@
 """Scenario: one drill, as its author wrote it. Loading one does no work and holds no URL."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -169,8 +170,15 @@ def _run(path: Path) -> ModuleType:
         where = f"{e.filename or path}:{e.lineno}" if e.lineno else str(path)
         raise ScenarioError(f"{e.msg}: {(e.text or '').strip()}".removesuffix(": "), where=where) from e
     except (Exception, SystemExit) as e:
-        raise ScenarioError(f"{type(e).__name__}: {e}", where=_line_of(e, path), hint="--debug shows it all") from e
+        raise ScenarioError(f"{type(e).__name__}: {e}", where=_line_of(e, path), hint=_meant(e)) from e
     return module
+
+
+def _meant(error: BaseException) -> str:
+    """The nearest name where one was imported that is not there."""
+    missing = re.match(r"cannot import name '(\w+)'", str(error))
+    there = sys.modules.get(error.name or "") if isinstance(error, ImportError) else None
+    return (nearest(missing[1], dir(there)) if missing and there else None) or "--debug shows it all"
 
 
 def _line_of(error: BaseException, path: Path) -> str:

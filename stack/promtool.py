@@ -62,12 +62,8 @@ def find_binary(name: str, given: str | None = None) -> str | None:
     Raises :class:`StackError` where a path was given and nothing can be run there.
     """
     chosen = given or os.environ.get(f"DRIFTDRILL_{name.upper()}")
-    beside = str(Path(sys.prefix) / "bin")
-    found = (
-        shutil.which(chosen)
-        if chosen
-        else shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), beside]))
-    )
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.prefix) / "bin")])
+    found = shutil.which(chosen) if chosen else shutil.which(name, path=path)
     if chosen and found is None:
         raise StackError(
             f"{chosen} is no program that can be run", hint=f"check {name}'s path, or unset DRIFTDRILL_{name.upper()}"

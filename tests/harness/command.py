@@ -129,14 +129,10 @@ class Cli:
         ours = {"PYTHONPATH": str(ROOT), MARK: mark, "TMPDIR": str(temp), "LOCUST_SKIP_MONKEY_PATCH": None}
         given = {**os.environ, **ours, **self.env, **(env or {})}
         command = [*(program or (sys.executable, "-m", "harness.cli")), *map(str, args)]
+        known = {name: value for name, value in given.items() if value is not None}
         with (self.folder / ".stdout").open("wb") as out, (self.folder / ".stderr").open("wb") as err:
             popen = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={k: v for k, v in given.items() if v is not None},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
+                command, cwd=self.folder, env=known, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
         running = Running(popen, self.folder, mark, temp)
         self.started.append(running)
