@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 import signal
 import subprocess
@@ -255,6 +256,8 @@ def signals(steering: Steering) -> Iterator[None]:
         first = not steering.stop
         steering.stop = f"interrupted by {signal.Signals(number).name}"
         if steering.driving and first:
+            # Not print: this may run in the middle of one.
+            os.write(2, f"{steering.stop}: the drill is ending; once more ends it at once\n".encode())
             return
         if gevent.getcurrent() is here:
             raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.errors import EXIT_INTERRUPTED, EXIT_USAGE, DriftdrillError, Interrupted, told
+from harness.errors import EXIT_USAGE, DriftdrillError, Interrupted, told
 
 VERBS = {
     "demo": "See it work: four drills on a real model, one report.",
@@ -81,12 +81,10 @@ def _run(given: list[str], debug: bool) -> int:
         return answer if isinstance(answer, int) else 0
     except click.exceptions.Exit as e:
         return int(e.exit_code)
-    except click.Abort:
-        return EXIT_INTERRUPTED
     except click.ClickException as e:
         e.show()
         return EXIT_USAGE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         return told(Interrupted("interrupted"))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -333,15 +333,20 @@ def _wall(run: _Run, clock: WallClock) -> None:
     fetcher = Fetcher(server, plan.target, frozenset(names), clock.started_at)
     fetched = 0.0
     tick = min(1.0, scenario.evaluation_interval)
-    while (now := clock.now()) < scenario.duration:
-        if now - fetched > FETCH_EVERY:
-            fetcher.step(run.writer, now)
-            fetched = now
-        pending, firing = _active(server)
-        run.step(now, pending=pending, firing=firing)
-        if run.player.failure is not None:
-            raise run.player.failure
-        clock.wait_until(min(now + tick, scenario.duration))
+    try:
+        while (now := clock.now()) < scenario.duration:
+            if now - fetched > FETCH_EVERY:
+                fetcher.step(run.writer, now)
+                fetched = now
+            pending, firing = _active(server)
+            run.step(now, pending=pending, firing=firing)
+            if run.player.failure is not None:
+                raise run.player.failure
+            clock.wait_until(min(now + tick, scenario.duration))
+    except Exception:
+        with contextlib.suppress(Exception):  # what ended the drill is what is told
+            fetcher.step(run.writer, clock.now())
+        raise
     run.held.set_all(scenario.duration)
     # The last scrape and evaluation of the drill end after it.
     clock.wait_until(scenario.duration + 0.5)

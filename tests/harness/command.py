@@ -84,8 +84,11 @@ class Running:
         return self.popen.poll() is not None
 
     def send(self, number: signal.Signals) -> None:
-        """Send one signal to the command alone, as `kill` does."""
-        self.popen.send_signal(number)
+        """SIGINT to the whole process group, as Ctrl-C in a terminal does; others to the command alone, as `kill`."""
+        if number == signal.SIGINT:
+            os.killpg(self.popen.pid, number)
+        else:
+            self.popen.send_signal(number)
 
     def children(self) -> dict[int, str]:
         """pid -> command line of every process that was started by the command, itself excluded."""
@@ -132,7 +135,13 @@ class Cli:
         known = {name: value for name, value in given.items() if value is not None}
         with (self.folder / ".stdout").open("wb") as out, (self.folder / ".stderr").open("wb") as err:
             popen = subprocess.Popen(
-                command, cwd=self.folder, env=known, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                command,
+                cwd=self.folder,
+                env=known,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
         running = Running(popen, self.folder, mark, temp)
         self.started.append(running)

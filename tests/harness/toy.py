@@ -4,7 +4,10 @@ It answers ``min(x, 1)`` for ``{"x": x}``, and counts what it was asked as a mod
 """
 
 import json
+import os
+import signal
 import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -124,7 +127,28 @@ def serve(toy: Toy, tls: ssl.SSLContext | None = None) -> Iterator[Toy]:
         thread.join(5)
 
 
-if __name__ == "__main__":  # a process of its own, for tests that kill it; it ends when its stdin closes
-    with serve(Toy()) as alone:
+@contextmanager
+def dying(request: int) -> Iterator[str]:
+    """The URL of a toy in a process of its own, which is killed while it answers the given request."""
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "tests.harness.toy", str(request)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with popen:
+        assert popen.stdout is not None
+        yield popen.stdout.readline().decode().strip()
+        popen.kill()
+
+
+def _die_at(request: int) -> Callable[[int, Any], Answer | None]:
+    def predict(number: int, asked: Any) -> Answer | None:
+        if number >= request:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return None
+
+    return predict
+
+
+if __name__ == "__main__":
+    with serve(Toy(predict=_die_at(int(sys.argv[1])))) as alone:
         print(alone.url, flush=True)
-        sys.stdin.read()
+        sys.stdin.read()  # it ends with whoever started it
