@@ -16,8 +16,10 @@ import numpy.typing as npt
 TEXT, OPENMETRICS = "text/plain", "application/openmetrics-text"
 
 _NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
-_QUOTED = rb'"(?:\\.|[^"\\])*+"'
-_BLOCK = rb'\{(?:[^"}]|' + _QUOTED + rb")*+\}"
+_INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'  # of quotes
+_QUOTED = rb'"' + _INSIDE + rb'"'
+_BLOCK_START = rb'\{(?:[^"}]++|' + _QUOTED + rb")*+"
+_BLOCK = _BLOCK_START + rb"\}"
 
 # One sample. `series` is what Prometheus calls the series' bytes: its cache is keyed by them. Leading blanks of
 # a text line belong to the name, as they do there. A value needs no blank before it: `up{}1`.
@@ -25,7 +27,8 @@ _TEXT_SAMPLE = re.compile(
     rb"(?P<series>(?P<name>[ \t]*+" + _NAME + rb")?+(?:[ \t]*+(?P<block>" + _BLOCK + rb"))?+)"
     rb"[ \t]*+(?P<value>[^{ \t\n]++)(?:[ \t]++(?P<stamp>[0-9]++))?[ \t]*+"
 )
-_OPEN_QUOTE = re.compile(rb"[ \t]*+(?:" + _NAME + rb')?+[ \t]*+\{(?:[^"}]|' + _QUOTED + rb')*+"(?:\\.|[^"\\])*+')
+_OPEN_QUOTE = re.compile(rb"[ \t]*+(?:" + _NAME + rb")?+[ \t]*+" + _BLOCK_START + rb'"' + _INSIDE)
+_STILL_OPEN = re.compile(_INSIDE + rb'(?:"(?:[^"}]++|' + _QUOTED + rb')*+"' + _INSIDE + rb")?+")
 _OPEN_SAMPLE = re.compile(
     rb"(?P<series>(?P<name>" + _NAME + rb")?+(?P<block>" + _BLOCK + rb")?+)"
     rb" (?P<value>[^ \n]++)(?: (?P<stamp>(?!# \{)[^ \n]++))?"
@@ -38,6 +41,7 @@ _LABEL = re.compile(
     rb"[ \t]*+(?:(?P<name>[a-zA-Z_][a-zA-Z0-9_]*+)|(?P<quoted>" + _QUOTED + rb"))"
     rb"[ \t]*+(?:=[ \t]*+(?P<value>" + _QUOTED + rb"))?+[ \t]*+(?P<comma>,?+)"
 )
+_BLANKS = re.compile(rb"[ \t]*+")
 _MEDIA_TYPE = re.compile(
     r"""\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(?:;\s*[\w!#$&^.+-]+\s*=\s*(?:"(?:\\.|[^"\\])*"|[^\s;"]+)\s*)*;?\s*""",
     re.ASCII,
@@ -93,15 +97,14 @@ def whole(line: bytes, following: Iterator[bytes]) -> bytes:
 
     Raises :class:`PageError` where the page ends within a value.
     """
-    parts = [line]
-    while parts[-1].count(b'"') and _OPEN_QUOTE.fullmatch(b"\n".join(parts)):
-        for part in following:
-            parts.append(part)
-            if b'"' in part:
-                break
-        else:
-            raise PageError(f"the label value is not closed: {shown(line)}")
-    return b"\n".join(parts)
+    if not _OPEN_QUOTE.fullmatch(line):
+        return line
+    out = bytearray(line)
+    for part in following:
+        out += b"\n" + part
+        if not _STILL_OPEN.fullmatch(part):
+            return bytes(out)
+    raise PageError(f"the label value is not closed: {shown(line)}")
 
 
 def cut(line: bytes, form: str) -> Line:
@@ -149,21 +152,30 @@ def labels(line: Line, form: str, kind: bytes) -> dict[str, str]:
 
     ``kind`` is the type in force: ``le`` of a histogram and ``quantile`` of a summary are normalised (1 -> 1.0).
     """
-    pairs = list(_pairs(line.block, form))
-    names = [raw for raw, value in pairs if value is None] + ([line.name] if line.name else [])
-    if len(names) != 1:
-        raise PageError(f"expected one metric name, got {len(names)} in {shown(line.series)}")
     out: dict[str, str] = {}
-    for raw, value in ((b"__name__", names[0]), *((raw, value) for raw, value in pairs if value is not None)):
-        try:
-            name, text = raw.decode(), value.decode()
-        except UnicodeDecodeError:
-            raise SeriesError(f"invalid UTF-8 in a name of {shown(line.series)}") from None
-        if name in out:
-            raise SeriesError(f"label name {name!r} is not unique in {shown(line.series)}")
-        bound = (name, kind) in (("le", b"histogram"), ("quantile", b"summary"))
-        out[name] = _normalised(text) if bound else text
+    for raw, value in _pairs(line.block, form):
+        name, text = (raw, value) if value is not None else (b"__name__", raw)
+        if value is None and line.name:
+            raise PageError(f"the metric name is given twice in {shown(line.series)}")
+        _add(out, line, name, text)
+    if line.name:
+        _add(out, line, b"__name__", line.name)
+    if "__name__" not in out:
+        raise PageError(f"there is no metric name in {shown(line.series)}")
+    for name_, of in (("le", b"histogram"), ("quantile", b"summary")):
+        if name_ in out and kind == of:
+            out[name_] = _normalised(out[name_])
     return out
+
+
+def _add(out: dict[str, str], line: Line, name: bytes, value: bytes) -> None:
+    try:
+        key, text = name.decode(), value.decode()
+    except UnicodeDecodeError:
+        raise SeriesError(f"invalid UTF-8 in a name of {shown(line.series)}") from None
+    if key in out:
+        raise SeriesError(f"label name {key!r} is not unique in {shown(line.series)}")
+    out[key] = text
 
 
 def floats(raw: list[bytes]) -> tuple[npt.NDArray[np.float64], str | None]:
@@ -215,7 +227,7 @@ def _pairs(block: bytes, form: str) -> Iterator[tuple[bytes, bytes | None]]:
     at, end = 1, len(block) - 1
     if form == OPENMETRICS and block and _blank_outside_quotes(block):
         raise PageError(f"OpenMetrics allows no blank in {shown(block)}")
-    while at < end and not (form == TEXT and not block[at:end].strip(b" \t")):
+    while at < end and not (form == TEXT and _BLANKS.fullmatch(block, at, end)):
         match = _LABEL.match(block, at, end)
         if match is None:
             raise PageError(f"expected a label name at {shown(block[at:])}")

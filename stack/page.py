@@ -26,6 +26,7 @@ from stack.exposition import (
 )
 
 DROPPED = -1
+BLOCK = 1 << 20
 Resolve = Callable[[Mapping[str, str]], int]
 
 
@@ -159,14 +160,23 @@ def _stamps(reading: _Reading, n: int) -> npt.NDArray[np.float64] | None:
 
 def _lines(body: bytes, form: str) -> Iterator[bytes]:
     """Lines without their ends; OpenMetrics without its last one, ``# EOF``."""
+    lines = _split(body)
     if form != OPENMETRICS:
-        yield from body.removesuffix(b"\n").split(b"\n")
+        yield from lines
         return
-    lines = body.removesuffix(b"\n").split(b"\n")
-    for i, line in enumerate(lines):
+    for line in lines:
         if line == b"# EOF":
-            if i + 1 < len(lines):
-                raise PageError(f"unexpected data after # EOF: {shown(lines[i + 1])}")
+            for more in lines:
+                raise PageError(f"unexpected data after # EOF: {shown(more)}")
             return
         yield line
     raise PageError("data does not end with # EOF")
+
+
+def _split(body: bytes) -> Iterator[bytes]:
+    """By blocks, so that a page of blank lines does not take fifty times its size."""
+    at = 0
+    while at < len(body):
+        end = body.rfind(b"\n", at, at + BLOCK) + 1 or body.find(b"\n", at) + 1 or len(body)
+        yield from body[at:end].removesuffix(b"\n").split(b"\n")
+        at = end

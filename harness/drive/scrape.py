@@ -10,13 +10,14 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.drive.recording import STALE
+from harness.drive.timestamps import Timestamps
 from stack.discovery import DiscoveredTarget, discover
 from stack.errors import StackError
 from stack.exposition import PageError, SeriesError, media_type
@@ -33,7 +34,6 @@ REPORTED = (
     "scrape_series_added",
 )
 GRIDS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # milliseconds; coarse offsets make promtool's work small
-OLDEST, NEWEST = 3600.0, 600.0  # seconds: how far explicit timestamps may lie behind (half a block) and ahead
 Ids: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -166,57 +166,72 @@ def _offset(target: DiscoveredTarget, evaluations: Sequence[int]) -> int:
     )
 
 
+@dataclass(frozen=True)
+class _Memory:
+    """What the last scrape leaves to the next: the series it showed, when it was, and explicit timestamps, if any."""
+
+    tracked: Ids
+    now: float = 0.0
+    at: float = 0.0
+    timestamps: Timestamps | None = None
+
+
 class _Loop:
-    """One target's memory between scrapes: its parser's cache and the series that the last scrape showed."""
+    """One target from scrape to scrape."""
 
     def __init__(self, target: ScrapeTarget, table: SeriesTable, fetcher: Fetcher, forced: str | None) -> None:
         self._target, self._table, self._fetcher, self._forced = target, table, fetcher, forced
         self._parser = PageParser(self._resolve)
-        self._tracked = np.empty(0, np.int64)
-        self._clock: _Clock | None = None  # only where pages have timestamps
-        self._last = 0.0  # wall clock of the last scrape
+        self._memory = self._before = _Memory(np.empty(0, np.int64))
         self._at: float | None = None
-        self._before: tuple[Ids, _Clock | None] = (self._tracked, None)
         self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
         self._headers = target.job.request_headers(target.timeout)
 
     def scrape(self, at: float) -> Scrape:
-        if at == self._at:
-            self._tracked, self._clock = self._before
+        if self._at is not None and at == self._at:
+            self._memory = self._before
             self._parser.forget_fresh()
-        self._at, self._before = at, (self._tracked, self._clock)
+        self._at, self._before = at, self._memory
         started, now = time.monotonic(), time.time()
         samples, error = self._samples()
-        job = self._target.job
-        stamps = samples.stamps if job.honor_timestamps else None
         kept = samples.ids != DROPPED
-        within = np.cumsum(kept) <= job.limits.samples if job.limits.samples else np.ones_like(kept)
-        error = samples.error or error
-        if error is None and not within.all():
-            error = f"sample_limit of {job.limits.samples} exceeded"
-        taken = kept & within
-        stored = taken & _first_of_each(samples.ids, stamps)
-        if stamps is not None or self._clock is not None:
-            clock = self._clock or _Clock(dict.fromkeys(self._tracked.tolist(), (self._last, math.nan)))
-            refused, repeated, self._clock = clock.take(samples, stamps, stored, now)
-            taken, stored = taken & ~refused, stored & ~refused & ~repeated
-        tracked = taken if stamps is None or job.track_timestamps_staleness else taken & np.isnan(stamps)
-        seen = np.unique(samples.ids[tracked])
-        stale = np.setdiff1d(self._tracked, seen, assume_unique=True)
-        if error is not None:  # nothing of the page is stored, but what stood before the fault is not stale either
-            stored, self._clock = np.zeros_like(stored), self._before[1]
-        if self._clock is not None:
-            self._clock = self._clock.passed(stale, now)
-        self._tracked, self._last = seen, now
+        limit = self._target.job.limits.samples
+        taken = kept & (np.cumsum(kept) <= limit) if limit else kept
+        if error is None and taken is not kept and (taken != kept).any():
+            error = f"sample_limit of {limit} exceeded"
+        taken, stored, times = self._store(samples, taken, now, at, error is None)
+        stale = self._stale(samples, taken, now, at)
         counts = (samples.scraped, int(kept.sum()), int(taken[samples.fresh].sum()))
         report = np.array([float(error is None), time.monotonic() - started, *counts])
         ids = np.concatenate((samples.ids[stored], stale, self._reported))
         values = np.concatenate((samples.values[stored], np.full(len(stale), STALE), report))
-        times = None
-        if stamps is not None and stored.any():
-            times = np.full(len(ids), np.nan)
-            times[: int(stored.sum())] = at + (stamps[stored] / 1000 - now)
+        if times is not None:
+            times = np.concatenate((times[stored], np.full(len(ids) - int(stored.sum()), np.nan)))
         return Scrape(at, ids, values, times, error)
+
+    def _store(
+        self, samples: Samples, taken: Mask, now: float, at: float, commit: bool
+    ) -> tuple[Mask, Mask, Floats | None]:
+        """Which samples are taken, which of those are stored, and at which times if any has its own."""
+        stored, memory, times = taken & _first_of_each(samples), self._memory, None
+        if samples.stamps is not None or memory.timestamps is not None:
+            timestamps = memory.timestamps or Timestamps({}).passed(memory.tracked, now=memory.now, at=memory.at)
+            found = timestamps.take(samples, stored, now=now, at=at)
+            taken, stored, times = taken & ~found.refused, found.stored, found.times
+            if commit:
+                self._memory = replace(memory, timestamps=found.timestamps)
+        return taken, stored if commit else np.zeros_like(stored), times
+
+    def _stale(self, samples: Samples, taken: Mask, now: float, at: float) -> Ids:
+        """Series of the last scrape that are gone: after a failure, those that its page did not show before it."""
+        memory, stamps = self._memory, samples.stamps
+        if stamps is not None and not self._target.job.track_timestamps_staleness:
+            taken = taken & np.isnan(stamps)
+        seen = np.unique(samples.ids[taken])
+        stale = np.setdiff1d(memory.tracked, seen, assume_unique=True)
+        timestamps = memory.timestamps.passed(stale, now=now, at=at) if memory.timestamps is not None else None
+        self._memory = _Memory(seen, now, at, timestamps)
+        return stale
 
     def _samples(self) -> tuple[Samples, str | None]:
         if self._forced is not None:
@@ -230,7 +245,8 @@ class _Loop:
             if not answer.body:
                 return NOTHING, None
             form = media_type(answer.content_type, target.job.fallback_type)
-            return self._parser.parse(answer.body, form), None
+            samples = self._parser.parse(answer.body, form)
+            return (samples if target.job.honor_timestamps else replace(samples, stamps=None)), samples.error
         except (StackError, PageError) as e:
             return NOTHING, str(e)
 
@@ -251,38 +267,11 @@ class _Loop:
         return self._table.id(found)
 
 
-def _first_of_each(ids: Ids, stamps: Floats | None) -> Mask:
+def _first_of_each(samples: Samples) -> Mask:
     """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
-    first = np.zeros(len(ids), np.bool_)
-    first[np.unique(ids, return_index=True)[1]] = True
-    return first if stamps is None else first | ~np.isnan(stamps)
-
-
-class _Clock:
-    """What storage makes of explicit timestamps: it takes a series' samples only forwards in time.
-
-    Holds each series' last time (seconds of the wall clock) and value. Its methods leave it as it is.
-    """
-
-    def __init__(self, last: dict[int, tuple[float, float]]) -> None:
-        self._last = last
-
-    def take(self, samples: Samples, stamps: Floats | None, offered: Mask, now: float) -> "tuple[Mask, Mask, _Clock]":
-        """Which of the ``offered`` samples are refused, which repeat what is stored, and the clock after them."""
-        refused, repeated, last = np.zeros_like(offered), np.zeros_like(offered), dict(self._last)
-        for i in np.flatnonzero(offered).tolist():
-            series, value = int(samples.ids[i]), float(samples.values[i])
-            t = now if stamps is None or np.isnan(stamps[i]) else float(stamps[i]) / 1000
-            before, same = self._last.get(series, (-math.inf, math.nan))
-            refused[i] = not (now - OLDEST <= t <= now + NEWEST and (t > before or (t == before and value == same)))
-            repeated[i] = t <= last.get(series, (-math.inf, 0.0))[0]
-            if not (refused[i] or repeated[i]):
-                last[series] = (t, value)
-        return refused, repeated, _Clock(last)
-
-    def passed(self, stale: Ids, now: float) -> "_Clock":
-        """The clock after stale markers at the time of the scrape."""
-        return _Clock(self._last | dict.fromkeys(stale.tolist(), (now, math.nan)))
+    first = np.zeros(len(samples.ids), np.bool_)
+    first[np.unique(samples.ids, return_index=True)[1]] = True
+    return first if samples.stamps is None else first | ~np.isnan(samples.stamps)
 
 
 def _check_limits(labels: Mapping[str, str], name: str, limits: Limits) -> None:

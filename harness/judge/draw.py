@@ -1,5 +1,6 @@
 """The timeline of a verdict: requests, strengths, quality and watched metrics on one axis."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ def timeline(
     watched = []
     for known in rules.alerts:
         t = known.analysed.threshold
-        if t is not None and left.get(t.left):
+        if t is not None and math.isfinite(t.number) and left.get(t.left):
             watched.append(Watched(known.rule.name, t.left, t.comparison, t.number, left[t.left]))
     return Timeline(
         phases=tuple(phases.values()),

@@ -222,7 +222,7 @@ class _Judgement:
             engine=meta.engine if self.live else f"promtool {self.promtool.version}",
             started_at=datetime.fromtimestamp(meta.started_at, UTC).isoformat(timespec="seconds"),
             seed=meta.seed,
-            target=str(meta.target.get("name", "")),
+            target=_target(meta),
             requests={
                 "planned": meta.planned,
                 "sent": len(self.requests),
@@ -282,6 +282,12 @@ class _Judgement:
             for r in responses
             if r.note.startswith(PHASE_NOTE)
         ]
+
+
+def _target(meta: Meta) -> str:
+    """Its name, and where it was."""
+    connections = meta.target.get("connections") or [{}]
+    return " at ".join(str(part) for part in (meta.target.get("name"), connections[0].get("url")) if part)
 
 
 def _strongest(responses: Sequence[Response]) -> Response:

@@ -1,5 +1,6 @@
 """What each alert did, in one word, with its evidence."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -128,9 +129,9 @@ def _end(interval: Interval, end: float) -> float | None:
 def peak(facts: Facts, known: KnownRule, labels: Labels) -> float | None:
     """How near the left side came to the threshold from the fault's start on, 1 = the threshold; None if unknown."""
     threshold = known.analysed.threshold
-    if threshold is None or threshold.number <= 0 or threshold.comparison not in (">", ">=", "<", "<="):
+    if threshold is None or not 0 < threshold.number < math.inf or threshold.comparison not in (">", ">=", "<", "<="):
         return None
-    before, during = _left_values(facts, threshold.left, labels)
+    before, during = _left_values(facts, known, labels)
     if not during:
         return None
     if threshold.comparison in (">", ">="):
@@ -140,15 +141,17 @@ def peak(facts: Facts, known: KnownRule, labels: Labels) -> float | None:
     return threshold.number / lowest if lowest > 0 and (not before or lowest < min(before)) else None
 
 
-def _left_values(facts: Facts, left: str, labels: Labels) -> tuple[list[float], list[float]]:
-    """The left side's values after warm-up, (before the fault, from then on)."""
-    begin, start = facts.phases["baseline"].start, facts.phases["fault"].start
+def _left_values(facts: Facts, known: KnownRule, labels: Labels) -> tuple[list[float], list[float]]:
+    """The left side's values after warm-up, (before the fault, and from then on as long as the rule looks back)."""
+    begin, fault = facts.phases["baseline"].start, facts.phases["fault"]
+    start, end = fault.start, fault.end + known.look_back + facts.scrape + facts.step
+    left = known.analysed.threshold.left if known.analysed.threshold else ""
     points = [
         (t, v)
         for track in facts.left.get(left, ())
         if all(track.labels.get(k, value) == value for k, value in labels.items())
         for t, v in zip(track.times, track.values, strict=True)
-        if v is not None and t >= begin
+        if v is not None and begin <= t <= end
     ]
     return [v for t, v in points if t < start], [v for t, v in points if t >= start]
 

@@ -32,7 +32,7 @@ untyped 12.5
 @dataclass(frozen=True)
 class Case:
     """``steps`` are served in turn; ``job`` are options of the scrape config; ``since`` is the first major version
-    that behaves so; ``answer`` replaces the steps. The label ``case`` marks every series."""
+    that behaves so; ``answer`` replaces the steps; ``secure`` ones are served with TLS. The label ``case`` marks every series."""
 
     name: str
     steps: tuple[Page | bytes, ...] = ()
@@ -40,6 +40,7 @@ class Case:
     since: int = 2
     answer: Callable[[Asked], Page] | None = None
     at_least: int = 1
+    secure: bool = False
 
     @property
     def scrapes(self) -> int:
@@ -48,7 +49,17 @@ class Case:
 
 
 def cases() -> dict[str, Case]:
-    found = [*_text(), *_openmetrics(), *_sequences(), *_labels(), *_relabelling(), *_limits(), *_http()]
+    found = [
+        *_text(),
+        *_openmetrics(),
+        *_sequences(),
+        *_labels(),
+        *_relabelling(),
+        *_limits(),
+        *_http(),
+        *_tls(),
+        *_discovery(),
+    ]
     assert len({case.name for case in found}) == len(found)
     return {case.name: case for case in found}
 
@@ -426,5 +437,54 @@ def _http() -> list[Case]:
         Case("drip", (Page(b"a 1\n" * 50, drip=0.02), b"b 1\n"), {"scrape_timeout": "300ms"}),
         Case(
             "refused", job={"static_configs": [{"targets": ["127.0.0.1:1"], "labels": {"case": "{case}"}}]}, at_least=0
+        ),
+    ]
+
+
+def _tls() -> list[Case]:
+    good = {
+        "ca_file": "{folder}/cert.pem",
+        "cert_file": "{folder}/cert.pem",
+        "key_file": "{folder}/key.pem",
+        "server_name": "metrics.test",
+    }
+    options = {
+        "tls": good,
+        "tls-versions": {**good, "min_version": "TLS12", "max_version": "TLS13"},
+        "tls-unverified": {**good, "ca_file": None, "server_name": None, "insecure_skip_verify": True},
+        "tls-wrong-name": {**good, "server_name": "other.test"},
+        "tls-unknown-ca": {**good, "ca_file": None},
+        "tls-no-certificate": {**good, "cert_file": None, "key_file": None},
+    }
+    return [
+        Case(
+            name,
+            (b"a 1\n",),
+            {"scheme": "https", "tls_config": {k: v for k, v in tls.items() if v is not None}},
+            secure=True,
+            at_least=1 if name in ("tls", "tls-versions", "tls-unverified") else 0,
+        )
+        for name, tls in options.items()
+    ]
+
+
+def _discovery() -> list[Case]:
+    meta = [{"source_labels": ["__meta_filepath"], "regex": ".*/(.+)", "target_label": "file"}]
+    url = [{"source_labels": ["__meta_url"], "regex": "http://[^/]+(.*)", "target_label": "url"}]
+    return [
+        Case(
+            "file-discovery",
+            (b"a 1\n",),
+            {"static_configs": [], "file_sd_configs": [{"files": ["{folder}/sd-*.json"]}], "relabel_configs": meta},
+        ),
+        Case(
+            "file-discovery-yaml",
+            (b"a 1\n",),
+            {"static_configs": [], "file_sd_configs": [{"files": ["{folder}/sd.yml"]}], "relabel_configs": meta},
+        ),
+        Case(
+            "http-discovery",
+            (b"a 1\n",),
+            {"static_configs": [], "http_sd_configs": [{"url": "http://{address}/sd"}], "relabel_configs": url},
         ),
     ]

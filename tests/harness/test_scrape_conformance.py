@@ -6,23 +6,23 @@ By default against ``prometheus`` on PATH; DRIFTDRILL_PROMETHEUS_BINARIES may li
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import requests
 import yaml
 
 from harness.drive.recording import STALE_BITS
 from harness.drive.scrape import Scraper, ScrapeTarget
 from stack.prometheus import prometheus
 from stack.prometheus_yml import jobs_from_prometheus_yml
-from tests.harness.pages import PageServer, page_server
+from tests.harness.pages import Page, PageServer, page_server
 from tests.harness.remote_read import stored_samples
 from tests.harness.scrape_cases import Case, cases, stamped
 
@@ -59,14 +59,15 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     major = int((version.stdout + version.stderr).split("version ")[1].split(".")[0])
     chosen = cases() | {case.name: case for case in stamped(int(time.time()) // 1000 * 1000 * 1000 - 200_000)}
     chosen = {name: case for name, case in chosen.items() if case.since <= major}
-    with page_server() as pages:
+    with page_server() as pages, page_server(_tls_context(folder)) as secure:
         for case in chosen.values():
+            server = secure if case.secure else pages
             if case.answer is not None:
-                pages.answers[f"/{case.name}"] = lambda asked, _, case=case: case.answer(asked)
+                server.answers[f"/{case.name}"] = lambda asked, _, case=case: case.answer(asked)
             elif case.steps:
-                pages.serve(f"/{case.name}", *case.steps)
-        config = _config(chosen, pages.address, folder)
-        theirs = _prometheus(config, chosen, pages, request.param)
+                server.serve(f"/{case.name}", *case.steps)
+        config = _config(chosen, pages, secure, folder)
+        theirs = _prometheus(config, chosen, (pages, secure), request.param)
         ours = _ours(config, chosen, folder)
         asked = {
             name: (
@@ -78,10 +79,46 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return Outcome(major, theirs, ours, asked)
 
 
-def _config(chosen: Mapping[str, Case], address: str, folder: Path) -> dict[str, Any]:
+def _tls_context(folder: Path) -> ssl.SSLContext:
+    """One certificate is authority, server and client; the client must show it."""
+    files = ["-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
+    subject = ["-subj", "/CN=metrics.test", "-addext", "subjectAltName=DNS:metrics.test"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    subprocess.run([*command, *files, *subject], check=True, capture_output=True, timeout=30)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=f"{folder}/cert.pem")
+    context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _discovered(pages: PageServer, folder: Path) -> None:
+    """What the three kinds of discovery answer."""
+
+    def groups(case: str) -> list[dict[str, Any]]:
+        return [{"targets": [pages.address], "labels": {"case": case, "__meta_x": "1", "zone": "a"}}]
+
+    (folder / "sd-1.json").write_text(json.dumps(groups("file-discovery")))
+    (folder / "sd.yml").write_text(yaml.safe_dump(groups("file-discovery-yaml")))
+    pages.serve("/sd", Page(json.dumps(groups("http-discovery")).encode(), "application/json; charset=utf-8"))
+
+
+def _config(chosen: Mapping[str, Case], pages: PageServer, secure: PageServer, folder: Path) -> dict[str, Any]:
     (folder / "token").write_text("from-file\n")
+    _discovered(pages, folder)
     jobs = []
     for case in chosen.values():
+        address = secure.address if case.secure else pages.address
         job = {
             "job_name": case.name,
             "metrics_path": f"/{case.name}",
@@ -96,14 +133,14 @@ def _config(chosen: Mapping[str, Case], address: str, folder: Path) -> dict[str,
 
 
 def _prometheus(
-    config: Mapping[str, Any], chosen: Mapping[str, Case], pages: PageServer, binary: str
+    config: Mapping[str, Any], chosen: Mapping[str, Case], servers: Sequence[PageServer], binary: str
 ) -> dict[str, list[Scraped]]:
     with prometheus(config=config, how="binary", binary=binary) as server:
-        wanted = {f"/{case.name}": case.scrapes + 1 for case in chosen.values() if case.at_least or case.steps}
-        wanted = {path: n for path, n in wanted.items() if path in pages.answers and path != "/target-limit"}
-        pages.await_requests(wanted, "Prometheus", timeout=60)
+        for pages in servers:
+            wanted = {f"/{case.name}": case.scrapes + 1 for case in chosen.values() if case.at_least}
+            wanted = {path: n for path, n in wanted.items() if path in pages.answers}
+            pages.await_requests(wanted, "Prometheus", timeout=60)
         stored = stored_samples(server.connection.url)
-        assert requests.get(f"{server.connection.url}/-/ready", timeout=5).ok
     out: dict[str, list[Scraped]] = {}
     for case in {dict(labels).get("case", "") for labels in stored}:
         series = {labels: samples for labels, samples in stored.items() if dict(labels).get("case", "") == case}
