@@ -1,7 +1,5 @@
 """The command line as a user meets it: what holds, what fails, and what is told."""
 
-
-
 from tests.harness import scenarios
 from tests.harness.command import Cli
 from tests.harness.toy import Toy
