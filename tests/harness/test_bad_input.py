@@ -375,7 +375,7 @@ def test_a_full_disk_ends_the_drill_and_keeps_what_was_written(cli: Cli, model: 
 
 def test_a_limit_on_file_sizes_ends_the_drill_like_a_full_disk(cli: Cli, model: Toy) -> None:
     """A stand-in for a full disk where none can be mounted: RLIMIT_FSIZE makes a write fail half-way."""
-    file = scenarios.write(cli.folder, rate="constant(20)")
+    file = scenarios.write(cli.folder, rate="constant(100)")
     limited = (
         "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (131072, 131072)); "
         "sys.argv[0] = 'driftdrill'; runpy.run_module('harness.cli', run_name='__main__')"
