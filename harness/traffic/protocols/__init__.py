@@ -23,16 +23,20 @@ class Protocol(TypingProtocol):
     @property
     def path(self) -> str:
         """Below the target's URL."""
+        ...
 
     @property
     def content_type(self) -> str:
         """The media type of its bodies."""
+        ...
 
     def encode(self, batch: Batch, rows_per_request: int = 1) -> list[bytes]:
         """Request bodies: rows i * rows_per_request onward make body i. The truth column is already gone."""
+        ...
 
     def decode(self, body: bytes, rows: int) -> Predictions:
         """One number a row, float64 (rows,). Raises :class:`Undecodable`."""
+        ...
 
 
 def _json(options: ProtocolOptions) -> Protocol:
