@@ -35,9 +35,11 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Scenario seconds."""
+        ...
 
     def late(self, at: float) -> float:
         """Real seconds by which ``at`` has passed; 0 on a virtual clock."""
+        ...
 
 
 Reported = Callable[[str, float, int, Exception | None], None]

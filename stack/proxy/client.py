@@ -27,12 +27,15 @@ class Engine(Protocol):
     @property
     def address(self) -> Connection:
         """The upstream as reached through the proxy."""
+        ...
 
     def put(self, faults: tuple[Fault, ...]) -> State:
         """Put exactly these faults in force; the state after it."""
+        ...
 
     def state(self) -> State:
         """What is in force, and what was counted."""
+        ...
 
 
 class Proxy:

@@ -50,7 +50,7 @@ def deaf() -> Iterator[str]:
         ("import nosuchmodule\n", "drill.py:1: ModuleNotFoundError: No module named 'nosuchmodule'", ""),
         ("import sys\nsys.exit('bye')\n", "drill.py:2: SystemExit: bye", ""),
         ("x = '\\x00'\n\x00", "drill.py: .*null bytes", ""),
-        (b"# latin-1: \xe9\n", "drill.py.*utf-8", ""),
+        (b"x = '\xe9'\n", "drill.py.*utf-8", ""),
     ],
     ids=["syntax", "no scenario", "raises", "unknown name", "unknown module", "exits", "null byte", "not utf-8"],
 )
@@ -353,10 +353,10 @@ def test_an_out_that_cannot_be_written_is_told_before_the_drill(cli: Cli, model:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 kB, where this machine allows one to be mounted."""
+    """A file system of 32 kB, where this machine allows one to be mounted."""
     mount, folder = shutil.which("mount"), tmp_path / "disk"
     folder.mkdir()
-    command = [str(mount), "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    command = [str(mount), "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(folder)]
     if mount is None or subprocess.run(command, capture_output=True, check=False, timeout=10).returncode:
         pytest.skip("no file system can be mounted here; the limit on file sizes stands in for a full disk")
     yield folder
@@ -365,7 +365,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_ends_the_drill_and_keeps_what_was_written(cli: Cli, model: Toy, small_disk: Path) -> None:
     out = small_disk / "full.drill"
-    file = scenarios.write(cli.folder, rate="constant(20)")
+    file = scenarios.write(cli.folder, rate="constant(10)")
 
     told = cli("run", file, "--target", model.url, "--out", out).refused()
 
@@ -375,9 +375,9 @@ def test_a_full_disk_ends_the_drill_and_keeps_what_was_written(cli: Cli, model: 
 
 def test_a_limit_on_file_sizes_ends_the_drill_like_a_full_disk(cli: Cli, model: Toy) -> None:
     """A stand-in for a full disk where none can be mounted: RLIMIT_FSIZE makes a write fail half-way."""
-    file = scenarios.write(cli.folder, rate="constant(100)")
+    file = scenarios.write(cli.folder, rate="constant(10)")
     limited = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (131072, 131072)); "
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (14000, 14000)); "
         "sys.argv[0] = 'driftdrill'; runpy.run_module('harness.cli', run_name='__main__')"
     )
     running = cli.start(
