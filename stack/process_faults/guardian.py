@@ -10,39 +10,14 @@ import signal
 import socket
 import sys
 import time
-from typing import Literal
-
-import msgspec
 
 from stack.child import answer, channel, decode
 from stack.errors import StackError
 from stack.process_faults.effects import Effect, effect
-from stack.process_faults.faults import AnyFault
 from stack.process_faults.journal import Claim, Note, claim
-from stack.process_faults.targets import AnyTarget
+from stack.process_faults.orders import Order, Report, Settings
 
 POLL = 0.5
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What is held, and where; the answer is the place."""
-
-    fault: AnyFault
-    target: AnyTarget | None
-
-
-class Order(msgspec.Struct, frozen=True):
-    """``set`` a strength, ``check``, or ``release``. The answer is a :class:`Report`."""
-
-    do: Literal["set", "check", "release"]
-    strength: float = 0.0
-
-
-class Report(msgspec.Struct, frozen=True):
-    """``wrong``: what was expected and what was seen, if the fault is not in force as set."""
-
-    wrong: str | None = None
-    pid: int = 0
 
 
 class Guardian:
