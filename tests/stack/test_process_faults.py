@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,6 +37,13 @@ from stack.process_faults import (
 from tests.stack.services import PATIENCE, ROOT, drill, free_port, wait_until
 
 MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def own_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other drills of this machine hold faults too: these tests look at their own."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
 
 
 @dataclass
@@ -293,12 +301,14 @@ def test_a_memory_burner_never_takes_what_is_not_there() -> None:
 
 
 def test_a_disk_burner_writes(tmp_path: Path) -> None:
-    with IoBurner(str(tmp_path)).hold(None) as held:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with IoBurner(str(folder)).hold(None) as held:
         held.set(1)
         (burner,) = _burning(held)
         wait_until(lambda: burner.io_counters().write_chars > 4 * MIB, "some writing")
         assert held.verify() is None
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 # Every exit path
