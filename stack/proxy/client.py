@@ -140,8 +140,8 @@ def _refuse_conflict(fault: Fault, taken: "set[str]") -> None:
         )
 
 
-class Own:
-    """Our own proxy, in a child process."""
+class InChild:
+    """A proxy that a child process runs or steers."""
 
     def __init__(self, child: Child, address: Connection) -> None:
         self._child, self._address = child, address
@@ -193,7 +193,7 @@ def proxy(
     )
     child = Child("stack.proxy.server", settings, what=f"the proxy before {upstream.host}:{upstream.port}")
     try:
-        yield Proxy(Own(child, through(upstream, host, int(bytes(child.ready)))))
+        yield Proxy(InChild(child, through(upstream, host, int(bytes(child.ready)))))
     finally:
         child.close()
 
