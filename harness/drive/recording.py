@@ -58,6 +58,8 @@ class Meta(msgspec.Struct, kw_only=True, frozen=True):
     target: dict[str, Any]
     targets: list[dict[str, str]]
     """Labels of every scrape target."""
+    scrape_intervals: list[float] = []
+    """Seconds, one a target."""
     rules: list[tuple[str, str]]
     """(file in rules/, path as the user gave it)."""
     engine: str
