@@ -49,7 +49,7 @@ class Target:
     metrics: tuple[MetricsEndpoint, ...] = ()
     replicas: tuple[Connection, ...] = ()
     request_counter: str | None = None
-    """A counter on the metrics page that counts rows or requests answered; checked against what was sent."""
+    """A counter on the metrics pages that counts rows or requests; the drill is INVALID where it does not move."""
 
     @property
     def all(self) -> tuple[Connection, ...]:
@@ -62,6 +62,7 @@ class Target:
             "name": self.name,
             "connections": [c.describe() for c in self.all],
             "protocol": self.protocol.name,
+            "request_counter": self.request_counter,
             "metrics": [{"job": m.job, "instance": m.instance, **m.connection.describe()} for m in self.metrics],
         }
 

@@ -15,6 +15,10 @@ from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
 
 
+DISCOVERY = 6.0
+"""Seconds after which a Prometheus that ran before must know its targets: it discovers anew every five."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """The answer to one row before the drill."""
@@ -98,13 +102,15 @@ def loaded(server: Server, files: Iterable[RuleFile]) -> None:
 def scraped(server: Server, target: Target, timeout: float) -> None:
     """Wait until every metrics endpoint of the target is up; raise :class:`MonitoringError` after ``timeout`` s."""
     wanted = {(m.job, m.instance) for m in target.metrics}
-    deadline = time.monotonic() + timeout
+    begun = time.monotonic()
+    deadline = begun + timeout
     while True:
         found = {(t.labels.get("job", ""), t.labels.get("instance", "")): t for t in targets(server)}
         down = sorted(w for w in wanted if w not in found or found[w].health != "up")
         if not down:
             return
-        if time.monotonic() > deadline:
+        missing = server.how == "server" and any(w not in found for w in wanted)
+        if time.monotonic() > (min(deadline, begun + DISCOVERY) if missing else deadline):
             job, instance = down[0]
             known = found.get(down[0])
             why = f"its last scrape said: {known.last_error}" if known else "Prometheus has no such target"
