@@ -18,15 +18,19 @@ class Evidence(Protocol):
 
     def phase(self, name: str) -> Phase:
         """The named phase."""
+        ...
 
     def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
         """What the alert did (all alerts for None), over the instances that carry ``labels``."""
+        ...
 
     def named(self) -> frozenset[str]:
         """The alerts that some expectation names."""
+        ...
 
     def series(self, expr: str) -> tuple[Track, ...]:
         """The expression at every evaluation."""
+        ...
 
 
 class _Expectation(msgspec.Struct, frozen=True, kw_only=True, tag_field="expect"):

@@ -39,6 +39,7 @@ class HeldFault(Protocol):
 
     def hold(self, target: Any) -> AbstractContextManager[InForce]:
         """Enter with strength 0; leaving reverts, whatever happened."""
+        ...
 
 
 @dataclass(frozen=True)

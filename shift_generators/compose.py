@@ -6,6 +6,7 @@ import numpy as np
 
 from shift_generators.errors import BadValue
 from shift_generators.generator import Batch, Floats, Generator, Kernel, Mask, Rng, hits, written
+from shift_generators.generator import share as scaled
 from shift_generators.missing import check_rate
 from shift_generators.slices import Where, mask_of
 
@@ -48,7 +49,7 @@ def on_fraction(generator: Generator, *, share: float = 1.0) -> Generator:
     check_rate(call, share)
 
     def kernel(batch: Batch, strength: Floats, rng: Rng, solved: Generator) -> Batch:
-        return _on_rows(batch, hits(strength * share, rng), np.ones_like(strength), solved, rng)
+        return _on_rows(batch, hits(scaled(strength, share), rng), np.ones_like(strength), solved, rng)
 
     return replace(_around(generator, call, kernel), limit=1.0 / share)
 

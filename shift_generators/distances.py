@@ -11,7 +11,8 @@ Formulas, for shares p (reference) and q (current) of the bins:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -64,15 +65,14 @@ METRICS = (*BINNED, *ON_VALUES)
 class Law:
     """A distribution of one column: ``cdf(points)`` of the values that are there, and the share that is ``missing``.
 
-    ``support`` are increasing points at which the distribution function is looked at, float64 (m,): as many as the
-    rows, one at each rank, if ``ranked``; with all those of the reference among them if it ``covers`` it.
+    ``support`` are increasing points at which the distribution function is looked at, float64 (m,): rows of equal
+    weight if ``ranked``.
     """
 
     cdf: Callable[[Floats], Floats]
     missing: float
     support: Floats
     ranked: bool = False
-    covers: bool = False
 
 
 def law_of_values(values: Floats, weights: Floats | None = None, *, ordered: bool = False) -> Law:
@@ -102,7 +102,7 @@ def mixture(old: Law, new: Law, share: float, support: Floats) -> Law:
     def cdf(points: Floats) -> Floats:
         return (there_old * old.cdf(points) + there_new * new.cdf(points)) / (there or 1.0)
 
-    return Law(cdf, gone, support, covers=True)
+    return Law(cdf, gone, support)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Distance:
 
     ``edges`` are the upper ends of all bins but the last; missing values are a bin of their own. ``levels`` are a
     text column's bins, before those of the rest and of what the reference does not have. ``rows`` is the reference's
-    number of rows. ``smoothing`` rows are added to every bin.
+    number of rows, ``source`` its column. ``smoothing`` rows are added to every bin.
     """
 
     name: str
@@ -120,6 +120,7 @@ class Distance:
     smoothing: float
     rows: int
     reference: Law
+    source: Column
     levels: tuple[str, ...] | None = None
     rest: tuple[str, ...] = ()
 
@@ -136,9 +137,11 @@ class Distance:
         if 1.0 in (law.missing, self.reference.missing):
             raise BadValue(f"{self.name}: every value is missing", hint="psi counts missing values, as a bin")
         old, new = self.reference, law
+        if self.name == "ks" and old.ranked and new.ranked:
+            return _two_sample_ks(old.support, new.support)
         if self.name == "wasserstein" and old.ranked and new.ranked and len(old.support) == len(new.support):
             return float(np.abs(old.support - new.support).mean())  # the rows of one rank are matched
-        points = new.support if new.covers else np.union1d(old.support, new.support)
+        points = np.union1d(old.support, new.support)
         apart = np.abs(self.reference.cdf(points) - law.cdf(points))
         return float(apart.max()) if self.name == "ks" else float((apart[:-1] * np.diff(points)).sum())
 
@@ -160,6 +163,23 @@ class Distance:
         levels, codes = np.unique(column.astype(str), return_inverse=True)
         numbers = np.array([known.get(str(level), len(self.levels) + 1.0) for level in levels])
         return np.where(gone, np.nan, numbers[codes])
+
+
+def _two_sample_ks(a: Floats, b: Floats) -> float:
+    """Between two jumps of one function the other only rises: its right and left limits at those jumps suffice."""
+    sides: tuple[Literal["left", "right"], ...] = ("left", "right")
+    return max(
+        float(np.abs(np.searchsorted(a, b, side=side) / len(a) - np.searchsorted(b, b, side=side) / len(b)).max())
+        for side in sides
+    )
+
+
+def thinned(law: Law, points: int) -> Law:
+    """The law looked at in at most so many of its points, each the middle of an equal share of them."""
+    n = len(law.support)
+    if n <= points:
+        return law
+    return replace(law, support=law.support[((np.arange(points) + 0.5) * n / points).astype(np.int64)])
 
 
 def as_numbers(column: Column, asked_by: str) -> Floats:
@@ -189,7 +209,7 @@ def distance(metric: str | Metric, reference: Column, *, bins: int = 10, smoothi
     if reference.dtype.kind in "UO":
         return _of_text(name, chosen, reference, bins, smoothing)
     law = law_of_values(as_numbers(reference, name))
-    return Distance(name, chosen, frozen_edges(law.support, bins), float(smoothing), len(reference), law)
+    return Distance(name, chosen, frozen_edges(law.support, bins), float(smoothing), len(reference), law, reference)
 
 
 def _of_text(name: str, metric: Metric | None, reference: Column, bins: int, smoothing: float) -> Distance:
@@ -199,9 +219,11 @@ def _of_text(name: str, metric: Metric | None, reference: Column, bins: int, smo
     ranked = [str(level) for level in levels[np.argsort(-counts, kind="stable")]]
     kept, rest = tuple(ranked[:bins]), tuple(ranked[bins:])
     edges = np.arange(len(kept) + 1, dtype=np.float64) + 0.5
-    empty = Distance(name, metric, edges, float(smoothing), len(reference), Law(np.zeros_like, 0.0, edges), kept, rest)
+    empty = Distance(
+        name, metric, edges, float(smoothing), len(reference), Law(np.zeros_like, 0.0, edges), reference, kept, rest
+    )
     law = law_of_values(empty.encode(reference))
-    return Distance(name, metric, edges, float(smoothing), len(reference), law, kept, rest)
+    return Distance(name, metric, edges, float(smoothing), len(reference), law, reference, kept, rest)
 
 
 def frozen_edges(ordered: Floats, bins: int) -> Floats:

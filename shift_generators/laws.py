@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from shift_generators.distances import Distance, Law, as_numbers, law_of_values, mixture
-from shift_generators.generator import Batch, Floats, Generator, Rng, missing
+from shift_generators.distances import Distance, Law, as_numbers, law_of_values, mixture, thinned
+from shift_generators.generator import Batch, Floats, Generator, Rng
 
 THIN = 20_000
 """Points at which a distribution function of more rows is compared, for KS: an error of 1 / 20,000 at most."""
@@ -23,16 +23,17 @@ def mixes(generator: Generator) -> bool:
     return generator.scales == "share" and generator.mixture and generator.resize is None
 
 
-def law_at(generator: Generator, on: str, measure: Distance, reference: Batch, rng: Rng) -> Callable[[float], Law]:
-    """``law(factor)``: the law of column ``on`` under ``generator.times(factor)`` at strength 1."""
-    old = replace(law_of_values(measure.encode(reference[on])), support=measure.reference.support)
+def law_at(
+    generator: Generator, on: str, measure: Distance, old: Law, reference: Batch, rng: Rng
+) -> Callable[[float], Law]:
+    """``law(factor)``: the law of column ``on`` under ``generator.times(factor)`` at strength 1; ``old`` is it at 0."""
     if generator.monotone is not None and generator.columns == (on,):
         return _moved(generator, reference, on, old)
     if generator.distort is not None and generator.reads == (on,):
-        return lambda factor: replace(old, cdf=_distorted(generator.times(factor), old), ranked=False, covers=True)
+        return lambda factor: replace(old, cdf=_distorted(generator.times(factor), old), ranked=False)
     if mixes(generator):
         new = _law_of(generator.times(generator.limit), on, measure, reference, rng)
-        both = np.union1d(old.support, new.support)
+        both = np.union1d(old.support, new.support) if measure.metric is None else old.support[:0]
         return lambda factor: mixture(old, new, factor / generator.limit, both)
     seed = int(rng.integers(2**63))
     return lambda factor: _law_of(generator.times(factor), on, measure, reference, np.random.default_rng(seed))
@@ -45,11 +46,9 @@ def _distorted(generator: Generator, old: Law) -> Callable[[Floats], Floats]:
 
 
 def _moved(generator: Generator, reference: Batch, on: str, old: Law) -> Callable[[float], Law]:
-    column = reference[on]
-    values = np.sort(column[~missing(column)])
+    values = old.support.astype(reference[on].dtype, copy=False)
+    shown = thinned(old, THIN).support.astype(reference[on].dtype, copy=False)
     state = generator.prepare(reference)
-    # As many as the reference's support, so that the rows at one rank can be compared (Wasserstein).
-    shown = values[np.linspace(0, len(values) - 1, len(old.support)).astype(np.int64)]
 
     def law(factor: float) -> Law:
         map_ = generator.times(factor)
@@ -59,11 +58,11 @@ def _moved(generator: Generator, reference: Batch, on: str, old: Law) -> Callabl
         def cdf(points: Floats) -> Floats:
             """Bisection over the sorted rows for all points at once: the inverse of any increasing map."""
             low, high = np.zeros(len(points), dtype=np.int64), np.full(len(points), len(values), dtype=np.int64)
-            while (searching := low < high).any():
+            for _ in range(len(values).bit_length()):
                 middle = (low + high) // 2
                 below = move(values[np.minimum(middle, len(values) - 1)], map_.gain, state) <= points
-                low = np.where(searching & below, middle + 1, low)
-                high = np.where(searching & ~below, middle, high)
+                below &= middle < high
+                low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
             return low / len(values)
 
         return Law(cdf, old.missing, as_numbers(move(shown, map_.gain, state), on), ranked=True)

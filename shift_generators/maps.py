@@ -6,9 +6,11 @@ from collections.abc import Callable
 import numpy as np
 
 from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, written
+from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, is_level, written
 
 Change = Callable[[Floats], Floats]
+
+_PIECE = 16_384  # rows at a time, whose temporary arrays stay in the cache
 
 
 def finite(asked_by: str, **values: float) -> None:
@@ -30,8 +32,7 @@ def like(values: Column, column: Column) -> Column:
 
 def level(strength: Floats) -> Floats | float:
     """The strength as one number where all rows share it: half the memory traffic of a pass."""
-    first = float(strength[0])
-    return first if first == strength[-1] and bool((strength == first).all()) else strength
+    return float(strength[0]) if is_level(strength) else strength
 
 
 def keep_unhit(out: Column, column: Column, strength: Floats | float) -> Column:
@@ -156,10 +157,13 @@ def on_hit_rows(id: str, call: str, column: str, change: Change) -> Generator:
     """A generator that changes the hit rows' values of one column of numbers; strength is their share."""
 
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
-        x = batch[column]
-        rows = np.flatnonzero(hits(strength, rng))
+        x, hit = batch[column], hits(strength, rng)
         out = x.copy()
-        out[rows] = like(change(x[rows].astype(np.float64)), x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(x), _PIECE):
+                piece = out[start : start + _PIECE]
+                rows = np.flatnonzero(hit[start : start + _PIECE])
+                piece[rows] = like(change(piece[rows].astype(np.float64, copy=False)), x)
         return {column: out}
 
     return Generator(id, call, (column,), "share", kernel, kind="number")

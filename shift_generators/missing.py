@@ -6,7 +6,7 @@ A missing value is NaN among numbers (whole numbers become float64), NaT among t
 import numpy as np
 
 from shift_generators.errors import BadValue, WrongType
-from shift_generators.generator import Batch, Column, Floats, Generator, Mask, Rng, check_kind, hits, written
+from shift_generators.generator import Batch, Column, Floats, Generator, Mask, Rng, check_kind, hits, share, written
 from shift_generators.maps import Knots, finite, knots
 
 
@@ -16,7 +16,7 @@ def mcar(column: str, *, rate: float = 1.0) -> Generator:
     check_rate(call, rate)
 
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
-        return {column: without(batch[column], hits(strength * rate, rng), column, call)}
+        return {column: without(batch[column], hits(share(strength, rate), rng), column, call)}
 
     return Generator("miss.mcar", call, (column,), "share", kernel, limit=1.0 / rate)
 

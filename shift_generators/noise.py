@@ -3,7 +3,7 @@
 import numpy as np
 
 from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
+from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, share, written
 from shift_generators.maps import finite, keep_unhit, level, like, on_hit_rows
 from shift_generators.missing import check_rate
 from shift_generators.units import fill
@@ -41,7 +41,7 @@ def outliers(column: str, *, rate: float = 0.01, sds: float = 10.0) -> Generator
 
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: tuple[float, float]) -> Batch:
         x, (centre, spread) = batch[column], state
-        rows = np.flatnonzero(hits(strength * rate, rng))
+        rows = np.flatnonzero(hits(share(strength, rate), rng))
         out = x.copy()
         side = rng.integers(0, 2, len(rows)) * 2.0 - 1.0
         out[rows] = like(centre + side * sds * spread, x)
@@ -108,7 +108,7 @@ def duplicates(*, rate: float = 1.0) -> Generator:
     check_rate(call, rate)
 
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
-        again = hits(strength * rate, rng)
+        again = hits(share(strength, rate), rng)
         again[0] = False
         source = np.maximum.accumulate(np.where(again, 0, np.arange(len(again))))
         return {name: values[source] for name, values in batch.items()}

@@ -11,7 +11,7 @@ import numpy as np
 
 from shift_generators.classifier import domain_auc as auc_of_classifier
 from shift_generators.compose import on_fraction
-from shift_generators.distances import Distance, Metric, distance
+from shift_generators.distances import Distance, Metric, distance, law_of_values, thinned
 from shift_generators.errors import BadValue, ShiftError, Unreachable, nearest
 from shift_generators.generator import Batch, Column, Floats, Generator, Rng, missing, written
 from shift_generators.laws import THIN, law_at, mixes, simulated
@@ -120,19 +120,15 @@ def by_distance(metric: str, on: str, target: float, frozen: Callable[[Column], 
     def of(generator: Generator, reference: Batch, rng: Rng) -> Callable[[float], float]:
         if on not in reference:
             raise BadValue(f"{generator.call}: no column {on!r} to measure", hint=nearest(on, reference))
-        measure = _thinned(frozen(reference[on]))
-        law = law_at(generator, on, measure, reference, rng)
+        measure = frozen(reference[on])
+        own = measure.source is reference[on]  # else it has a reference of its own
+        old = measure.reference if own else law_of_values(measure.encode(reference[on]))
+        if metric == "ks" or (metric == "wasserstein" and generator.monotone is not None):
+            measure = replace(measure, reference=thinned(measure.reference, THIN))
+        law = law_at(generator, on, measure, old, reference, rng)
         return lambda factor: measure.of(law(factor))
 
     return Size(metric, target, on, of)
-
-
-def _thinned(measure: Distance) -> Distance:
-    support = measure.reference.support
-    if measure.name == "wasserstein" or len(support) <= THIN:
-        return measure
-    thin = support[np.linspace(0, len(support) - 1, THIN).astype(np.int64)]
-    return replace(measure, reference=replace(measure.reference, support=thin))
 
 
 def _by_classifier(generator: Generator, reference: Batch, rng: Rng) -> Callable[[float], float]:
@@ -184,14 +180,14 @@ def _sized(generator: Generator, call: str, size: Size) -> Generator:
         raise BadValue(f"{call}: the generator has a size already", hint="give sized the generator itself")
 
     def settle(reference: Batch, rng: Rng) -> Generator:
-        found = _search(_Question(generator, call, size, reference, rng)).solve(reference)
+        found = search(Question(generator, call, size, reference, rng)).solve(reference)
         return replace(found, call=call if found.gain != 1.0 else f"{call} = {found.call}")
 
     return replace(generator, call=call, settle=settle)
 
 
 @dataclass(frozen=True)
-class _Question:
+class Question:
     """What is searched for: a setting of ``generator`` at which ``size`` is met; errors speak of it as ``call``."""
 
     generator: Generator
@@ -201,7 +197,7 @@ class _Question:
     rng: Rng
 
 
-def _search(ask: _Question, *, alternatives: bool = True) -> Generator:
+def search(ask: Question, *, alternatives: bool = True) -> Generator:
     at = ask.size.of(ask.generator, ask.reference, ask.rng)
     target, floor = ask.size.target, 0.5 if ask.size.metric in ("auc", "domain_auc") else 0.0
     # A fitted classifier's area scatters too much to be met to 1 % of what is over a half.
@@ -217,10 +213,12 @@ def _search(ask: _Question, *, alternatives: bool = True) -> Generator:
     if largest < -TOLERANCE:
         raise _unreachable(ask, (floor, size(largest)), high, alternatives)
     error_low, error_high = (off(low) if low > 0 else -1.0), off(high)
-    for _ in range(60):
+    for step in range(100):
         if min(abs(error_low), abs(error_high)) < _CLOSE or high - low <= 1e-6 * high:
             break
-        middle = (low + high) / 2
+        # False position, kept off the ends; every third step halves, for sizes that jump.
+        share = 0.5 if step % 3 == 2 else float(np.clip(error_low / (error_low - error_high), 0.02, 0.98))
+        middle = low + share * (high - low)
         error = off(middle)
         if error < 0:
             low, error_low = middle, error
@@ -257,7 +255,7 @@ def _first_step(generator: Generator, reference: Batch) -> float:
     return min(generator.limit, 1.0) / 1024.0
 
 
-def _unreachable(ask: _Question, attainable: tuple[float, float], factor: float, alternatives: bool) -> Unreachable:
+def _unreachable(ask: Question, attainable: tuple[float, float], factor: float, alternatives: bool) -> Unreachable:
     low, high = attainable
     what = f"{ask.call}: {ask.size.metric}" + (f" on column {ask.size.on!r}" if ask.size.on else "")
     jumps = high > ask.size.target
@@ -272,7 +270,7 @@ def _unreachable(ask: _Question, attainable: tuple[float, float], factor: float,
     )
 
 
-def _alternative(ask: _Question, factor: float, jumps: bool) -> Generator | None:
+def _alternative(ask: Question, factor: float, jumps: bool) -> Generator | None:
     """The first that does reach the size: the jump itself on a fraction of the rows, a tilt, a shift of the mean."""
     others = []
     if jumps and ask.generator.scales == "size":
@@ -281,7 +279,7 @@ def _alternative(ask: _Question, factor: float, jumps: bool) -> Generator | None
         others += [tilt(ask.size.on), mean_shift(ask.size.on)]
     for other in others:
         try:
-            return _search(replace(ask, generator=other), alternatives=False).solve(ask.reference)
+            return search(replace(ask, generator=other), alternatives=False).solve(ask.reference)
         except ShiftError:
             continue
     return None

@@ -4,6 +4,7 @@ Strength is the share of rows.
 Texts are worked on as a matrix of code points, (rows, longest text), in one pass for all hit rows.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -51,10 +52,19 @@ def text_typo(column: str, *, rate: float = 0.1) -> Generator:
 def text_case(column: str, *, to: str = "upper") -> Generator:
     """The hit rows come in ``to`` "upper", "lower" or "swapped" case."""
     call = written("text_case", column, to=to)
-    cases = {"upper": np.char.upper, "lower": np.char.lower, "swapped": np.char.swapcase}
+    cases = {"upper": str.upper, "lower": str.lower, "swapped": str.swapcase}
     if to not in cases:
         raise BadValue(f"{call}: to must be upper, lower or swapped, not {to!r}")
-    return _on_texts("text.case", call, column, lambda texts, rng: cases[to](texts))
+    ascii_table = np.array([ord(cases[to](chr(i))) for i in range(128)], dtype=np.uint32)
+
+    def changed(texts: Column, rng: Rng) -> Column:
+        points = texts.view(np.uint32)
+        if points.max(initial=0) < 128:
+            return np.asarray(ascii_table[points].view(texts.dtype))
+        # Beyond ASCII a letter may become two.
+        return np.array([cases[to](text) for text in texts.tolist()], dtype=str)
+
+    return _on_texts("text.case", call, column, changed)
 
 
 def text_length(column: str, *, by: float = 3.0) -> Generator:
@@ -64,16 +74,19 @@ def text_length(column: str, *, by: float = 3.0) -> Generator:
     if by <= 0 or by == 1:
         raise BadValue(f"{call}: by must be above 0 and not 1, but is {by!r}")
 
-    def resized(points: Points, rng: Rng) -> Points:
-        lengths = (points > 0).sum(axis=1)
-        wanted = np.where(lengths > 0, np.maximum(np.rint(lengths * by), 1), 0).astype(np.int64)
-        at = np.arange(max(int(wanted.max(initial=0)), 1))
-        spaced = np.concatenate([points, np.zeros((len(points), 1), np.uint32)], axis=1)
-        spaced[np.arange(len(points)), lengths] = _SPACE
-        source = at[None, :] % (lengths + 1)[:, None]
-        return np.where(at[None, :] < wanted[:, None], np.take_along_axis(spaced, source, axis=1), 0).astype(np.uint32)
+    def resized(texts: Column, rng: Rng) -> Column:
+        spaced = np.char.add(texts, " ")
+        out = texts
+        for _ in range(math.ceil(by) - 1):
+            out = np.char.add(spaced, out)
+        lengths = np.char.str_len(texts)
+        wanted = np.where(lengths > 0, np.maximum(np.rint(lengths * by), 1), 0)
+        points = out.view(np.uint32).reshape(len(out), -1)
+        # Points beyond a text's end are 0: cutting a text is zeroing its tail.
+        points[np.arange(points.shape[1]) >= wanted[:, None]] = 0
+        return out
 
-    return _on_points("text.length", call, column, resized)
+    return _on_texts("text.length", call, column, resized)
 
 
 def text_language(column: str, *, script: str = "cyrillic") -> Generator:

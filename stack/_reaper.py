@@ -23,6 +23,7 @@ def remove(name: str) -> None:
             time.sleep(0.2)
         except DockerException:
             time.sleep(0.5)
+    print(f"driftdrill: container {name} may still run; docker rm -fv {name}", file=sys.stderr)
 
 
 if __name__ == "__main__" and not os.read(0, 16).startswith(b"removed"):

@@ -6,14 +6,18 @@ The child has a session of its own, so Ctrl-C reaches the parent alone and undoi
 """
 
 import contextlib
+import math
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -25,6 +29,8 @@ START = 15.0
 """Seconds in which a child must be ready."""
 ANSWER = 10.0
 """Seconds in which a child must answer."""
+POLL = 0.5
+"""Seconds between two looks whether the parent lives."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -153,9 +159,103 @@ class Child:
                 self._process.wait(timeout=within)
 
 
-def channel(argv: list[str]) -> tuple[socket.socket, int]:
+def control(argv: list[str]) -> tuple[socket.socket, int]:
     """The child's end, and the parent's process id, from the child's command line."""
     return socket.socket(fileno=int(argv[1])), int(argv[2])
+
+
+class Worker(Protocol):
+    """What a child without an event loop does; every method may raise :class:`StackError`."""
+
+    def obey(self, order: Any) -> object:
+        """Carry out an order; the answer."""
+
+    def work(self) -> float:
+        """Do what is due; seconds until something is due again. Raises nothing."""
+
+    def release(self) -> None:
+        """Undo everything; once is enough."""
+
+
+class Channel:
+    """The child's end without an event loop.
+
+    A fork of the parent may hold the channel open after its death, so the parent itself is watched too.
+    """
+
+    def __init__(self, argv: list[str]) -> None:
+        self._socket, self._parent = control(argv)
+        self._lines: list[bytes] = []
+        self._rest = b""
+
+    def send(self, line: bytes) -> None:
+        """Answer."""
+        self._socket.sendall(line)
+
+    def line(self, work: Callable[[], float]) -> bytes | None:
+        """The parent's next line, doing meanwhile what is due; None once the parent is gone."""
+        while not self._lines:
+            due = work()
+            if os.getppid() != self._parent:
+                return None
+            if select.select([self._socket], [], [], min(POLL, due))[0]:
+                data = self._socket.recv(1 << 16)
+                if not data:
+                    return None
+                *self._lines, self._rest = (self._rest + data).split(b"\n")
+        return self._lines.pop(0)
+
+
+class _Asked(Exception):
+    """A signal asked us to end."""
+
+
+def serve(argv: list[str], settings: Any, order: Any, start: Callable[[Any], Worker]) -> int:
+    """The life of such a child: ``start`` it with its settings, obey, and undo when the parent or a signal ends it.
+
+    What cannot be undone then is the loudest thing that it prints, and the exit code is 2.
+    """
+
+    def ask(*_: object) -> None:
+        raise _Asked
+
+    for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(asked, ask)
+    channel = Channel(argv)
+    first = channel.line(lambda: math.inf)
+    if first is None:
+        return 0
+    number, given = decode(first, settings)
+    try:
+        worker = start(given)
+    except StackError as e:
+        channel.send(answer(number, failure=e))
+        return 0
+    try:
+        channel.send(answer(number, worker.obey(None)))
+        while (line := channel.line(worker.work)) is not None:
+            number, given = decode(line, order)
+            try:
+                reply = answer(number, worker.obey(given))
+            except StackError as e:
+                reply = answer(number, failure=e)
+            channel.send(reply)
+    except (OSError, _Asked):
+        pass  # the parent is gone, or somebody ended us: both mean undo
+    finally:
+        code = _undone(worker)
+    return code
+
+
+def _undone(worker: Worker) -> int:
+    for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(asked, signal.SIG_IGN)
+    try:
+        worker.release()
+    except StackError as e:
+        print(f"\nFAULT NOT UNDONE: {e}\nDO BY HAND: {e.hint}\n", file=sys.stderr, flush=True)
+        return 2
+    return 0
 
 
 def decode(line: bytes, kind: Any) -> tuple[int, Any]:

@@ -78,12 +78,13 @@ def obtain(image: str, *, pull: bool = True) -> None:
 def _pull(image: str) -> str:
     """Pull, bounded; the reason of failure or "". Cached: a registry out of reach is asked once a process."""
     import docker.errors
+    import docker.utils
     import requests
 
-    name, _, tag = image.partition("@") if "@" in image else image.rpartition(":")
+    name, tag = docker.utils.parse_repository_tag(image)
     deadline = time.monotonic() + _PULL
     try:
-        for event in engine().api.pull(name or image, tag=tag or "latest", stream=True, decode=True):
+        for event in engine().api.pull(name, tag=tag or "latest", stream=True, decode=True):
             if "error" in event:
                 return str(event["error"])
             if time.monotonic() > deadline:
@@ -100,29 +101,36 @@ class Container:
     handle: Any
 
     def exit_code(self) -> int | None:
-        """None while it runs; 137 where somebody removed it."""
+        """None while it runs; 137 where somebody removed it, or the engine is gone."""
         import docker.errors
+        import requests
 
         try:
             self.handle.reload()
-        except docker.errors.NotFound:
+        except (docker.errors.DockerException, requests.RequestException):
             return 137
         state = self.handle.attrs["State"]
         return None if state["Status"] in ("created", "running") else int(state["ExitCode"])
 
     def log(self) -> str:
         """The last lines that it printed."""
-        import docker.errors
-
         try:
-            return str(self.handle.logs(tail=12).decode("utf-8", "replace"))
-        except docker.errors.DockerException as e:
-            return _first_line(e)
+            return self._printed(tail=12)
+        except StackError as e:
+            return e.cause
 
     def output(self) -> tuple[str, str]:
-        """All that it wrote to stdout and to stderr."""
-        out, err = (self.handle.logs(stdout=not error, stderr=error) for error in (False, True))
-        return out.decode(), err.decode("utf-8", "replace")
+        """All that it wrote to stdout and to stderr. Raises :class:`StackError`."""
+        return self._printed(stderr=False), self._printed(stdout=False)
+
+    def _printed(self, **which: int) -> str:
+        import docker.errors
+        import requests
+
+        try:
+            return str(self.handle.logs(**which).decode("utf-8", "replace"))
+        except (docker.errors.DockerException, requests.RequestException) as e:
+            raise StackError(f"the container engine does not answer: {_first_line(e)}") from e
 
 
 @contextmanager
@@ -145,7 +153,7 @@ def running(
 
     client = engine()
     name = f"driftdrill-{secrets.token_hex(6)}"
-    reaper = controlled([sys.executable, "-I", str(_REAPER), name])
+    reaper = controlled([sys.executable, "-P", str(_REAPER), name])
     container: Any = None
     try:
         try:

@@ -75,7 +75,11 @@ class Program:
 
 
 def find_prometheus(
-    how: Literal["auto", "container", "binary"] = "auto", *, binary: str | None = None, image: str = IMAGE
+    how: Literal["auto", "container", "binary"] = "auto",
+    *,
+    binary: str | None = None,
+    image: str = IMAGE,
+    pull: bool = True,
 ) -> Program:
     """Choose a way, pulling the image if need be (bounded). Raises :class:`StackError` with all three remedies.
 
@@ -86,7 +90,7 @@ def find_prometheus(
     reasons = []
     if how != "binary" and not (how == "auto" and chosen):
         try:
-            container.obtain(image)
+            container.obtain(image, pull=pull)
             return Program((image,), "container")
         except StackError as e:
             if how == "container":

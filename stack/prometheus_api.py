@@ -12,10 +12,10 @@ import msgspec
 import requests
 
 from stack.connection import Connection
+from stack.duration import parse_duration
 from stack.errors import StackError
 from stack.process import Started
 from stack.promtool import Promtool
-from stack.rulefiles import parse_duration
 
 Labels = dict[str, str]
 T = TypeVar("T")

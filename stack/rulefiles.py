@@ -13,6 +13,7 @@ from typing import Literal
 
 import yaml
 
+from stack.duration import format_duration, parse_duration
 from stack.errors import StackError
 from stack.yamltree import Mapping_, Node, documents, entries, items, text
 
@@ -254,36 +255,12 @@ def _seconds(fields: Mapping_, key: str, path: str) -> float | None:
         return None
     try:
         return parse_duration(value)
-    except ValueError as e:
-        raise _wrong(fields[key], path, f"{key}: {e}", f"{key}: 5m") from None
+    except StackError as e:
+        raise _wrong(fields[key], path, f"{key}: {e.cause}", f"{key}: 5m") from None
 
 
 def _wrong(node: Node, path: str, cause: str, hint: str) -> StackError:
     return StackError(cause, where=f"{path}:{node.start_mark.line + 1}", hint=hint)
-
-
-_UNITS = {"y": 31_536_000.0, "w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS))
-
-
-def parse_duration(value: str) -> float:
-    """Seconds of a Prometheus duration such as ``1h30m`` or ``500ms``. Raises ValueError.
-
-    Grammar: prometheus/common, model.ParseDuration; units fall from years to milliseconds, each once.
-    """
-    match = _DURATION.fullmatch(value)
-    if value == "0":
-        return 0.0
-    if not value or match is None:
-        raise ValueError(f"{value!r} is not a duration such as 30s, 5m or 1h30m")
-    milliseconds = sum(int(count) * round(_UNITS[unit] * 1000) for unit, count in match.groupdict("0").items())
-    return milliseconds / 1000
-
-
-def format_duration(seconds: float) -> str:
-    """A Prometheus duration of whole milliseconds: ``90s``, ``1500ms``."""
-    milliseconds = round(seconds * 1000)
-    return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
 
 
 def to_rule_file(rule_file: RuleFile) -> str:

@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from stack.connection import Connection
+from stack.duration import format_duration
 from stack.errors import StackError
-from stack.rulefiles import RuleFile, format_duration
+from stack.rulefiles import RuleFile
 
 Files = dict[str, bytes]
 """File name, relative to prometheus.yml, -> content."""

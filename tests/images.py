@@ -10,6 +10,9 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import docker.errors
+import requests
+
 from stack import container
 from stack.errors import StackError
 from stack.promtool import find_binary, version_of
@@ -39,7 +42,10 @@ def make_prometheus_image() -> str:
     except StackError as e:
         if not e.hint or not e.hint.startswith("docker pull"):
             raise
-        container.engine().api.import_image_from_data(_root(programs), REPOSITORY, tag, changes=CHANGES)
+        try:
+            container.engine().api.import_image_from_data(_root(programs), REPOSITORY, tag, changes=CHANGES)
+        except (docker.errors.DockerException, requests.RequestException) as refused:
+            raise StackError(f"the container engine takes no image: {refused}") from refused
     return image
 
 

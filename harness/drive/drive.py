@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from harness.errors import Interrupted, MonitoringError, RigError, TargetError
 from harness.scenario import Scenario
 from harness.target import Target
 from harness.traffic.client import Client
+from harness.traffic.detect import settled
 from harness.traffic.payload import Payload, strength_at
 from harness.traffic.player import Player, Reported
-from harness.traffic.protocols import protocol
 from harness.traffic.schedule import arrivals, generator
 from stack.prometheus import Server, died, query
 from stack.rulefiles import RuleFile
@@ -150,12 +150,14 @@ def drive(plan: Plan, steering: Steering) -> Path:
     event says why it ended.
     """
     scenario = plan.scenario
-    spoken = protocol(plan.target.protocol)
+    target, spoken = settled(plan.target)
+    plan = replace(plan, target=target)
     times = arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"))
     payload = Payload(scenario, spoken, times, plan.rows_per_request)
-    clients = [Client(c, spoken.path, spoken.content_type) for c in plan.target.all]
+    timed = spoken.measure is not None
+    clients = [Client(c, spoken.path, spoken.content_type, timed=timed) for c in target.all]
     preflight.known_alerts(scenario, plan.rules)
-    preflight.probe(payload, clients)
+    preflight.probe(target, payload, clients)
     clock = VirtualClock() if plan.clock == "virtual" else WallClock()
     if plan.server is not None:
         preflight.loaded(plan.server, plan.rules)

@@ -8,6 +8,7 @@ from harness.errors import MonitoringError, RuleError, TargetError, nearest
 from harness.scenario import Scenario
 from harness.target import Target
 from harness.traffic.client import Client, Reply
+from harness.traffic.detect import other_protocol
 from harness.traffic.payload import Payload
 from harness.traffic.protocols import Undecodable
 from harness.traffic.wire import RequestFailed
@@ -27,48 +28,51 @@ class Probe:
     prediction: float
 
 
-def probe(payload: Payload, clients: Sequence[Client]) -> Probe:
+def probe(target: Target, payload: Payload, clients: Sequence[Client]) -> Probe:
     """Send the schedule's first request to every address, once.
 
-    Raises :class:`TargetError` if an address refuses, hangs, or answers what is no prediction.
+    Raises :class:`TargetError` if an address refuses, hangs, or answers what is no prediction; the hint names the
+    protocol that the server's own answers tell, if it is another.
     """
     body = payload.block(0).bodies[0]
     begun = time.perf_counter()
-    values = [_ask(client, body, payload) for client in clients]
+    values = [_ask(client, body, payload, target) for client in clients]
     return Probe((time.perf_counter() - begun) / len(clients), values[0])
 
 
-def _ask(client: Client, body: bytes, payload: Payload) -> float:
-    url = client.connection.at(payload.protocol.path)
+def _ask(client: Client, body: bytes, payload: Payload, target: Target) -> float:
+    url = client.url
     try:
         reply = client.post(body)
     except RequestFailed as e:
         hints = {
             "refused": "is the model running, and on this port?",
             "timeout": "the service accepts the connection and does not answer",
+            "redirect": "the redirect leaves the target's origin: give the address that the model itself has",
             "tls": "check ca, cert and key of the target in driftdrill.toml",
         }
         raise TargetError(f"no answer from {url}: {e}", hint=hints.get(e.kind, "try it with curl")) from e
     if not 200 <= reply.status < 300:
         raise TargetError(
-            f"{url} answered {reply.status} to a clean row: {reply.location or _excerpt(reply)}",
-            hint=_remedy(reply.status),
+            f"{url} answered {reply.status} to a clean row: {_excerpt(reply)}",
+            hint=_remedy(reply.status, target),
         )
     try:
         return float(payload.protocol.decode(reply.body, payload.rows_per_request)[0])
     except Undecodable as e:
         raise TargetError(
             f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}",
-            hint="set result (a JMESPath expression) of the target in driftdrill.toml",
+            hint=other_protocol(target) or "set result (a JMESPath expression) of the target in driftdrill.toml",
         ) from e
 
 
-def _remedy(status: int) -> str:
+def _remedy(status: int, target: Target) -> str:
     if status in (401, 403):
         return "give the target's bearer, basic or secret_headers in driftdrill.toml"
-    if 300 <= status < 400:
-        return "redirects are not followed: give the address that the model itself has"
-    return "is this the model that the scenario's rows are for? path and body are set in driftdrill.toml"
+    return (
+        other_protocol(target)
+        or "is this the model that the scenario's rows are for? path and body are set in driftdrill.toml"
+    )
 
 
 def _excerpt(reply: Reply) -> str:

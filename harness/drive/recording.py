@@ -290,6 +290,7 @@ def request_block(records: Any) -> dict[str, Any]:
         "strength": {n: [round(s, 6) for s in v] for n, v in records.strength.items() if any(v)},
         "changed": {n: [int(c) for c in v] for n, v in records.changed.items() if any(v)},
         "missed": records.missed,
+        "measured": {n: [None if math.isnan(m) else round(m, 6) for m in v] for n, v in records.measured.items()},
     }
 
 

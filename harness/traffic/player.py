@@ -5,7 +5,7 @@ target held it back, and that is recorded as lateness, so that latency counts fr
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,9 +35,11 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Scenario seconds."""
+        ...
 
     def late(self, at: float) -> float:
         """Real seconds by which ``at`` has passed; 0 on a virtual clock."""
+        ...
 
 
 Reported = Callable[[str, float, int, Exception | None], None]
@@ -67,11 +69,20 @@ class Records:
     """One a row; empty where the scenario has none."""
     strength: dict[str, list[float]] = field(default_factory=dict)
     changed: dict[str, list[bool]] = field(default_factory=dict)
+    measured: dict[str, list[float]] = field(default_factory=dict)
+    """What the protocol reads from responses besides predictions (tokens, seconds to the first); NaN where nothing."""
     missed: int = 0
     """Slots that the generator began more than ``LATE`` seconds too late."""
 
     def __len__(self) -> int:
         return len(self.slot)
+
+    def measure(self, found: Mapping[str, float]) -> None:
+        """Add what was measured of the last request."""
+        for name in {**self.measured, **found}:
+            column = self.measured.setdefault(name, [])
+            column += [float("nan")] * (len(self.slot) - 1 - len(column))
+            column.append(found.get(name, float("nan")))
 
 
 class Player:
@@ -173,13 +184,22 @@ class Player:
         begun = time.perf_counter()
         self.sent += 1
         try:
-            reply, predictions, failure = self._ask(client, block.bodies[slot - block.first])
+            reply, took, predictions, failure = self._ask(client, block.bodies[slot - block.first])
         except gevent.GreenletExit:
             self._record(position, block, late, time.perf_counter() - begun, None, None, "unfinished")
             raise
-        took = time.perf_counter() - begun
         self.report("predict", late + took, len(reply.body) if reply is not None else 0, failure)
         self._record(position, block, late, took, reply, predictions, kind_of(failure))
+        self._measure(reply if failure is None else None)
+
+    def _measure(self, reply: Reply | None) -> None:
+        if self.payload.protocol.measure is None:
+            return
+        found = {} if reply is None else self.payload.protocol.measure(reply.body, reply.pieces)
+        self.records.measure(found)
+        for name, value in found.items():
+            if "time" in name:
+                self.report(name.replace("_", " "), value, 0, None)
 
     def _drop(self, position: int, block: Block, late: float) -> None:
         self.report("dropped", late, 0, Dropped(late))
@@ -213,17 +233,20 @@ class Player:
         self.ended += 1
         self._changed.set()
 
-    def _ask(self, client: Client, body: bytes) -> tuple[Reply | None, Predictions | None, Exception | None]:
+    def _ask(self, client: Client, body: bytes) -> tuple[Reply | None, float, Predictions | None, Exception | None]:
+        """The response, the seconds until it was whole, its predictions, and what was wrong."""
+        begun = time.perf_counter()
         try:
             reply = client.post(body)
         except RequestFailed as e:
-            return None, None, e
+            return None, time.perf_counter() - begun, None, e
+        took = time.perf_counter() - begun
         if not 200 <= reply.status < 300:
-            return reply, None, StatusFailed(reply)
+            return reply, took, None, StatusFailed(reply)
         try:
-            return reply, self.payload.protocol.decode(reply.body, self.payload.rows_per_request), None
+            return reply, took, self.payload.protocol.decode(reply.body, self.payload.rows_per_request), None
         except Undecodable as e:
-            return reply, None, e
+            return reply, took, None, e
 
 
 class Dropped(Exception):

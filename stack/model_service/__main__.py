@@ -3,16 +3,18 @@
 import argparse
 import json
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Callable
 
 from stack.errors import StackError
-from stack.model_service.child import give_up
-from stack.model_service.model import Model, cached, load
+from stack.model_service.model import EARLIER_VERSION, Model, cached, load
+from stack.model_service.own_process import give_up
 
 KEEP_ALIVE_SECONDS = 600  # longer than any pause of a drill: a connection that both sides think open never fails
 GRACE_SECONDS = 1
+TOKEN = "DRIFTDRILL_ADMIN_TOKEN"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,19 +25,24 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--announce", action="store_true", help="tell the address as one line of JSON, for a program")
+    parser.add_argument(
+        "--admin", action="store_true", help=f"take orders to misconfigure the model; token from ${TOKEN} or made up"
+    )
     options = parser.parse_args(arguments)
+    token = (os.environ.get(TOKEN) or secrets.token_urlsafe(24)) if options.admin else None
     try:
         listener = _listen(options.port)
         if not options.announce and cached() is None:
             print("training the model, once", flush=True)
         model = load()
-        serve = _server(model)
+        serve = _server(model, token)
     except StackError as e:
         if options.announce:
             return give_up(e)
         print(f"error: {e}" + (f"\nhint: {e.hint}" if e.hint else ""), file=sys.stderr)
         return 2
-    _tell(model, f"http://127.0.0.1:{listener.getsockname()[1]}", announce=options.announce)
+    tell = _announce if options.announce else _greet
+    tell(model, f"http://127.0.0.1:{listener.getsockname()[1]}", token)
     try:
         serve(listener)
     except KeyboardInterrupt:
@@ -61,7 +68,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _server(model: Model) -> Callable[[socket.socket], None]:
+def _server(model: Model, token: str | None) -> Callable[[socket.socket], None]:
     """Everything that can fail before serving; the function returned serves until a signal ends it."""
     # Inherited from a multi-process server, it would make the metrics of this one share its files.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
@@ -73,7 +80,7 @@ def _server(model: Model) -> Callable[[socket.socket], None]:
     except ImportError as e:
         raise StackError(f"the demo model cannot be served: {e}", hint="pip install 'driftdrill[demo]'") from e
     config = uvicorn.Config(
-        create_app(model),
+        create_app(model, earlier=load(EARLIER_VERSION) if token else None, token=token),
         access_log=False,
         log_level="warning",
         ws="none",
@@ -83,14 +90,19 @@ def _server(model: Model) -> Callable[[socket.socket], None]:
     return lambda listener: uvicorn.Server(config).run(sockets=[listener])
 
 
-def _tell(model: Model, url: str, *, announce: bool) -> None:
-    if announce:
-        print(json.dumps({"url": url, "pid": os.getpid(), "version": model.version, "auc": model.auc}), flush=True)
-        return
+def _announce(model: Model, url: str, token: str | None) -> None:
+    told = {"url": url, "pid": os.getpid(), "version": model.version, "auc": model.auc, "admin_token": token}
+    print(json.dumps(told), flush=True)
+
+
+def _greet(model: Model, url: str, token: str | None) -> None:
     from stack.model_service.app import EXAMPLE
 
     print(f"model {model.version}, AUC {model.auc:.3f} on September's flights, listens on {url}")
     print(f"curl {url}/predict -H 'Content-Type: application/json' -d '{json.dumps(EXAMPLE)}'", flush=True)
+    if token:
+        given = f"${TOKEN}" if os.environ.get(TOKEN) else token
+        print(f"curl {url}/admin/switches -H 'Authorization: Bearer {given}'", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """The demo model over HTTP: /predict, /health, /metrics."""
 
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Request, Response
@@ -10,7 +13,10 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from pydantic import BaseModel, ConfigDict, Discriminator, FiniteFloat, Tag
 
 from stack.model_service import metrics
-from stack.model_service.model import Model
+from stack.model_service.admin import Switchboard, admin_routes
+from stack.model_service.model import Answer, Model, Row
+from stack.model_service.model import answer as plain_answer
+from stack.model_service.switches import Models
 
 EXAMPLE: dict[str, float | str] = {
     "dep_delay": 12.0,
@@ -66,23 +72,30 @@ def _kind(asked: Any) -> str:
 Asked = Annotated[Annotated[Flight, Tag("row")] | Annotated[Flights, Tag("rows")], Discriminator(_kind), Body()]
 
 
-def create_app(model: Model) -> FastAPI:
-    """The ASGI application of one model, with a metrics registry of its own."""
+def create_app(model: Model, *, earlier: Model | None = None, token: str | None = None) -> FastAPI:
+    """The ASGI application of one model, with a metrics registry of its own.
+
+    With an ``earlier`` version and a ``token`` it has the admin interface.
+    """
     app = FastAPI(title="Will this flight land late?", version=model.version)
     registry = metrics.registry()
-    observe = metrics.model_metrics(model, registry)
+    told = metrics.ModelMetrics([model] if earlier is None else [model, earlier], registry)
     _instrument(app, registry)
+    answer: Callable[[Row], Answer] = partial(plain_answer, model)
+    if earlier is not None and token:
+        board = Switchboard(Models(model, earlier), told.tell)
+        answer = board.answer
+        app.include_router(admin_routes(board, token))
 
     # Coroutines without a pause: a row is counted, in full, before its answer is sent.
     @app.post("/predict", response_model=Prediction | Predictions)
     async def predict(asked: Asked) -> Response:
-        rows = [row.__dict__ for row in (asked.rows if isinstance(asked, Flights) else [asked])]
-        probabilities = [model.predict(row) for row in rows]
-        observe(rows, probabilities)
-        late = [model.is_late(probability) for probability in probabilities]
+        answers = [answer(row.__dict__) for row in (asked.rows if isinstance(asked, Flights) else [asked])]
+        told.observe(answers)
+        predictions = [None if math.isnan(a.probability) else a.probability for a in answers]
         if isinstance(asked, Flights):
-            return JSONResponse({"predictions": probabilities, "late": late})
-        return JSONResponse({"prediction": probabilities[0], "late": late[0]})
+            return JSONResponse({"predictions": predictions, "late": [a.late for a in answers]})
+        return JSONResponse({"prediction": predictions[0], "late": answers[0].late})
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -94,7 +107,7 @@ def create_app(model: Model) -> FastAPI:
 
 def _instrument(app: FastAPI, registry: CollectorRegistry) -> None:
     instrumentator = Instrumentator(
-        registry=registry, should_group_status_codes=False, excluded_handlers=["^/metrics$", "^/health$"]
+        registry=registry, should_group_status_codes=False, excluded_handlers=["^/metrics$", "^/health$", "^/admin/"]
     )
     instrumentator.add(metrics.http_metrics(registry)).instrument(app).expose(app)
 

@@ -4,7 +4,8 @@ Every series is there from the start, at 0: a counter born at its first incremen
 ``increase()``. No ``_created`` series, no buckets that nobody asks for: about 180 series in all.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,13 +18,11 @@ from prometheus_client import (
 )
 from prometheus_fastapi_instrumentator.metrics import Info
 
-from stack.model_service.model import Model, Row
+from stack.model_service.model import Answer, Model
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SCORE_BUCKETS = tuple(tenths / 10 for tenths in range(1, 11))
 DECISIONS = {True: "late", False: "on_time"}
-
-Observe = Callable[[Iterable[Row], Iterable[float]], None]
 
 
 def registry() -> CollectorRegistry:
@@ -34,68 +33,77 @@ def registry() -> CollectorRegistry:
     return made
 
 
-def model_metrics(model: Model, registry: CollectorRegistry) -> Observe:
-    """Register the model's metrics; the function returned counts rows as they came, and what was predicted."""
-    _tell_reference(model, registry)
-    values = Counter("model_feature_values", "Rows by feature and bin.", ["feature", "bin"], registry=registry)
-    missing = Counter("model_feature_missing", "Rows without a value, imputed.", ["feature"], registry=registry)
-    scores = Histogram(
-        "model_prediction_probability", "Predicted probability.", buckets=SCORE_BUCKETS, registry=registry
-    )
-    score_bins = Counter("model_prediction_values", "Predictions by bin.", ["bin"], registry=registry)
-    decisions = Counter("model_decisions", "Predictions by decision.", ["decision"], registry=registry)
-    predictions = Counter("model_predictions", "Rows predicted.", ["version"], registry=registry).labels(model.version)
+class ModelMetrics:
+    """The model's metrics in ``registry``; ``models`` are those that can answer, all with the same bins."""
 
-    value_counters = {
-        feature: {name: values.labels(feature, name) for name in bins.ratios} for feature, bins in model.bins.items()
-    }
-    missing_counters = {feature: missing.labels(feature) for feature in model.features}
-    score_counters = {name: score_bins.labels(name) for name in model.prediction_bins.ratios}
-    decision_counters = {late: decisions.labels(name) for late, name in DECISIONS.items()}
+    def __init__(self, models: Sequence[Model], registry: CollectorRegistry) -> None:
+        self._model = model = models[0]
+        self._info = Gauge("model_info", "1 for a model that answers.", ["version"], registry=registry)
+        self._references = _references(registry)
+        values = Counter("model_feature_values", "Rows by feature and bin.", ["feature", "bin"], registry=registry)
+        missing = Counter("model_feature_missing", "Rows without a value, imputed.", ["feature"], registry=registry)
+        self._scores = Histogram(
+            "model_prediction_probability", "Predicted probability.", buckets=SCORE_BUCKETS, registry=registry
+        )
+        score_bins = Counter("model_prediction_values", "Predictions by bin.", ["bin"], registry=registry)
+        self._invalid = Counter("model_predictions_invalid", "Predictions that are not a number.", registry=registry)
+        decisions = Counter("model_decisions", "Predictions by decision.", ["decision"], registry=registry)
+        predictions = Counter("model_predictions", "Rows predicted.", ["version"], registry=registry)
 
-    def observe(rows: Iterable[Row], probabilities: Iterable[float]) -> None:
-        for row, probability in zip(rows, probabilities, strict=True):
-            for feature, counter in missing_counters.items():
+        self._values = {f: {name: values.labels(f, name) for name in bins.ratios} for f, bins in model.bins.items()}
+        self._missing = {feature: missing.labels(feature) for feature in model.features}
+        self._score_bins = {name: score_bins.labels(name) for name in model.prediction_bins.ratios}
+        self._decisions = {late: decisions.labels(name) for late, name in DECISIONS.items()}
+        self._predictions = {m.version: predictions.labels(m.version) for m in models}
+        self.tell([model])
+
+    def observe(self, answers: Iterable[Answer]) -> None:
+        """Count rows and what was predicted for them; what a cache answered never came here."""
+        for row, probability, late, version, asked in answers:
+            if not asked:
+                continue
+            for feature, counter in self._missing.items():
                 if row.get(feature) is None:
                     counter.inc()
+            for feature, bins in self._model.bins.items():
+                self._values[feature][bins.of(row.get(feature))].inc()
+            self._scores.observe(probability)
+            if math.isnan(probability):
+                self._invalid.inc()
+            else:
+                self._score_bins[self._model.prediction_bins.of(probability)].inc()
+            self._decisions[late].inc()
+            self._predictions[version].inc()
+
+    def tell(self, models: Iterable[Model]) -> None:
+        """Say which models answer now, and what their training rows looked like: the other half of every drift rule."""
+        features, scores, decisions = self._references
+        for gauge in (self._info, features, scores, decisions):
+            gauge.clear()
+        for model in models:
+            self._info.labels(model.version).set(1)
             for feature, bins in model.bins.items():
-                value_counters[feature][bins.of(row.get(feature))].inc()
-            scores.observe(probability)
-            score_counters[model.prediction_bins.of(probability)].inc()
-            decision_counters[model.is_late(probability)].inc()
-            predictions.inc()
+                for name, ratio in bins.ratios.items():
+                    features.labels(feature, name, model.version).set(ratio)
+            for name, ratio in model.prediction_bins.ratios.items():
+                scores.labels(name, model.version).set(ratio)
+            for late, name in DECISIONS.items():
+                decisions.labels(name, model.version).set(model.late_ratio if late else 1 - model.late_ratio)
 
-    return observe
 
-
-def _tell_reference(model: Model, registry: CollectorRegistry) -> None:
-    """What the training rows looked like: the other half of every drift rule."""
-    Gauge("model_info", "The model that answers.", ["version"], registry=registry).labels(model.version).set(1)
-    features = Gauge(
-        "model_feature_reference_ratio",
-        "Share of the training rows by feature and bin.",
-        ["feature", "bin", "version"],
-        registry=registry,
+def _references(registry: CollectorRegistry) -> tuple[Gauge, Gauge, Gauge]:
+    """Shares of the training rows: by feature and bin, by bin of the prediction, by decision."""
+    described = {
+        "feature": ["feature", "bin", "version"],
+        "prediction": ["bin", "version"],
+        "decision": ["decision", "version"],
+    }
+    made = (
+        Gauge(f"model_{name}_reference_ratio", "Share of the training rows.", labels, registry=registry)
+        for name, labels in described.items()
     )
-    for feature, bins in model.bins.items():
-        for name, ratio in bins.ratios.items():
-            features.labels(feature, name, model.version).set(ratio)
-    scores = Gauge(
-        "model_prediction_reference_ratio",
-        "Share of the training rows' predictions by bin.",
-        ["bin", "version"],
-        registry=registry,
-    )
-    for name, ratio in model.prediction_bins.ratios.items():
-        scores.labels(name, model.version).set(ratio)
-    decisions = Gauge(
-        "model_decision_reference_ratio",
-        "Share of the training rows by decision.",
-        ["decision", "version"],
-        registry=registry,
-    )
-    for late, name in DECISIONS.items():
-        decisions.labels(name, model.version).set(model.late_ratio if late else 1 - model.late_ratio)
+    features, scores, decisions = made
+    return features, scores, decisions
 
 
 def http_metrics(registry: CollectorRegistry) -> Callable[[Info], None]:

@@ -8,15 +8,18 @@ import math
 import subprocess
 from bisect import bisect_left
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from stack.errors import StackError
 from stack.model_service import cache
-from stack.model_service.child import Failed, command
+from stack.model_service.own_process import Failed, command
 
 VERSION = "2013-06"
 """The model's version: the last month that it was trained on."""
+EARLIER_VERSION = "2013-01"
+"""An older artefact of the same model, which no service should answer with."""
 
 Value = float | str | None
 Row = Mapping[str, Value]
@@ -94,6 +97,24 @@ class Model(msgspec.Struct, frozen=True):
         return probability >= self.threshold
 
 
+class Answer(NamedTuple):
+    """What is answered to one row, and what is told about it."""
+
+    row: Row
+    """As the model was given it."""
+    probability: float
+    late: bool
+    version: str
+    asked: bool = True
+    """False where a cache answered and the model was not asked."""
+
+
+def answer(model: Model, row: Row) -> Answer:
+    """Ask the model."""
+    probability = model.predict(row)
+    return Answer(row, probability, model.is_late(probability), model.version)
+
+
 def sigmoid(score: float) -> float:
     """1 / (1 + exp(-score)), without overflow."""
     if score >= 0:
@@ -107,33 +128,33 @@ def name_of(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
-def load() -> Model:
+def load(version: str = VERSION) -> Model:
     """The trained model, from the cache, or trained now (a few seconds). Raises :class:`StackError`."""
-    if (model := cached()) is not None:
+    if (model := cached(version)) is not None:
         return model
-    table = _train()
-    cache.write(_name(), table)
+    table = _train(version)
+    cache.write(_name(version), table)
     return msgspec.json.decode(table, type=Model)
 
 
-def cached() -> Model | None:
+def cached(version: str = VERSION) -> Model | None:
     """The model as it was trained before; None if it was not, or if the file is damaged."""
-    kept = cache.read(_name())
+    kept = cache.read(_name(version))
     try:
         return msgspec.json.decode(kept, type=Model) if kept is not None else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
-def _name() -> str:
-    return f"model-{VERSION}-{cache.digest('flights.py', 'model.py', 'training.py')}.json"
+def _name(version: str) -> str:
+    return f"model-{version}-{cache.digest('flights.py', 'model.py', 'training.py')}.json"
 
 
-def _train() -> bytes:
+def _train(version: str) -> bytes:
     """Train in a process of its own, so that this one never holds scikit-learn and its thread pools."""
     try:
         done = subprocess.run(
-            command("stack.model_service.training"),
+            command("stack.model_service.training", version),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TRAINING_SECONDS,

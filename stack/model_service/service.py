@@ -6,13 +6,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 import msgspec
 
 from stack.errors import StackError
-from stack.model_service.child import Failed, command
+from stack.model_service.own_process import Failed, command
 from stack.process import Guarded, launch
 
 START_SECONDS = 120.0  # the very first start trains the model
@@ -28,6 +28,8 @@ class Service:
     version: str
     auc: float
     """Of this version, on September's flights."""
+    admin_token: str | None = field(default=None, repr=False)
+    """Opens the admin interface, if it was asked for."""
 
     @property
     def predict_url(self) -> str:
@@ -41,15 +43,15 @@ class Service:
 
 
 @contextlib.contextmanager
-def serve(*, port: int = 0) -> Iterator[Service]:
+def serve(*, port: int = 0, admin: bool = False) -> Iterator[Service]:
     """Start the demo model; yields when it answers; it has ended when the block is left.
 
-    Port 0 takes a free one. The service ends with this process, however that ends. Raises :class:`StackError`
-    with the service's last words if it does not start.
+    Port 0 takes a free one. ``admin`` lets it be misconfigured (control.py). The service ends with this process,
+    however that ends. Raises :class:`StackError` with the service's last words if it does not start.
     """
     with tempfile.TemporaryFile() as log:
         guarded = launch(
-            command("stack.model_service", "--announce", "--port", str(port)),
+            command("stack.model_service", "--announce", "--port", str(port), *(["--admin"] if admin else [])),
             stdout=subprocess.PIPE,
             stderr=log,
             grace=STOP_SECONDS,
@@ -61,12 +63,12 @@ def serve(*, port: int = 0) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def serve_replicas(count: int) -> Iterator[tuple[Service, ...]]:
+def serve_replicas(count: int, *, admin: bool = False) -> Iterator[tuple[Service, ...]]:
     """``count`` services of the same model, each with a port and a metrics page of its own."""
     if count < 1:
         raise StackError(f"expected at least one replica, not {count}")
     with contextlib.ExitStack() as held:
-        yield tuple(held.enter_context(serve()) for _ in range(count))
+        yield tuple(held.enter_context(serve(admin=admin)) for _ in range(count))
 
 
 def _announced(guarded: Guarded, log: IO[bytes]) -> Service:

@@ -5,6 +5,7 @@ depend on the last bits of a machine's linear algebra.
 """
 
 import sys
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -13,9 +14,9 @@ import numpy.typing as npt
 
 from stack.errors import StackError
 from stack.model_service import flights
-from stack.model_service.child import give_up
 from stack.model_service.flights import TRUTH, Batch
-from stack.model_service.model import MISSING, OTHER, UNSEEN, VERSION, Bins, Category, Model, Number, name_of
+from stack.model_service.model import MISSING, OTHER, UNSEEN, VERSION, Bins, Category, Model, Number, load, name_of
+from stack.model_service.own_process import give_up
 
 NUMBERS = ("dep_delay", "distance", "hour")
 CATEGORIES = ("carrier", "origin", "dest", "month", "weekday")
@@ -26,13 +27,33 @@ AUC_MONTH = 9
 TOP_LEVELS = 10
 
 
-def train() -> Model:
-    """Fit on :func:`flights.training`, and measure the finished table on September."""
-    rows = flights.training()
+def train(version: str = VERSION) -> Model:
+    """Fit on the training rows up to the month that ``version`` names, and measure the table on September.
+
+    All versions count in the same bins, those of the current one; the shares are of their own rows.
+    """
+    everything = flights.training()
+    of_version = everything["month"] <= int(version.rpartition("-")[2])
+    rows = {name: column[of_version] for name, column in everything.items()}
+    table = _fit(version, rows)
+    predictions, later = _predict(table, rows), flights.month(AUC_MONTH)
+    return msgspec.structs.replace(
+        table,
+        bins={name: _counted(_bins(everything[name]), rows[name].tolist()) for name in MONITORED},
+        prediction_bins=_counted(
+            _number_bins(predictions, decimals=4) if version == VERSION else load().prediction_bins,
+            predictions.tolist(),
+        ),
+        late_ratio=round(float((predictions >= table.threshold).mean()), 6),
+        auc=round(_auc(_predict(table, later), later[TRUTH]), 6),
+    )
+
+
+def _fit(version: str, rows: Batch) -> Model:
+    """The coefficients, without a reference."""
     try:
         from scipy import sparse
         from sklearn.linear_model import LogisticRegression
-        from sklearn.metrics import roc_auc_score
     except ImportError as e:
         raise StackError(
             f"the demo model needs scikit-learn to be trained ({e})", hint="pip install 'driftdrill[demo]'"
@@ -52,22 +73,14 @@ def train() -> Model:
         name: Category({name_of(level): next(weights) for level in level.tolist()}, _most_frequent(rows[name])[0])
         for name, level in levels.items()
     }
-    table = Model(
-        version=VERSION,
-        intercept=round(float(fitted.intercept_[0]), 6),
-        features={**numbers, **categories},
-        bins={name: _bins(rows[name]) for name in MONITORED},
-        prediction_bins=Bins(ratios={}),
-        late_ratio=0.0,
-        auc=0.0,
-    )
-    predictions, later = _predict(table, rows), flights.month(AUC_MONTH)
-    return msgspec.structs.replace(
-        table,
-        prediction_bins=_number_bins(predictions, {}, decimals=4),
-        late_ratio=round(float((predictions >= table.threshold).mean()), 6),
-        auc=round(float(roc_auc_score(later[TRUTH], _predict(table, later))), 6),
-    )
+    intercept = round(float(fitted.intercept_[0]), 6)
+    return Model(version, intercept, {**numbers, **categories}, {}, Bins(ratios={}), late_ratio=0.0, auc=0.0)
+
+
+def _auc(scores: npt.NDArray[np.float64], truth: npt.NDArray[np.int64]) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(truth, scores))
 
 
 def _predict(table: Model, rows: Batch) -> npt.NDArray[np.float64]:
@@ -77,34 +90,31 @@ def _predict(table: Model, rows: Batch) -> npt.NDArray[np.float64]:
 
 
 def _bins(column: npt.NDArray[Any]) -> Bins:
-    return _category_bins(column) if column.dtype.kind == "U" else _number_bins(column, {MISSING: 0})
+    return _category_bins(column) if column.dtype.kind == "U" else _number_bins(column, MISSING)
 
 
-def _number_bins(column: npt.NDArray[np.float64], extra: dict[str, int], decimals: int = 6) -> Bins:
+def _number_bins(column: npt.NDArray[np.float64], *further: str, decimals: int = 6) -> Bins:
     """Ten bins of equal share; where a value is so frequent that deciles coincide, they are merged."""
     deciles = np.quantile(column, np.arange(1, 10) / 10, method="inverted_cdf").round(decimals)
     edges = tuple(float(edge) for edge in np.unique(deciles) if edge < column.max())
-    names = [name_of(edge) for edge in edges] + ["+Inf"]
-    counts = np.bincount(np.searchsorted(edges, column, side="left"), minlength=len(names))
-    return Bins(ratios=_ratios(dict(zip(names, counts.tolist(), strict=True)) | extra), edges=edges)
+    return Bins(ratios=dict.fromkeys([*map(name_of, edges), "+Inf", *further], 0.0), edges=edges)
 
 
 def _category_bins(column: npt.NDArray[np.str_]) -> Bins:
     """The ten most frequent levels, one bin for the rest, one for the unseen, one for the missing."""
-    levels, counts = np.unique(column, return_counts=True)
-    top = _most_frequent(column)[:TOP_LEVELS]
-    known = dict(zip(levels.tolist(), counts.tolist(), strict=True))
-    binned = {level: known[level] for level in top}
-    if len(known) > len(top):
-        binned[OTHER] = len(column) - sum(binned.values())
-    bin_of = {level: level if level in binned else OTHER for level in known}
-    return Bins(ratios=_ratios({**binned, UNSEEN: 0, MISSING: 0}), bin_of=bin_of)
+    levels = _most_frequent(column)
+    bin_of = {level: level if rank < TOP_LEVELS else OTHER for rank, level in enumerate(levels)}
+    return Bins(ratios=dict.fromkeys([*bin_of.values(), UNSEEN, MISSING], 0.0), bin_of=bin_of)
 
 
-def _ratios(counts: dict[str, int]) -> dict[str, float]:
-    """Shares with half a count added to each bin: a bin that training never filled must not divide by zero."""
-    total = sum(counts.values()) + 0.5 * len(counts)
-    return {name: (count + 0.5) / total for name, count in counts.items()}
+def _counted(bins: Bins, values: list[Any]) -> Bins:
+    """The bins with the share of ``values`` in each.
+
+    Half a count is added to each bin: one that training never filled must not divide by zero.
+    """
+    counts = Counter(map(bins.of, values))
+    total = len(values) + 0.5 * len(bins.ratios)
+    return msgspec.structs.replace(bins, ratios={name: (counts[name] + 0.5) / total for name in bins.ratios})
 
 
 def _most_frequent(column: npt.NDArray[Any]) -> list[str]:
@@ -115,9 +125,9 @@ def _most_frequent(column: npt.NDArray[Any]) -> list[str]:
 
 
 def main() -> int:
-    """Print the table, or why it cannot be made, with exit code 2."""
+    """Print the table of the version asked for, or why it cannot be made, with exit code 2."""
     try:
-        print(msgspec.json.encode(train()).decode())
+        print(msgspec.json.encode(train(*sys.argv[1:2])).decode())
     except StackError as e:
         return give_up(e)
     return 0

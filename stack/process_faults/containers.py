@@ -155,10 +155,12 @@ class Updated(_InContainer):
         with engine.engine_errors(f"docker inspect {self._name}"):
             held = engine.container(self._id)
             config = held.attrs["HostConfig"]
-            self._cpus, self._used = engine.cpus(), engine.memory_used(held)
-        # The engine takes 0 for "leave it", and -1 for no limit.
+            (self._cpus, memory), self._used = engine.machine(), engine.memory_used(held)
+        # The engine takes 0 for "leave it" and -1 for no limit, but cannot take a limit of memory away again: all of
+        # the machine's memory stands for none.
         if isinstance(fault, MemoryLimit):
-            before = {"Memory": config["Memory"] or -1, "MemorySwap": config["MemorySwap"] or -1}
+            swap = config["MemorySwap"]
+            before = {"Memory": config["Memory"] or memory, "MemorySwap": swap if swap > 0 else memory}
         elif config.get("NanoCpus"):  # --cpus: the engine refuses a quota beside it
             before = {"NanoCpus": config["NanoCpus"]}
         else:
@@ -177,7 +179,7 @@ class Updated(_InContainer):
         before = self._before
         if isinstance(self._fault, MemoryLimit):
             limit = self._used + round(self._fault.headroom / strength)
-            limit = min(limit, before["Memory"]) if before["Memory"] > 0 else limit
+            limit = min(limit, before["Memory"])
             return {"Memory": limit, "MemorySwap": limit}
         share = self._fault.running(strength)
         if "NanoCpus" in before:

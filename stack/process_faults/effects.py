@@ -29,12 +29,14 @@ class Effect(Protocol):
     @property
     def undo(self) -> AnyUndo:
         """How it is undone, from before the first :meth:`set` on."""
+        ...
 
     def set(self, strength: float) -> None:
         """Put it in force."""
 
     def work(self) -> float:
         """Do what is due; seconds until something is due again."""
+        ...
 
     def check(self) -> str | None:
         """None if it is in force as set, else what was expected and what was seen."""
@@ -44,6 +46,7 @@ class Effect(Protocol):
 
     def pid(self) -> int:
         """The process that it acts on now; 0 where that is no process."""
+        ...
 
 
 _ON_PROCESS: dict[type, Callable[[Any, LocalProcess], Effect]] = {

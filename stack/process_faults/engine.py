@@ -48,12 +48,13 @@ def update(name: str, resources: Mapping[str, int]) -> None:
     url = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
     reply = api.post(url, json=dict(resources), timeout=ANSWER)
     if not reply.ok:
-        raise docker.errors.APIError(reply.json().get("message", reply.reason), response=reply)
+        raise docker.errors.DockerException(reply.json().get("message", reply.reason))
 
 
-def cpus() -> int:
-    """CPUs of the engine's machine."""
-    return int(_client().info()["NCPU"])
+def machine() -> tuple[int, int]:
+    """CPUs, and bytes of memory, of the engine's machine."""
+    info = _client().info()
+    return int(info["NCPU"]), int(info["MemTotal"])
 
 
 def memory_used(held: Any) -> int:

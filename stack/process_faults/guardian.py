@@ -5,44 +5,16 @@ Run as ``python -m stack.process_faults.guardian FD PARENT``. Its first question
 
 import math
 import os
-import select
-import signal
-import socket
 import sys
 import time
-from typing import Literal
 
-import msgspec
+import psutil
 
-from stack.child import answer, channel, decode
+from stack.child import POLL, serve
 from stack.errors import StackError
 from stack.process_faults.effects import Effect, effect
-from stack.process_faults.faults import AnyFault
 from stack.process_faults.journal import Claim, Note, claim
-from stack.process_faults.targets import AnyTarget
-
-POLL = 0.5
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What is held, and where; the answer is the place."""
-
-    fault: AnyFault
-    target: AnyTarget | None
-
-
-class Order(msgspec.Struct, frozen=True):
-    """``set`` a strength, ``check``, or ``release``. The answer is a :class:`Report`."""
-
-    do: Literal["set", "check", "release"]
-    strength: float = 0.0
-
-
-class Report(msgspec.Struct, frozen=True):
-    """``wrong``: what was expected and what was seen, if the fault is not in force as set."""
-
-    wrong: str | None = None
-    pid: int = 0
+from stack.process_faults.orders import Order, Report, Settings
 
 
 class Guardian:
@@ -52,7 +24,7 @@ class Guardian:
         self._fault = settings.fault
         self._effect: Effect = effect(settings.fault, settings.target)
         self._claim: Claim | None = claim(self._effect.place)
-        self._failure: StackError | None = None
+        self._failure: Exception | None = None
         self._heard, self._withdrawn = time.monotonic(), False
         self._noted: Note | None = None
         self._note()
@@ -69,9 +41,17 @@ class Guardian:
             self._claim.write(note)
             self._noted = note
 
-    def obey(self, order: Order) -> Report:
-        """Carry out an order. Raises :class:`StackError`."""
+    def obey(self, order: Order | None) -> Report | str:
+        """Carry out an order; without one, the place. Raises :class:`StackError`."""
         self._heard = time.monotonic()
+        if order is None:
+            return self.place
+        try:
+            return self._carry_out(order)
+        except psutil.Error as e:
+            raise StackError(f"{self._fault.type} on {self.place}: {e}") from e
+
+    def _carry_out(self, order: Order) -> Report:
         if order.do == "release":
             self.release()
             return Report()
@@ -94,15 +74,18 @@ class Guardian:
         left = self._heard + self._fault.ttl - time.monotonic()
         if left <= 0:
             self._withdrawn = True
-            self.release()
-            return math.inf
+            try:
+                self.release()
+            except StackError as e:  # the drill may yet ask, and its end tries again
+                self._failure, self._heard = e, time.monotonic()
+            return POLL
         if self._failure is not None:
             return left
         try:
             due = self._effect.work()
             self._note()
             return min(left, due)
-        except StackError as e:
+        except (StackError, psutil.Error) as e:
             self._failure = e
             return left
 
@@ -114,58 +97,5 @@ class Guardian:
             self._claim = None
 
 
-def _serve(control: socket.socket, parent: int) -> int:
-    guardian: Guardian | None = None
-    buffer = b""
-    try:
-        while os.getppid() == parent:
-            due = guardian.work() if guardian is not None else math.inf
-            if not select.select([control], [], [], min(POLL, due))[0]:
-                continue
-            data = control.recv(1 << 16)
-            if not data:
-                break
-            buffer += data
-            while b"\n" in buffer:
-                line, _, buffer = buffer.partition(b"\n")
-                number = 0
-                try:
-                    if guardian is None:
-                        number, settings = decode(line, Settings)
-                        guardian = Guardian(settings)
-                        reply = answer(number, guardian.place)
-                    else:
-                        number, order = decode(line, Order)
-                        reply = answer(number, guardian.obey(order))
-                except StackError as e:
-                    reply = answer(number, failure=e)
-                control.sendall(reply)
-    except (OSError, _Asked):
-        pass  # the parent is gone, or somebody ended us: both mean undo
-    return _undo(guardian)
-
-
-def _undo(guardian: Guardian | None) -> int:
-    for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(asked, signal.SIG_IGN)
-    try:
-        if guardian is not None:
-            guardian.release()
-    except StackError as e:
-        print(f"\nFAULT NOT UNDONE: {e}\nDO BY HAND: {e.hint}\n", file=sys.stderr, flush=True)
-        return 2
-    return 0
-
-
-class _Asked(Exception):
-    """A signal asked us to end."""
-
-
-def _ask(*_: object) -> None:
-    raise _Asked
-
-
 if __name__ == "__main__":
-    for _signal in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(_signal, _ask)
-    sys.exit(_serve(*channel(sys.argv)))
+    sys.exit(serve(sys.argv, Settings, Order, Guardian))

@@ -9,8 +9,8 @@ from stack.child import Child
 from stack.errors import StackError
 from stack.kinds import unit_interval
 from stack.process_faults.faults import BURNERS, ProcessFault
-from stack.process_faults.guardian import Order, Report, Settings
 from stack.process_faults.journal import leftovers
+from stack.process_faults.orders import Order, Report, Settings
 from stack.process_faults.targets import target_of
 
 RELEASE = 60.0

@@ -265,7 +265,7 @@ class Crashing:
             )
         except OSError as e:
             raise StackError(f"{life.command[0]} cannot be started again: {e}", hint=self.undo.command) from e
-        self._children.append(child)
+        self._children = [child]
         self._process = Identity(child.pid, psutil.Process(child.pid).create_time())
 
     def check(self) -> str | None:
@@ -274,11 +274,13 @@ class Crashing:
             return None
         if not self._crashes:
             return "expected a crash; seen: none"
-        if any(child.poll() is not None for child in self._children):
-            return (
-                f"expected a restart; seen: {' '.join(self._life.command)} ended with {self._children[-1].returncode}"
-            )
+        if self._ended():
+            return f"expected a restart; seen: {' '.join(self._life.command)} ended with {self._children[0].returncode}"
         return None
+
+    def _ended(self) -> bool:
+        """Whether what was started again has ended by itself."""
+        return any(child.poll() is not None for child in self._children)
 
     def end(self) -> None:
         """It runs, and listens where it listened; an owned one ends."""
@@ -288,12 +290,14 @@ class Crashing:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             return
-        if self._restart_at < math.inf:
+        if not self._crashes:
+            return
+        if not self._supervised and self._process.find() is None:
             self._start()
-        if self._crashes and not _before(BACK, lambda: _listens(self._life.ports)):
+        _before(BACK, lambda: _listens(self._life.ports) or self._ended())
+        if self._ended() or not _listens(self._life.ports):
             raise StackError(
-                f"process {self._process.pid} was restarted, and nothing listens on {sorted(self._life.ports)} "
-                f"{BACK:g} s later",
+                f"process {self._process.pid} was restarted, and nothing listens on {sorted(self._life.ports)} now",
                 hint=f"start it by hand: {self.undo.command}; in LocalProcess(restart=…) give a command with the port",
             )
 

@@ -17,7 +17,9 @@ class Identity(msgspec.Struct, frozen=True):
         """The process, if it still runs."""
         try:
             process = psutil.Process(self.pid)
-            return process if abs(process.create_time() - self.created) < 0.1 else None
+            if process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self.created) > 0.1:
+                return None
+            return process
         except psutil.NoSuchProcess:
             return None
 

@@ -22,6 +22,7 @@ from stack.proxy.toxics import (
     Timeout,
     Toxic,
 )
+from stack.proxy.toxiproxy import toxiproxy
 
 __all__ = [
     "EXCLUDED",
@@ -48,4 +49,5 @@ __all__ = [
     "merge_patch",
     "proxy",
     "toxic",
+    "toxiproxy",
 ]

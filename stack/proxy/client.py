@@ -27,12 +27,15 @@ class Engine(Protocol):
     @property
     def address(self) -> Connection:
         """The upstream as reached through the proxy."""
+        ...
 
     def put(self, faults: tuple[Fault, ...]) -> State:
         """Put exactly these faults in force; the state after it."""
+        ...
 
     def state(self) -> State:
         """What is in force, and what was counted."""
+        ...
 
 
 class Proxy:
@@ -137,8 +140,8 @@ def _refuse_conflict(fault: Fault, taken: "set[str]") -> None:
         )
 
 
-class Own:
-    """Our own proxy, in a child process."""
+class InChild:
+    """A proxy that a child process runs or steers."""
 
     def __init__(self, child: Child, address: Connection) -> None:
         self._child, self._address = child, address
@@ -190,7 +193,7 @@ def proxy(
     )
     child = Child("stack.proxy.server", settings, what=f"the proxy before {upstream.host}:{upstream.port}")
     try:
-        yield Proxy(Own(child, through(upstream, host, int(bytes(child.ready)))))
+        yield Proxy(InChild(child, through(upstream, host, int(bytes(child.ready)))))
     finally:
         child.close()
 

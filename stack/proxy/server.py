@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 
-from stack.child import answer, channel, decode
+from stack.child import answer, control, decode
 from stack.connection import Connection
 from stack.errors import StackError
 from stack.proxy.httpfaults import HttpToxic
@@ -229,8 +229,8 @@ async def _obey_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
             server.stop()
 
 
-async def _main(control: socket.socket, parent: int) -> None:
-    reader, writer = await asyncio.open_connection(sock=control, limit=1 << 26)
+async def _main(end: socket.socket, parent: int) -> None:
+    reader, writer = await asyncio.open_connection(sock=end, limit=1 << 26)
     tasks = [asyncio.create_task(_obey_all(reader, writer)), asyncio.create_task(_parent_gone(parent))]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     with contextlib.suppress(ConnectionError):
@@ -239,4 +239,4 @@ async def _main(control: socket.socket, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(*channel(sys.argv)))
+    asyncio.run(_main(*control(sys.argv)))

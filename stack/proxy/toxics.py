@@ -34,6 +34,7 @@ class TakesToxics(Protocol):
 
     def hold(self, toxic: Any) -> AbstractContextManager[Held]:
         """Hold ``toxic``, at strength 0 to begin with."""
+        ...
 
 
 class Holdable(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):

@@ -27,10 +27,12 @@ class Rig(Protocol):
     @property
     def toxics(self) -> Toxics:
         """Toxics in force."""
+        ...
 
     @property
     def http_faults(self) -> HttpFaults:
         """HTTP faults in force."""
+        ...
 
     def count_requests(self, requests: int, forwarded: int) -> None:
         """Keep the ledger."""

@@ -23,6 +23,16 @@ class Settings(msgspec.Struct, frozen=True):
     ttl: float
 
 
+class Remote(msgspec.Struct, frozen=True):
+    """A proxy to be made in a toxiproxy server at ``server``; the answer is the address that it listens on."""
+
+    server: str
+    name: str
+    upstream: str
+    listen: str
+    ttl: float
+
+
 class Order(msgspec.Struct, frozen=True):
     """``set`` puts exactly these faults in force; ``state`` only asks. The answer is a :class:`State`."""
 

@@ -18,7 +18,7 @@ import yaml
 from stack.connection import Connection
 from stack.model_service import Service, flights, serve
 from stack.model_service.flights import Batch
-from stack.model_service.model import load
+from stack.model_service.model import VERSION, load
 from stack.prometheus import prometheus
 from stack.prometheus_api import Server, query
 from stack.scrape_config import ScrapeTarget
@@ -136,7 +136,8 @@ FAST, SLOW, ALL = (
     f'http_request_duration_seconds_bucket{{job="model",handler="/predict",le="{le}"}}'
     for le in ("0.25", "0.5", "+Inf")
 )
-WELL = {UP: (1, 0), 'model_predictions_total{job="model"}': (0, 10), INFO % 1: (1, 0), OK: (0, 10)}
+PREDICTIONS, INVALID = (f'model_predictions{kind}_total{{job="model"}}' for kind in ("", "_invalid"))
+WELL = {UP: (1, 0), PREDICTIONS: (0, 10), INFO % VERSION: (1, 0), OK: (0, 10)}
 CASES: dict[str, dict[str, Line]] = {
     "HighErrorRate": {**WELL, FAILED: (0, 1)},
     "HighRejectionRate": {**WELL, REFUSED: (0, 1)},
@@ -144,7 +145,9 @@ CASES: dict[str, dict[str, Line]] = {
     "NoTraffic": {**WELL, OK: (10, 0)},
     "ModelDown": {**WELL, UP: (0, 0)},
     "ModelMetricsAbsent": {UP: (1, 0), OK: (0, 10)},
-    "MixedModelVersions": {**WELL, INFO % 2: (1, 0)},
+    "AnswersWithoutPredictions": {**WELL, PREDICTIONS: (0, 1)},
+    "InvalidPredictions": {**WELL, INVALID: (0, 1)},
+    "UnexpectedModelVersion": {**{k: v for k, v in WELL.items() if k != INFO % VERSION}, INFO % "2013-01": (1, 0)},
 }
 
 
@@ -154,6 +157,14 @@ def test_each_alert_on_the_service_fires_alone(pace: Pace, alert: str) -> None:
     scrapes = round(2.5 * pace.window / pace.interval)
     series = {name: [repr(start + n * step) for n in range(scrapes)] for name, (start, step) in CASES[alert].items()}
     assert set(evaluate(pace, series, scrapes).firing) == {alert}
+
+
+@BOTH
+def test_two_versions_at_once_fire_even_where_both_are_expected(pace: Pace) -> None:
+    scrapes = round(2.5 * pace.window / pace.interval)
+    series = {name: [repr(start + n * step) for n in range(scrapes)] for name, (start, step) in WELL.items()}
+    series[INFO % "2013-01"] = ["1"] * scrapes
+    assert set(evaluate(pace, series, scrapes).firing) == {"MixedModelVersions", "UnexpectedModelVersion"}
 
 
 @BOTH

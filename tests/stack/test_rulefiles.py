@@ -10,10 +10,8 @@ from stack.rulefiles import (
     Group,
     Rule,
     RuleFile,
-    format_duration,
     load_rule_files,
     parse,
-    parse_duration,
     to_rule_file,
 )
 
@@ -213,32 +211,6 @@ def test_paths_that_hold_no_rule_file_are_told(tmp_path: Path) -> None:
             load_rule_files([pattern])
         assert cause in told.value.cause
         assert hint in (told.value.hint or "")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0", 0),
-        ("0s", 0),
-        ("30s", 30),
-        ("1h30m", 5400),
-        ("500ms", 0.5),
-        ("1y2w3d4h5m6s7ms", 33_019_506.007),
-        ("1m30s", 90),
-    ],
-)
-def test_durations_are_read_as_prometheus_reads_them(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "5", "5 m", "1.5h", "-1s", "30s1m", "1h1h", "5M"])
-def test_what_prometheus_takes_for_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not a duration"):
-        parse_duration(text)
-
-
-def test_durations_are_written_in_whole_milliseconds() -> None:
-    assert [format_duration(seconds) for seconds in (0, 90, 0.25, 1.5)] == ["0s", "90s", "250ms", "1500ms"]
 
 
 def test_a_thousand_rules_are_read_in_a_moment() -> None:

@@ -1,22 +1,19 @@
 """Generic JSON over POST: a body template and a result path make any service of one's own drillable."""
 
 import json
-import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import jmespath
-import msgspec
-import numpy as np
-from jmespath.parser import ParsedResult
 
 from harness.errors import ConfigError
 from harness.fault import Batch
 from harness.target import ProtocolOptions
-from harness.traffic.protocols import Predictions, Undecodable
+from harness.traffic.protocols.base import Answer, Ask, Detected, Family, Predictions, Protocol
+from harness.traffic.protocols.values import decoded, finder, lists, numbers, texts
 
-PLACEHOLDERS = ("$rows", "$row", "$values", "$columns")
 USUAL_RESULTS = "prediction || predictions || score || scores || probability || probabilities || result || output || @"
+_PREDICTS = re.compile(r"predict|infer|score|invocation|classif", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -26,48 +23,23 @@ class GenericJson:
     ``result`` is a JMESPath expression that finds the prediction, or a list of them.
     """
 
-    path: str
     before: str
     placeholder: str
     after: str
-    result: ParsedResult
-    content_type: str = "application/json"
-
-    @classmethod
-    def of(cls, options: ProtocolOptions) -> "GenericJson":
-        """Read the options. Raises :class:`ConfigError` for a template or a path that cannot work."""
-        body = options.body if options.body is not None else "$row"
-        used = [p for p in ("$rows", "$values") if p in body] or [p for p in ("$row",) if p in body]
-        if len(used) != 1 or body.count(used[0]) != 1:
-            raise ConfigError(
-                f"body template {body!r} must hold exactly one of $row, $rows, $values",
-                hint="body = '{\"instances\": $rows}'",
-            )
-        before, after = body.split(used[0])
-        probe = before.replace("$columns", "[]") + "[]" + after.replace("$columns", "[]")
-        try:
-            json.loads(probe)
-        except ValueError as e:
-            raise ConfigError(f"body template {body!r} makes no JSON: {e}") from e
-        try:
-            result = jmespath.compile(options.result or USUAL_RESULTS)
-        except jmespath.exceptions.JMESPathError as e:
-            raise ConfigError(f"result {options.result!r} is no JMESPath expression: {e}") from e
-        return cls(options.path or "/predict", before, used[0], after, result)
+    find: Callable[[Any], Any]
 
     def encode(self, batch: Batch, rows_per_request: int = 1) -> list[bytes]:
         """Bodies in column-wise batches: each column becomes JSON texts at once, then one template a row."""
         if self.placeholder == "$row" and rows_per_request != 1:
             raise ConfigError("a body with $row carries one row", hint="use $rows for several rows a request")
         names = list(batch)
-        cells = [texts(batch[name]) for name in names]
         if self.placeholder == "$values":
-            template = "[" + ", ".join(["%s"] * len(names)) + "]"
+            rows = lists(list(batch.values()))
         else:
             template = "{" + ", ".join(json.dumps(n).replace("%", "%%") + ": %s" for n in names) + "}"
+            rows = [template % row for row in zip(*map(texts, batch.values()), strict=True)]
         columns = json.dumps(names)
         before, after = self.before.replace("$columns", columns), self.after.replace("$columns", columns)
-        rows = [template % row for row in zip(*cells, strict=True)]
         if self.placeholder == "$row":
             return [(before + row + after).encode() for row in rows]
         groups = (rows[i : i + rows_per_request] for i in range(0, len(rows), rows_per_request))
@@ -75,42 +47,72 @@ class GenericJson:
 
     def decode(self, body: bytes, rows: int) -> Predictions:
         """Predictions from the result path: numbers, booleans, or lists of them, one a row."""
-        try:
-            answer = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as e:
-            raise Undecodable(f"not JSON: {e}") from e
-        return numbers(self.result.search(answer), rows)
+        return numbers(self.find(decoded(body)), rows)
 
 
-def texts(column: Any) -> list[str]:
-    """A column's cells as JSON texts; NaN and None are null, infinities too (JSON has no other word)."""
-    values = np.asarray(column).tolist()
-    if column.dtype.kind in "iu":
-        return [str(v) for v in values]
-    if column.dtype.kind == "b":
-        return ["true" if v else "false" for v in values]
-    if column.dtype.kind == "f":
-        return [repr(v) if math.isfinite(v) else "null" for v in values]
-    known: dict[Any, str] = {}
-    return [_text(v, known) for v in values]
+def templated(options: ProtocolOptions, *, path: str, body: str, result: str) -> Protocol:
+    """A protocol from a template; the options go over the defaults. Raises :class:`ConfigError`."""
+    body = options.body if options.body is not None else body
+    used = [p for p in ("$rows", "$values") if p in body] or [p for p in ("$row",) if p in body]
+    if len(used) != 1 or body.count(used[0]) != 1:
+        raise ConfigError(
+            f"body template {body!r} must hold exactly one of $row, $rows, $values",
+            hint="body = '{\"instances\": $rows}'",
+        )
+    before, after = body.split(used[0])
+    probe = before.replace("$columns", "[]") + "[]" + after.replace("$columns", "[]")
+    try:
+        json.loads(probe)
+    except ValueError as e:
+        raise ConfigError(f"body template {body!r} makes no JSON: {e}") from e
+    made = GenericJson(before, used[0], after, finder(options.result or result))
+    return Protocol(options.path or path, made.encode, made.decode)
 
 
-def _text(value: Any, known: dict[Any, str]) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "null"
-    text = known.get((type(value), value))
-    if text is None:
-        text = known[(type(value), value)] = json.dumps(value)
-    return text
+def _make(options: ProtocolOptions, ask: Ask | None) -> Protocol:
+    return templated(options, path="/predict", body="$row", result=USUAL_RESULTS)
 
 
-def numbers(found: Any, rows: int) -> Predictions:
-    """``found`` as float64 (rows,): one number, or a list with one number (or a one-number list) a row."""
-    flat = found if isinstance(found, list) else [found]
-    flat = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in flat]
-    if len(flat) != rows:
-        raise Undecodable(f"expected {rows} predictions, found {len(flat)}")
-    for value in flat:
-        if not isinstance(value, (int, float)):
-            raise Undecodable(f"expected a number, found {type(value).__name__} {str(value)[:40]!r}")
-    return np.array(flat, dtype=np.float64)
+def _detect(ask: Ask) -> Detected | None:
+    """Servers of JSON services that say which paths they have: Ray Serve, TorchServe, BentoML, FastAPI, LitServe."""
+    if isinstance(routes := ask("/-/routes").json, dict) and routes:
+        path = next((r for r in routes if _PREDICTS.search(r)), next(iter(routes)))
+        return Detected(ProtocolOptions("json", path=path), "/-/routes, as Ray Serve has it")
+    if ask("/api-description").has("paths"):
+        models = ask("/models").json
+        names = [m.get("modelName") for m in models.get("models", [])] if isinstance(models, dict) else []
+        path = f"/predictions/{names[0]}" if len(names) == 1 else None
+        return Detected(ProtocolOptions("json", path=path), "/api-description, as TorchServe has it")
+    if (schema := ask("/schema.json")).has("routes"):
+        routes = [r for r in schema.json["routes"] if isinstance(r, dict) and "route" in r]
+        if routes:
+            properties = (routes[0].get("input") or {}).get("properties") or {}
+            options = ProtocolOptions("json", path=routes[0]["route"], body=_template(properties))
+            return Detected(options, "/schema.json, as BentoML has it")
+    return _from_openapi(ask("/openapi.json"))
+
+
+def _from_openapi(answer: Answer) -> Detected | None:
+    if not answer.has("paths"):
+        return None
+    paths = answer.json["paths"]
+    posts = [p for p, verbs in paths.items() if isinstance(verbs, dict) and "post" in verbs and "{" not in p]
+    posts = [p for p in posts if _PREDICTS.search(p)] or posts
+    if len(posts) != 1:
+        return None
+    return Detected(ProtocolOptions("json", path=posts[0]), f"/openapi.json lists POST {posts[0]}")
+
+
+def _template(properties: Any) -> str | None:
+    """A body for an input of one field that is a list: of lists of values, or of named rows."""
+    if not isinstance(properties, dict) or len(properties) != 1:
+        return None
+    name, field = next(iter(properties.items()))
+    if not isinstance(field, dict) or field.get("type") != "array":
+        return None
+    items = field.get("items")
+    of_lists = isinstance(items, dict) and items.get("type") == "array"
+    return "{" + json.dumps(name) + ": " + ("$values" if of_lists else "$rows") + "}"
+
+
+JSON = Family(_make, _detect, health="/health")

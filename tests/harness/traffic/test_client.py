@@ -299,7 +299,7 @@ def test_tls_with_the_own_ca_is_kept_alive(secure: tuple[Listening, Path]) -> No
 
 def test_tls_of_an_unknown_ca_or_of_no_tls_server_is_refused_by_name(secure: tuple[Listening, Path]) -> None:
     with pytest.raises(RequestFailed, match=r"^tls: .*self-signed") as raised:
-        Client(Connection(secure[0].url), "/", "application/json", 5).post(b"")
+        Client(Connection(secure[0].url), "/", "application/json").post(b"")
     assert raised.value.kind == "tls"
 
     def plainly(peer: Peer) -> None:
@@ -307,5 +307,5 @@ def test_tls_of_an_unknown_ca_or_of_no_tls_server_is_refused_by_name(secure: tup
         peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with listening(plainly) as plain, pytest.raises(RequestFailed) as raised:
-        Client(Connection(plain.url.replace("http:", "https:")), "/", "application/json", 5).post(b"")
+        Client(Connection(plain.url.replace("http:", "https:")), "/", "application/json").post(b"")
     assert raised.value.kind == "tls"

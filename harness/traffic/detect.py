@@ -1,0 +1,100 @@
+"""What a server speaks, found by harmless GETs: its own answers to the questions that each protocol asks."""
+
+from dataclasses import fields, replace
+from urllib.parse import urlsplit
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness.errors import TargetError
+from harness.target import ProtocolOptions, Target
+from harness.traffic.protocols import PROTOCOLS, Protocol, protocol
+from harness.traffic.protocols.base import Answer, Ask, Detected
+from stack.connection import Connection
+
+LONGEST = 1_000_000
+"""Bytes of one answer that are read."""
+SECONDS = 5.0
+"""Longest wait between two pieces of an answer; a server that says nothing for so long is not asked again."""
+
+
+def asking(connection: Connection) -> Ask:
+    """A function that GETs paths below ``connection``, each once; credentials and certificates are sent along."""
+    session, seen, dead = connection.session(), dict[str, Answer](), False
+
+    def ask(path: str) -> Answer:
+        nonlocal dead
+        if path not in seen:
+            try:
+                seen[path] = Answer(0) if dead else _get(session, connection.at(path))
+            except requests.ConnectionError:
+                # Nobody there: the other questions would only wait as long.
+                seen[path], dead = Answer(0), True
+            except requests.RequestException:
+                seen[path] = Answer(0)
+        return seen[path]
+
+    return ask
+
+
+def _get(session: requests.Session, url: str) -> Answer:
+    with session.get(url, timeout=SECONDS, allow_redirects=False, stream=True) as response:
+        body = response.raw.read(LONGEST, decode_content=True)
+        return Answer(response.status_code, body.decode("utf-8", "replace"))
+
+
+def detect(connection: Connection) -> Detected | None:
+    """The protocol that the server's answers name, or None. Sends GETs only."""
+    ask = asking(connection)
+    return next((found for family in PROTOCOLS.values() if (found := family.detect(ask)) is not None), None)
+
+
+def settled(target: Target) -> tuple[Target, Protocol]:
+    """The target with its protocol settled ("auto" replaced by what is detected), and that protocol.
+
+    What the target says itself goes over what is detected. Raises :class:`TargetError` where nothing is.
+    """
+    wanted = target.protocol
+    if wanted.name == "auto":
+        found = detect(target.connection)
+        if found is None:
+            raise TargetError(
+                f"{target.connection.url} answers none of the questions by which a protocol is known",
+                hint=f"is it running? else name its protocol in driftdrill.toml: {', '.join(PROTOCOLS)}",
+            )
+        said = {f.name: getattr(wanted, f.name) for f in fields(wanted) if f.name != "name"}
+        wanted = replace(found.options, **{name: value for name, value in said.items() if value is not None})
+    return replace(target, protocol=wanted), protocol(wanted, asking(target.connection))
+
+
+def other_protocol(target: Target) -> str | None:
+    """A hint for a target that could not be spoken to: the protocol that its answers name, if it is another one."""
+    found = detect(target.connection)
+    if found is None or found.options == target.protocol:
+        return None
+    said = [f"protocol = {found.options.name!r}"]
+    said += [f"{f} = {v!r}" for f in ("model", "path", "body") if (v := getattr(found.options, f)) is not None]
+    return f"{found.why}; in driftdrill.toml: {', '.join(said)}"
+
+
+def find_metrics(connection: Connection, options: ProtocolOptions) -> str | None:
+    """The URL of the server's metrics page, looked for where servers of its protocol keep it; None if not there."""
+    parts = urlsplit(connection.url)
+    host = f"[{connection.host}]" if ":" in connection.host else connection.host
+    for place in PROTOCOLS[options.name].metrics:
+        if place.startswith(":"):
+            port, _, path = place[1:].partition("/")
+            root = replace(connection, url=f"{parts.scheme}://{host}:{port}")
+        else:
+            path, root = place, replace(connection, url=f"{parts.scheme}://{parts.netloc}")
+        answer = asking(root)("/" + path.lstrip("/"))
+        if answer.status == 200 and _is_page(answer.text):
+            return root.at(path)
+    return None
+
+
+def _is_page(text: str) -> bool:
+    try:
+        return any(family.samples for family in text_string_to_metric_families(text))
+    except ValueError:
+        return False

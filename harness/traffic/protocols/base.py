@@ -1,0 +1,83 @@
+"""What a protocol is: functions from rows to bodies and from responses to predictions, and how it is recognised."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness.fault import Batch
+from harness.target import ProtocolOptions
+
+Predictions = npt.NDArray[np.float64]
+
+
+class Undecodable(ValueError):
+    """A response that holds no predictions for the rows sent; the request counts as failed."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one endpoint is spoken to.
+
+    ``path`` is below the target's URL. ``encode(batch, rows_per_request)`` makes request bodies: rows
+    i * rows_per_request onward make body i. ``decode(body, rows)`` answers one number a row, float64 (rows,), and
+    raises :class:`Undecodable`. ``measure(body, pieces)`` reads more from a response: name -> number; pieces are
+    (seconds since sending, bytes so far), in order, as they arrived.
+    """
+
+    path: str
+    encode: Callable[[Batch, int], list[bytes]]
+    decode: Callable[[bytes, int], Predictions]
+    content_type: str = "application/json"
+    measure: Callable[[bytes, tuple[tuple[float, int], ...]], Mapping[str, float]] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one GET said; status 0 where nothing did."""
+
+    status: int
+    text: str = ""
+
+    @property
+    def json(self) -> Any:
+        """The body of a 200 as JSON, None if it is none."""
+        if self.status != 200:
+            return None
+        try:
+            return msgspec.json.decode(self.text)
+        except msgspec.DecodeError:
+            return None
+
+    def has(self, key: str) -> bool:
+        """Whether the answer is a JSON object with ``key``."""
+        return isinstance(self.json, dict) and key in self.json
+
+
+Ask = Callable[[str], Answer]
+"""GET a path below the target's URL."""
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What a server's own answers say it speaks; ``why`` names the answer."""
+
+    options: ProtocolOptions
+    why: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """One entry of PROTOCOLS. ``make`` may ask the server what the options leave open (``ask`` is None offline).
+
+    ``health`` is a path that answers 200 when the server is ready. ``metrics`` are places where servers of the family
+    keep their metrics page: a path, or a port of its own and a path (":8082/metrics").
+    """
+
+    make: Callable[[ProtocolOptions, Ask | None], Protocol]
+    detect: Callable[[Ask], Detected | None]
+    health: str = ""
+    metrics: tuple[str, ...] = ("/metrics",)
