@@ -146,15 +146,15 @@ def test_a_model_that_refuses_most_clean_rows_makes_the_drill_invalid(cli: Cli) 
 
 
 def test_a_generator_that_is_too_slow_makes_the_drill_invalid(cli: Cli, prometheus_binary: str) -> None:
-    """100,000 requests a second are beyond what one processor sends, whatever the target."""
+    """60,000 requests a second are beyond what one processor sends, whatever the target."""
     file = scenarios.write(
         cli.folder,
         scenarios.WALL,
-        rate="constant(100_000)",
-        warm_up="1",
+        rate="constant(60_000)",
+        warm_up="0",
         baseline="1",
-        fault="2",
-        recovery="1",
+        fault="1.5",
+        recovery="0",
         rows="lambda: {'x': np.array([0.25, 0.75]), 'label': np.array([0.0, 1.0])}",
         expect="[]",
     )

@@ -179,10 +179,12 @@ def _can() -> None:
                 held[one.fileno()] = one
                 found.register(one, select.EPOLLIN)
                 continue
-            data = held[number].recv(4096)
-            if data:
-                held[number].sendall(get if data.startswith(b"GET") else post)
-            else:
+            try:
+                data = held[number].recv(4096)
+                held[number].sendall(b"" if not data else get if data.startswith(b"GET") else post)
+            except OSError:
+                data = b""
+            if not data:
                 held.pop(number).close()
 
 
