@@ -62,6 +62,7 @@ class _Target(_Access, frozen=True, kw_only=True):
     metrics: list[_Metrics] | None = None
     rows: str | None = None
     truth: str | None = None
+    request_counter: str | None = None
     prometheus_yml: str | None = None
     jobs: list[str] = []
     given: dict[str, list[str]] = {}
@@ -183,6 +184,7 @@ def _target(name: str, t: _Target, base: Path) -> Target:
         ),
         metrics=metrics,
         replicas=tuple(_connection(url, t, base) for url in t.replicas),
+        request_counter=t.request_counter,
         prometheus_yml=str(base / os.path.expanduser(t.prometheus_yml)) if t.prometheus_yml else None,
         jobs=tuple(t.jobs),
         given={job: tuple(addresses) for job, addresses in t.given.items()},

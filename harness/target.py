@@ -47,6 +47,8 @@ class Target:
     protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
     metrics: tuple[MetricsEndpoint, ...] = ()
     replicas: tuple[Connection, ...] = ()
+    request_counter: str | None = None
+    """A counter on the metrics pages that counts rows or requests; the drill is INVALID where it does not move."""
     prometheus_yml: str | None = None
     """The team's own configuration, in place of ``metrics``: what is scraped, and how."""
     jobs: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ class Target:
             "name": self.name,
             "connections": [c.describe() for c in self.all],
             "protocol": self.protocol.name,
+            "request_counter": self.request_counter,
             "metrics": [{"job": m.job, "instance": m.instance, **m.connection.describe()} for m in self.metrics],
         }
 

@@ -116,7 +116,7 @@ class Run:
     def flush(self) -> None:
         """Append the requests that ended and the samples that were scraped since the last call."""
         records = self.player.take()
-        if len(records):
+        if len(records) or records.missed:
             self.writer.block("requests", request_block(records))
         if self.scraped and self.plan.scraper is not None:
             samples, self.scraped = self.scraped, {}

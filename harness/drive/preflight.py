@@ -16,6 +16,10 @@ from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
 
 
+DISCOVERY = 6.0
+"""Seconds after which a Prometheus that ran before must know its targets: it discovers anew every five."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """The answer to one row before the drill."""
@@ -105,7 +109,8 @@ def scraped(server: Server, target: Target, timeout: float) -> None:
     Those are the target's metrics pages, or whatever the server finds for the jobs of its prometheus.yml.
     """
     pages = {(m.job, m.instance) for m in target.metrics}
-    deadline = time.monotonic() + timeout
+    begun = time.monotonic()
+    deadline = begun + timeout
     while True:
         found = {(t.labels.get("job", ""), t.labels.get("instance", "")): t for t in targets(server)}
         of_jobs = {key for key in found if key[0] in target.jobs} | {
@@ -114,7 +119,8 @@ def scraped(server: Server, target: Target, timeout: float) -> None:
         down = sorted(w for w in pages | of_jobs if w not in found or found[w].health != "up")
         if not down:
             return
-        if time.monotonic() > deadline:
+        missing = server.how == "server" and any(w not in found for w in pages | of_jobs)
+        if time.monotonic() > (min(deadline, begun + DISCOVERY) if missing else deadline):
             job, instance = down[0]
             known = found.get(down[0])
             why = f"its last scrape said: {known.last_error}" if known else "Prometheus has no such target"

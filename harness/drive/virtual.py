@@ -54,7 +54,7 @@ def play(run: Run, clock: VirtualClock) -> None:
         if time.monotonic() - since > FLUSH_SECONDS or target is None:
             since = time.monotonic()
             run.step(at)
-    if counters.name:
+    if run.player.ended:
         run.writer.event("counter", scenario.duration, name=counters.name, unsettled=counters.unsettled)
 
 

@@ -14,6 +14,8 @@ SENT = 0.99
 """Share of the planned requests that must have been sent in time."""
 SCRAPED = 0.95
 """Share of a phase's scrapes that must have found the target up."""
+COUNTED = 0.5
+"""Share of the requests answered that the target's own counter must have seen."""
 ANSWERED = 0.5
 """Share of the baseline's rows that must have got a prediction."""
 
@@ -33,6 +35,7 @@ def validity(
         *_load(meta, requests),
         *_in_force(meta, phases, requests, events),
         *_scraped(meta, phases, samples),
+        *_counted(meta, requests, samples),
         *_clean_start(phases, must_fire, alerts),
         *_right_model(meta, phases, requests),
     ]
@@ -105,6 +108,21 @@ def _scraped(meta: Meta, phases: Mapping[str, Phase], samples: Sequence[Samples]
     return out
 
 
+def _counted(meta: Meta, requests: Requests, samples: Sequence[Samples]) -> list[str]:
+    """Whether the target's own counter, where driftdrill.toml names one, saw what was answered."""
+    name, answered = meta.target.get("request_counter"), int((requests.status > 0).sum())
+    if not name:
+        return []
+    grown = 0.0
+    for s in samples:
+        if s.labels.get("__name__") == name:
+            values = s.values[~np.isnan(s.values)]
+            grown += float(np.clip(np.diff(values), 0.0, None).sum())
+    if grown >= COUNTED * answered:
+        return []
+    return [f"is this the model's metrics page? {name} grew by {grown:g} while {answered} requests were answered"]
+
+
 def _clean_start(phases: Mapping[str, Phase], must_fire: frozenset[str], alerts: Sequence[AlertTrack]) -> list[str]:
     start, begin = phases["fault"].start, phases["baseline"].start
     out = []
@@ -158,6 +176,9 @@ def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, 
         late = float(np.percentile(requests.late, 99))
         if late > 0.05:
             out.append(f"the target held requests back: lateness p99 {late * 1000:.0f} ms")
+    unseen = meta.clock == "virtual" and any(e["event"] == "counter" and not e["name"] for e in events)
+    if unseen:
+        out.append("no counter of the metrics page moved with the requests: is it the model's?")
     lagged = [e for e in events if e["event"] == "counter" and e["unsettled"]]
     out += [f"{e['name']} lagged behind the requests answered at {e['unsettled']} scrapes" for e in lagged]
     return out

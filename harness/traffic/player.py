@@ -22,7 +22,7 @@ from harness.traffic.wire import RequestFailed
 LATE = 1.0
 """Seconds after which a send that the generator itself began too late counts as missed."""
 BUSY = 0.9
-"""Share of one processor above which lateness is put down to the generator, not the target."""
+"""Share of the time above which a generator that is not idle is itself why it is late, not the target."""
 UNSENT = ("dropped", "unfinished")
 """Failures that are no answer: never sent because the target held it back for too long; cut off by the drill's end."""
 
@@ -125,8 +125,10 @@ class Player:
         gevent.killall(greenlets, block=True, timeout=5)
         if greenlets and self.failure is None:
             due = int(np.searchsorted(self.times, self.clock.now(), side="left"))
+            busy = self._busy()
             for position in range(self._next, due):
                 if (late := self.clock.late(float(self.times[position]))) > 0:
+                    self.records.missed += busy
                     self._drop(position, self._block(position), late)
             self._next = max(self._next, due)
         for client in self.clients:
@@ -274,14 +276,24 @@ def kind_of(failure: Exception | None) -> str:
 
 
 class _Busy:
-    """Whether this process used nearly a whole processor lately; looked at about once a second."""
+    """Whether this process was never idle lately; looked at about once a second."""
 
     def __init__(self) -> None:
-        self.wall, self.cpu, self.value = time.monotonic(), time.process_time(), False
+        self.wall, self.used, self.value = time.monotonic(), _used(), False
 
     def __call__(self) -> bool:
-        wall, cpu = time.monotonic(), time.process_time()
+        wall, used = time.monotonic(), _used()
         if wall - self.wall >= LATE:
-            self.value = (cpu - self.cpu) / (wall - self.wall) > BUSY
-            self.wall, self.cpu = wall, cpu
+            self.value = (used - self.used) / (wall - self.wall) > BUSY
+            self.wall, self.used = wall, used
         return self.value
+
+
+def _used() -> float:
+    """Seconds that this thread ran, or waited for a processor that others had (Linux; elsewhere those are unknown)."""
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as f:
+            ran, waited, _ = f.read().split()
+    except (OSError, ValueError):
+        return time.process_time()
+    return (int(ran) + int(waited)) / 1e9

@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from harness.drive.recording import Recording, open_recording
+from stack.connection import Connection
+from stack.prometheus import ScrapeTarget, Server, prometheus, targets
+from tests.harness.toy import Toy
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "DRIFTDRILL_TEST_MARK"
@@ -150,3 +154,18 @@ class Cli:
     def __call__(self, *args: object, env: dict[str, str] | None = None, timeout: float = 60.0) -> Done:
         """Run a command to its end."""
         return self.start(*args, env=env).wait(timeout)
+
+
+@contextmanager
+def prometheus_for(model: Toy, binary: str, *rules: Path, job: str = "model") -> Iterator[Server]:
+    """A Prometheus that was there before the drill: it scrapes the toy each second."""
+    page = Connection(f"{model.url}/metrics")
+    with prometheus(
+        targets=[ScrapeTarget(page, job, {"instance": f"{page.host}:{page.port}"})],
+        rule_files=rules,
+        scrape_interval=1,
+        evaluation_interval=1,
+        binary=binary,
+    ) as server:
+        eventually(lambda: [t.health for t in targets(server)] == ["up"], "the toy is scraped")
+        yield server

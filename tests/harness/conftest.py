@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from stack.model_service import Service, serve
-from tests.harness import toy
-from tests.harness.command import Cli
+from stack.prometheus import Server
+from tests.harness import scenarios, toy
+from tests.harness.command import Cli, prometheus_for
+from tests.harness.toy import Toy
 
 
 @pytest.fixture
@@ -36,3 +38,12 @@ def demo() -> Iterator[Service]:
     """The demo model, once a session."""
     with serve() as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def watched(prometheus_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Toy, Server]]:
+    """A toy and a Prometheus that was there before the drill: it scrapes the toy and has the rules."""
+    folder = tmp_path_factory.mktemp("watched")
+    scenarios.write(folder, scenarios.WALL)
+    with toy.serve(Toy()) as model, prometheus_for(model, prometheus_binary, folder / "toy.yml") as server:
+        yield model, server

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness.drive.recording import Recording
-from stack.connection import Connection
-from stack.prometheus import ScrapeTarget, Server, prometheus
+from stack.prometheus import Server
 from tests.harness import scenarios, toy
-from tests.harness.command import Cli, Done, Running, eventually
+from tests.harness.command import Cli, Done, Running, eventually, prometheus_for
 from tests.harness.toy import Answer, Toy
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -38,24 +37,6 @@ def held_up(request: int) -> Iterator[tuple[Toy, threading.Event]]:
             yield model, asked
         finally:
             released.set()
-
-
-@pytest.fixture(scope="module")
-def watched(prometheus_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Toy, Server]]:
-    """A toy and a Prometheus that was there before the drill: it scrapes the toy and has the rules."""
-    folder = tmp_path_factory.mktemp("watched")
-    scenarios.write(folder, scenarios.WALL)
-    with toy.serve(Toy()) as model:
-        page = Connection(f"{model.url}/metrics")
-        targets = [ScrapeTarget(page, "model", {"instance": f"{page.host}:{page.port}"})]
-        with prometheus(
-            targets=targets,
-            rule_files=[folder / "toy.yml"],
-            scrape_interval=1,
-            evaluation_interval=1,
-            binary=prometheus_binary,
-        ) as server:
-            yield model, server
 
 
 def check_interrupted(done: Done, number: signal.Signals) -> Recording:
@@ -268,8 +249,9 @@ def test_a_model_that_dies_in_mid_drill_makes_the_drill_invalid(cli: Cli) -> Non
 
 
 def test_a_model_that_dies_in_a_wall_drill_makes_the_drill_invalid(cli: Cli) -> None:
-    with toy.dying(request=200) as url:
-        done = cli("run", scenarios.write(cli.folder, scenarios.WALL, recovery="5", expect="[]"), "--target", url)
+    file = scenarios.write(cli.folder, scenarios.WALL, warm_up="2", fault="3", recovery="1", expect="[]")
+    with toy.dying(request=80) as url:
+        done = cli("run", file, "--target", url)
 
     assert "was up at" in done.invalid()
     assert done.recording.events()[-1]["complete"] is True
@@ -291,14 +273,7 @@ def test_an_existing_prometheus_that_dies_in_mid_drill_ends_it_and_keeps_what_wa
     cli: Cli, model: Toy, prometheus_binary: str
 ) -> None:
     file = scenarios.write(cli.folder, scenarios.WALL)
-    page = Connection(f"{model.url}/metrics")
-    with prometheus(
-        targets=[ScrapeTarget(page, "model", {"instance": f"{page.host}:{page.port}"})],
-        rule_files=[cli.folder / "toy.yml"],
-        scrape_interval=1,
-        evaluation_interval=1,
-        binary=prometheus_binary,
-    ) as server:
+    with prometheus_for(model, prometheus_binary, cli.folder / "toy.yml") as server:
         running = cli.start("run", file, "--target", model.url, "--prometheus", server.connection.url)
         running.says("baseline")
     done = running.wait(30)
