@@ -202,6 +202,16 @@ def test_a_binary_that_the_environment_names_goes_before_everything(
     assert find_promtool(image=prometheus_image).argv == (path,)
 
 
+def test_a_binary_given_relative_to_this_folder_is_found_from_its_own(
+    prometheus_binary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tool").symlink_to(Path(prometheus_binary).with_name("promtool"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    done = run(find_promtool(binary="./tool"), ["--version"], cwd=tmp_path / "elsewhere")
+    assert done.returncode == 0
+
+
 def test_running_it_costs_little_more_than_promtool_itself(prometheus_binary: str, tmp_path: Path) -> None:
     (tmp_path / "g.yml").write_text(GOOD)
     tool = find_promtool("binary")
