@@ -51,6 +51,9 @@ bench: .venv/installed-dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	@touch $@ .venv/installed-demo
 
+# Broken off half-way, it is made anew: that is what this line is for.
+.DELETE_ON_ERROR:
+
 .venv/bin/python:
 	@python=$$(tools/find-python) && "$$python" -m venv .venv
 
