@@ -39,7 +39,10 @@ Answer = Callable[[Asked, int], Page]
 
 
 class PageServer:
-    """Answers by path; ``steps`` are served in turn to each client (by its User-Agent), the last for ever."""
+    """Answers by path; ``steps`` are served in turn to each client, the last for ever.
+
+    Clients are told apart by their User-Agent up to its first dot: ``Prometheus/3``.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -67,7 +70,7 @@ class PageServer:
 
     def answer(self, asked: Asked) -> Page:
         path = urlsplit(asked.target).path
-        agent = asked.headers.get("User-Agent", "").partition("/")[0]
+        agent = asked.headers.get("User-Agent", "").partition(".")[0]
         with self._changed:
             before = self.asked.setdefault((path, agent), [])
             k = len(before)
