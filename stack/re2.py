@@ -1,7 +1,6 @@
 """RE2 patterns, as Prometheus takes them, translated to Python's ``re``: same language, same groups, anchored."""
 
 import re
-import string
 from dataclasses import dataclass
 
 from stack.errors import StackError
@@ -26,7 +25,8 @@ _GROUP = re.compile(r"\(\?(?:P?<(?P<name>\w+)>|(?P<flags>[imsU]*(?:-[imsU]+)?)(?
 _REPEAT = re.compile(r"\{(\d+)(?:(,)(\d*))?\}", re.ASCII)
 _HEX = re.compile(r"\\x(?:\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2}))")
 _OCTAL = re.compile(r"\\(0[0-7]{0,2}|[1-7][0-7]{1,2})")
-_CLASS_ESCAPES = "dDsSwWafnrtv"
+_SETS = (r"\d", r"\D", r"\s", r"\S", r"\w", r"\W")
+_CONTROLS = "afnrtv"
 _ASSERTIONS = {r"\A": r"\A", r"\z": r"\Z", r"\b": r"\b", r"\B": r"\B"}
 _POSIX_CLASS = re.compile(r"\[:(\^?)(\w+):\]")
 _TEMPLATE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
@@ -183,28 +183,36 @@ class _Translation:
             raise re.error("trailing backslash")
         if c in "pP":
             raise re.error("Unicode classes (\\p) are not supported here; name the characters instead")
-        if c in _CLASS_ESCAPES or c in string.punctuation:
+        if "\\" + c in _SETS or c in _CONTROLS or (c.isascii() and not c.isalnum()):
             return "\\" + c, 2
         raise re.error(f"invalid escape sequence: \\{c}")
 
     def _bracket(self) -> None:
-        end = at = self.at + (2 if self.pattern.startswith("[^", self.at) else 1)
-        parts = [self.pattern[self.at : at]]
-        while not self.pattern.startswith("]", at) or at == end:
-            if at >= len(self.pattern):
-                raise re.error("missing closing ]")
-            named = _POSIX_CLASS.match(self.pattern, at)
-            if named is not None:
-                text, length = _posix(named), len(named[0])
-            elif self.pattern[at] == "\\":
-                text, length = self._escaped(at)
-            else:
-                c = self.pattern[at]
-                text, length = ("\\" + c if c in "[&~|" or (c == "]" and at == end) else c), 1
+        at = self.at + (2 if self.pattern.startswith("[^", self.at) else 1)
+        parts, first = [self.pattern[self.at : at]], at
+        while not self.pattern.startswith("]", at) or at == first:
+            text, length = self._member(at)
             parts.append(text)
+            is_set = text in _SETS or self.pattern.startswith("[:", at)
             at += length
+            if not is_set and self.pattern.startswith("-", at) and not self.pattern.startswith("-]", at):
+                text, length = self._member(at + 1)
+                parts.append("-" + text)
+                at += 1 + length
         self._take("".join(parts) + "]", at + 1 - self.at)
         self._quantifier()
+
+    def _member(self, at: int) -> tuple[str, int]:
+        """A character or a named class between brackets, escaped where it could mean more to Python."""
+        named = _POSIX_CLASS.match(self.pattern, at)
+        if named is not None:
+            return _posix(named), len(named[0])
+        c = self.pattern[at : at + 1]
+        if not c:
+            raise re.error("missing closing ]")
+        if c == "\\":
+            return self._escaped(at)
+        return ("\\" + c if c in "[]&~|-^" else c), 1
 
 
 def _posix(named: re.Match[str]) -> str:

@@ -251,6 +251,7 @@ def _http() -> list[Case]:
         Case("gzip-broken", (Page(b"a 1\n", headers={"Content-Encoding": "gzip"}),)),
         Case("gzip-truncated", (Page(gzip.compress(PLAIN_PAGE)[:-9], headers={"Content-Encoding": "gzip"}),)),
         Case("no-length", (Page(b"a 1\n", length=False), Page(b"a 2\n", length=False))),
+        Case("cut-short", (b"a 1\n", Page(b"a 1\nb 2\n", length=100, close=True), b"a 1\n")),
         Case("status-204", (Page(b"", status=204),)),
         Case("status-404", (Page(b"a 1\n", status=404),)),
         Case("redirect", (Page(b"", status=302, headers={"Location": "/text-plain"}),), {"metrics_path": "/redirect"}),
