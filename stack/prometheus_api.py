@@ -283,8 +283,8 @@ def _unreachable(server: Server, url: str, error: Exception) -> StackError:
         waited = f"{server.connection.timeout:g} s"
         return StackError(f"Prometheus took more than {waited} to answer", where=url, hint="is it overloaded?")
     if isinstance(error, requests.exceptions.SSLError):
-        reason = re.search(r"\[SSL[^]]*\] ([^(]+?) *\(", str(error))
-        cause = "the TLS handshake failed" + (f": {reason[1]}" if reason else "")
+        detail = re.search(r"\[SSL[^]]*\] ([^(]+?) *\(", str(error))
+        cause = "the TLS handshake failed" + (f": {detail[1]}" if detail else "")
         return StackError(cause, where=url, hint="check `ca`, `cert` and `key`, or whether it speaks https")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return StackError("Prometheus broke off its answer", where=url, hint="see the server's log")
