@@ -154,7 +154,8 @@ def judge(ways: dict[str, str], body: bytes, seconds: float, rounds: int) -> int
         )
         print(
             f"{name:28s} {statistics.median(rates[name]):7.0f} requests/s ({share:4.0%})   at {RATE:.0f}/s "
-            f"p50 {statistics.median(p50s[name]):5.2f} ms (+{added50:.2f})  p99 {statistics.median(p99s[name]):5.2f} ms (+{added99:.2f})"
+            f"p50 {statistics.median(p50s[name]):5.2f} ms (+{added50:.2f})  "
+            f"p99 {statistics.median(p99s[name]):5.2f} ms (+{added99:.2f})"
         )
     share = statistics.median(rates["proxy"]) / direct
     added = statistics.median(a - b for a, b in zip(p99s["proxy"], p99s["direct"], strict=True))

@@ -102,7 +102,7 @@ def fit_copula(reference: Batch, columns: tuple[str, ...] | None = None) -> Gaus
 def _middle_rank(column: Column) -> Floats:
     ordered = np.sort(column)
     place = np.searchsorted(ordered, column, side="left") + np.searchsorted(ordered, column, side="right")
-    return np.asarray((place + 1.0) / (2.0 * (len(column) + 1.0)))
+    return np.asarray((place + 1.0) / (2.0 * (len(column) + 1.0)), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

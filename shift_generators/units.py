@@ -101,7 +101,7 @@ def fill(column: Column, rows: Column, value: object, name: str, asked_by: str) 
         raise WrongType(f"{asked_by}: column {name!r} holds {column.dtype}, which cannot hold {value!r}")
     out = wide.copy() if wide is column else wide
     try:
-        out[rows] = value
+        out[rows] = value  # pyright: ignore[reportArgumentType, reportCallIssue]
     except (ValueError, TypeError, OverflowError) as error:
         raise WrongType(
             f"{asked_by}: column {name!r} holds {column.dtype}, which cannot hold {value!r} ({error})"

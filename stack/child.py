@@ -172,6 +172,7 @@ class Worker(Protocol):
 
     def work(self) -> float:
         """Do what is due; seconds until something is due again. Raises nothing."""
+        ...
 
     def release(self) -> None:
         """Undo everything; once is enough."""

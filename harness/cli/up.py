@@ -1,5 +1,6 @@
 """driftdrill up: a recording, opened in a real Prometheus."""
 
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -31,7 +32,7 @@ def command(recording: Path, prometheus: str, seconds: float | None) -> int:
         click.echo(
             f"all alerts: {server.connection.at('api/v1/query')}?query=ALERTS&time={moment}\nCtrl-C ends it.",
         )
-        click.get_text_stream("stdout").flush()
+        sys.stdout.flush()
         threading.Event().wait(seconds)
     return 0
 

@@ -15,7 +15,6 @@ from harness.traffic.wire import RequestFailed
 from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
 
-
 DISCOVERY = 6.0
 """Seconds after which a Prometheus that ran before must know its targets: it discovers anew every five."""
 

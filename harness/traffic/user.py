@@ -107,7 +107,7 @@ def play(scenario: Scenario, host: str, run: Callable[[Hosted], T]) -> T:
     environment = Environment(user_classes=[user], events=events, host=host or None)
     runner = environment.create_local_runner()
     locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
-    ended: AsyncResult = AsyncResult()
+    ended: Any = AsyncResult()
 
     def told(found: Hosted) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from typing import Any
 
 import httptools
 from gevent import socket
@@ -128,7 +129,9 @@ def _failure(error: OSError, address: str) -> RequestFailed:
 def _closed(sock: "socket.socket", *, tls: bool) -> bool:
     """Whether an idle socket's other end has closed it, or said something unasked. Reads nothing away."""
     try:
-        seen = sock._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        # gevent's socket would wait in its own loop; the plain one below it answers at once.
+        plain: Any = sock
+        seen = plain._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     except OSError:

@@ -9,6 +9,7 @@ from typing import Any
 import jmespath
 import msgspec
 import numpy as np
+from jmespath.exceptions import JMESPathError
 
 from harness.errors import ConfigError
 from harness.traffic.protocols.base import Predictions, Undecodable
@@ -59,7 +60,7 @@ def finder(expression: str) -> Callable[[Any], Any]:
     """
     try:
         compiled = jmespath.compile(expression)
-    except jmespath.exceptions.JMESPathError as e:
+    except JMESPathError as e:
         raise ConfigError(f"result {expression!r} is no JMESPath expression: {e}") from e
     ways = [way.strip() for way in expression.split("||")]
     if not all(_SIMPLE.fullmatch(way) or way == "@" for way in ways):
