@@ -14,7 +14,7 @@ from shift_generators.slices import Where, mask_of
 def in_order(*generators: Generator) -> Generator:
     """One after the other, each at the same strength; a later one sees what the earlier ones left.
 
-    Each draws from a stream of its own: adding one at the end changes nothing before it.
+    Each draws from a stream of its own: adding one at the end, or another in its place, changes no other's draws.
     """
     call = written("in_order", *generators)
     if not generators or any(not isinstance(g, Generator) for g in generators):

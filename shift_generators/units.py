@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -100,8 +101,9 @@ def fill(column: Column, rows: Column, value: object, name: str, asked_by: str) 
     elif column.dtype.kind in "iuf" and (isinstance(value, bool) or not isinstance(value, (int, float, np.number))):
         raise WrongType(f"{asked_by}: column {name!r} holds {column.dtype}, which cannot hold {value!r}")
     out = wide.copy() if wide is column else wide
+    given: Any = value
     try:
-        out[rows] = value  # pyright: ignore[reportArgumentType, reportCallIssue]
+        out[rows] = given
     except (ValueError, TypeError, OverflowError) as error:
         raise WrongType(
             f"{asked_by}: column {name!r} holds {column.dtype}, which cannot hold {value!r} ({error})"

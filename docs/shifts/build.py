@@ -51,7 +51,7 @@ def _page(page: Page, before: Batch, after: Batch) -> str:
         id=generator.id,
         signature=_signature(page.function),
         told=told,
-        call=repr(generator),
+        call=repr(generator).replace("'", '"'),
         scales="the size of the change in every row"
         if generator.scales == "size"
         else "the share of rows that are hit",

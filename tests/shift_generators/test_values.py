@@ -208,5 +208,7 @@ def test_adding_a_generator_at_the_end_changes_no_draw_before_it() -> None:
     alone = in_order(mcar("v", rate=0.5))(batch, np.ones(100), rng())
     more = in_order(mcar("v", rate=0.5), mcar("w", rate=0.5))(batch, np.ones(100), rng())
     assert alone["v"].tobytes() == more["v"].tobytes()
+    other = in_order(mean_shift("v", by=1.0), mcar("w", rate=0.5))(batch, np.ones(100), rng())
+    assert other["w"].tobytes() == more["w"].tobytes(), "nor does another generator in its place"
     gone_v, gone_w = np.isnan(more["v"]), np.isnan(more["w"])
     assert (gone_v != gone_w).any(), "two faults of one rate must not hit the same rows"
