@@ -4,19 +4,11 @@ import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import msgspec
 
 from stack.errors import StackError
-
-
-class FaultClass(Protocol):
-    """A class of faults: frozen values whose fields are the parameters."""
-
-    id: ClassVar[str]
-    visible_from: ClassVar[str]
-    __doc__: str | None
 
 
 @dataclass(frozen=True)

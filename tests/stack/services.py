@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -40,7 +41,9 @@ class Upstream:
 
 
 @contextmanager
-def upstream(answer: Callable[[str, bytes], bytes] = lambda path, body: body) -> Iterator[Upstream]:
+def upstream(
+    answer: Callable[[str, bytes], bytes] = lambda path, body: body, *, cert: tuple[Path, Path] | None = None
+) -> Iterator[Upstream]:
     """Runs in a thread: real sockets, and the test sees what the server saw."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -90,6 +93,10 @@ def upstream(answer: Callable[[str, bytes], bytes] = lambda path, body: body) ->
             pass  # faults cut connections
 
     server = Server(("127.0.0.1", 0), Handler)
+    if cert is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*cert)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     seen = Upstream(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
