@@ -20,7 +20,7 @@ from tests.servers.environments import environment
 
 PROGRAMS = Path(__file__).parent / "programs"
 NAMES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ SERVERS = (
         ready="/health/status",
         wrong=(400, 500),
         metrics=":/metrics",
+        counts="iris_requests_total",
     ),
     Server(
         "mlflow_model",
