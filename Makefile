@@ -8,6 +8,7 @@ BIN := .venv/bin
 help:
 	@echo "make demo    drill a real model with a real Prometheus, and show the report (3 minutes, installation included)"
 	@echo "make test    run the tests; what this machine cannot run is named at the end"
+	@echo "make test-servers   test the protocols on seven real model servers, each in an environment of its own (3 GB)"
 	@echo "make check   ruff, mypy, pyright, import-linter"
 	@echo "make bench   run the benchmarks"
 	@echo "make clean   remove what these made"
@@ -21,6 +22,10 @@ demo: .venv/installed-demo
 test: .venv/installed-dev
 	@tools/ensure-prometheus
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+.PHONY: test-servers
+test-servers: .venv/installed-dev
+	@$(BIN)/python -m pytest tests/servers -m servers -rs $(ARGS)
 
 .PHONY: check
 check: .venv/installed-dev
@@ -45,6 +50,9 @@ bench: .venv/installed-dev
 	@echo "Installing driftdrill with its development tools into .venv (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	@touch $@ .venv/installed-demo
+
+# Broken off half-way, it is made anew: that is what this line is for.
+.DELETE_ON_ERROR:
 
 .venv/bin/python:
 	@python=$$(tools/find-python) && "$$python" -m venv .venv

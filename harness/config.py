@@ -63,6 +63,9 @@ class _Target(_Access, frozen=True, kw_only=True):
     rows: str | None = None
     truth: str | None = None
     request_counter: str | None = None
+    prometheus_yml: str | None = None
+    jobs: list[str] = []
+    given: dict[str, list[str]] = {}
 
 
 class _Prometheus(_Access, frozen=True, kw_only=True):
@@ -164,7 +167,11 @@ def _target(name: str, t: _Target, base: Path) -> Target:
     plain = from_url(t.url, name=name)
     connection = _connection(plain.connection.url, t, base)
     pages = t.metrics
-    if pages is None:
+    if t.prometheus_yml is not None:
+        if pages is not None:
+            raise StackError(f"target {name!r}: give either metrics or prometheus_yml, not both")
+        metrics: tuple[MetricsEndpoint, ...] = ()
+    elif pages is None:
         # The service's own credentials open its metrics page too, where nothing else is said.
         metrics = tuple(replace(m, connection=_connection(m.connection.url, t, base)) for m in plain.metrics)
     else:
@@ -178,6 +185,9 @@ def _target(name: str, t: _Target, base: Path) -> Target:
         metrics=metrics,
         replicas=tuple(_connection(url, t, base) for url in t.replicas),
         request_counter=t.request_counter,
+        prometheus_yml=str(base / os.path.expanduser(t.prometheus_yml)) if t.prometheus_yml else None,
+        jobs=tuple(t.jobs),
+        given={job: tuple(addresses) for job, addresses in t.given.items()},
     )
 
 

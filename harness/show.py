@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from harness.drive.drive import Progress
+from harness.drive.plan import Progress
 from harness.expect import span_text
 from reports import text
 from reports.verdict import Verdict

@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,14 +14,13 @@ from stack.connection import Connection
 class MetricsEndpoint:
     """One metrics page: how to reach it, the ``job`` and further labels that Prometheus gives its series.
 
-    ``instance`` is host:port of the page unless it is given. ``interval`` is the scrape interval, seconds.
+    ``instance`` is host:port of the page unless it is given.
     """
 
     connection: Connection
     job: str = "model"
     instance: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    interval: float = 15.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,12 @@ class Target:
     replicas: tuple[Connection, ...] = ()
     request_counter: str | None = None
     """A counter on the metrics pages that counts rows or requests; the drill is INVALID where it does not move."""
+    prometheus_yml: str | None = None
+    """The team's own configuration, in place of ``metrics``: what is scraped, and how."""
+    jobs: tuple[str, ...] = ()
+    """The jobs of ``prometheus_yml`` that belong to this target; all if empty."""
+    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Addresses by job, for jobs whose discovery cannot be asked from here."""
 
     @property
     def all(self) -> tuple[Connection, ...]:
@@ -85,11 +90,13 @@ def from_url(url: str, *, name: str = "target") -> Target:
     )
 
 
-def refuse_foreign_hosts(target: Target, allowed: tuple[str, ...]) -> None:
-    """Raise :class:`TargetError` unless every address is loopback or its host is allowed by name."""
-    addresses = [*target.all, *(m.connection for m in target.metrics)]
-    for connection in addresses:
-        host = connection.host
+def refuse_foreign_hosts(target: Target, allowed: tuple[str, ...], also: Iterable[str] = ()) -> None:
+    """Raise :class:`TargetError` unless every address is loopback or its host is allowed by name.
+
+    ``also`` are further URLs that will be asked.
+    """
+    hosts = [c.host for c in (*target.all, *(m.connection for m in target.metrics))]
+    for host in dict.fromkeys([*hosts, *(urlsplit(url).hostname or "" for url in also)]):
         if host in allowed or _is_loopback(host):
             continue
         raise TargetError(

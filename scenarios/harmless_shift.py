@@ -1,4 +1,4 @@
-"""Quiet is right: a small, real shift that changes no prediction that matters."""
+"""Quiet is right: a real shift, half-way to the drift alert's threshold, that changes no prediction that matters."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from shift_generators import rescale
 from stack.model_service import flights
 
 harmless_shift = Scenario(
-    name="distances grow by two percent",
-    story="A map provider is replaced; every distance is two percent longer than before.",
+    name="distances grow by five percent",
+    story="A map provider is replaced; every distance is five percent longer than before.",
     rows=flights.held_out,
     truth="late",
     smallest_harm=0.03,
@@ -17,7 +17,7 @@ harmless_shift = Scenario(
     baseline=15 * minutes,
     fault=24 * minutes,
     recovery=11 * minutes,
-    faults=[Fault("distance x1.02", rescale("distance", by=1.02))],
+    faults=[Fault("distance x1.05", rescale("distance", by=1.05))],
     expect=[quiet(everything_else)],
     rules=[Path(__file__).parent / "rules" / "demo.yml"],
 )

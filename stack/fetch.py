@@ -234,4 +234,6 @@ def _read(response: http.client.HTTPResponse, limit: int) -> bytes:
         size += len(part)
         if limit and size >= limit:
             raise TooLarge(f"the body reaches the limit of {limit} bytes (body_size_limit)")
+    if response.length:  # http.client says so only where the body is read at once
+        raise http.client.IncompleteRead(b"", response.length)
     return b"".join(parts)

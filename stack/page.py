@@ -25,7 +25,8 @@ from stack.exposition import (
     whole,
 )
 
-DROPPED = -1
+DROPPED, UNWANTED = -1, -2
+"""What a resolver may answer instead of a number: relabelling dropped the series; or ask again next time."""
 BLOCK = 1 << 20
 Resolve = Callable[[Mapping[str, str]], int]
 
@@ -34,7 +35,7 @@ Resolve = Callable[[Mapping[str, str]], int]
 class Samples:
     """What a page holds, in its order; where it is refused, what stands before the refused line, and why.
 
-    ``ids`` int64 (n,), :data:`DROPPED` where the resolver said so; ``values`` float64 (n,); ``stamps`` float64 (n,)
+    ``ids`` int64 (n,) as the resolver answered; ``values`` float64 (n,); ``stamps`` float64 (n,)
     explicit timestamps in milliseconds of the exporter's clock, NaN where none, or None if the page has none at
     all; ``fresh`` int64 (m,) positions of series that the last accepted page did not show; ``scraped`` counts the
     samples read, with the one that was refused for its labels.
@@ -125,14 +126,15 @@ class PageParser:
             if why is not None:
                 raise PageError(why)
             found = self._resolve(labels(line, form, kind))
-            self._ids[line.series] = found
-            if found != DROPPED:
+            if found != UNWANTED:
+                self._ids[line.series] = found
+            if found >= 0:
                 out.fresh.append((line.series, at))
         return found, line.series, line.value
 
     def _forget_unseen(self, reading: "_Reading") -> None:
         if len(self._ids) != len(reading.keys):
-            self._ids = {key: self._ids[key] for key in reading.keys}
+            self._ids = {key: self._ids[key] for key in reading.keys if key in self._ids}
         if len(self._kinds) > 1000 + 2 * len(reading.keys):
             self._kinds.clear()
 

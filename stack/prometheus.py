@@ -114,10 +114,12 @@ def prometheus(
     connection: Connection | None = None,
     binary: str | None = None,
     image: str = IMAGE,
+    data: Files | None = None,
 ) -> Iterator[Server]:
     """A Prometheus that is ready, scrapes ``targets`` and evaluates ``rule_files`` (paths, globs, PrometheusRules).
 
     Intervals are seconds. ``config`` is a prometheus.yml to build on; ``extra_flags`` are command-line flags. With
+    ``data`` are TSDB blocks (file name -> content) to begin with. With
     ``how="server"`` only ``connection`` counts. It listens on 127.0.0.1 alone; its data lie in a private folder; both
     are gone afterwards, whatever ends this process. Raises :class:`StackError`.
     """
@@ -132,6 +134,7 @@ def prometheus(
         evaluation_interval=evaluation_interval,
         base=config,
     )
+    files |= {f"data/{name}": content for name, content in (data or {}).items()}
     with _started(program, files, extra_flags) as server:
         yield server
 

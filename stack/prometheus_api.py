@@ -283,9 +283,9 @@ def _unreachable(server: Server, url: str, error: Exception) -> StackError:
         waited = f"{server.connection.timeout:g} s"
         return StackError(f"Prometheus took more than {waited} to answer", where=url, hint="is it overloaded?")
     if isinstance(error, requests.exceptions.SSLError):
-        return StackError(
-            "the TLS handshake failed", where=url, hint="check `ca`, `cert` and `key`, or whether it speaks https"
-        )
+        detail = re.search(r"\[SSL[^]]*\] ([^(]+?) *\(", str(error))
+        cause = "the TLS handshake failed" + (f": {detail[1]}" if detail else "")
+        return StackError(cause, where=url, hint="check `ca`, `cert` and `key`, or whether it speaks https")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return StackError("Prometheus broke off its answer", where=url, hint="see the server's log")
     return StackError("no Prometheus answers there", where=url, hint="is it running, is the URL right?")

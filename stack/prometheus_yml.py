@@ -249,6 +249,9 @@ def _discovery(
             where=entry.where,
         )
     groups = tuple(target_group(group.values, group.where) for group in entry.sections("static_configs"))
+    for address in (address for group in groups for address in group.targets):
+        if "/" in address and not entry.get("relabel_configs"):  # relabelling may still make an address of it
+            raise StackError(f"{address!r} is not an address", hint="host:port, no scheme or path", where=entry.where)
     files = [_file_discovery(one) for one in entry.sections("file_sd_configs")]
     urls = [_http_discovery(one) for one in entry.sections("http_sd_configs")]
     return groups, (*files, *urls)

@@ -57,7 +57,7 @@ def find_promtool(
 
 
 def find_binary(name: str, given: str | None = None) -> str | None:
-    """The path of prometheus or promtool: as given, by $DRIFTDRILL_<NAME>, beside this Python, or on PATH.
+    """The absolute path of prometheus or promtool: as given, by $DRIFTDRILL_<NAME>, on PATH, or beside this Python.
 
     Raises :class:`StackError` where a path was given and nothing can be run there.
     """
@@ -68,7 +68,7 @@ def find_binary(name: str, given: str | None = None) -> str | None:
         raise StackError(
             f"{chosen} is no program that can be run", hint=f"check {name}'s path, or unset DRIFTDRILL_{name.upper()}"
         )
-    return found
+    return os.path.abspath(found) if found else None  # it is started in another folder
 
 
 def none_to_be_had(name: str, reasons: Iterable[str]) -> StackError:

@@ -1,7 +1,6 @@
 """RE2 patterns, as Prometheus takes them, translated to Python's ``re``: same language, same groups, anchored."""
 
 import re
-import string
 from dataclasses import dataclass
 
 from stack.errors import StackError
@@ -26,7 +25,10 @@ _GROUP = re.compile(r"\(\?(?:P?<(?P<name>\w+)>|(?P<flags>[imsU]*(?:-[imsU]+)?)(?
 _REPEAT = re.compile(r"\{(\d+)(?:(,)(\d*))?\}", re.ASCII)
 _HEX = re.compile(r"\\x(?:\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2}))")
 _OCTAL = re.compile(r"\\(0[0-7]{0,2}|[1-7][0-7]{1,2})")
-_KEPT_ESCAPES = "AbBdDsSwWafnrtv"
+_SETS = (r"\d", r"\D", r"\s", r"\S", r"\w", r"\W")
+_CONTROLS = "afnrtv"
+_ASSERTIONS = {r"\A": r"\A", r"\z": r"\Z", r"\b": r"\b", r"\B": r"\B"}
+_POSIX_CLASS = re.compile(r"\[:(\^?)(\w+):\]")
 _TEMPLATE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 
 
@@ -100,8 +102,9 @@ class _Translation:
             self._quantifier()
         elif c == "|":  # flags set inside an alternative reach into the next ones
             self._take(")" * len(level.opened) + "|" + "".join(level.opened), 1)
-        elif c == "$":
-            self._take("$" if level.multiline else r"\Z", 1)
+        elif c in "^$":
+            self._take("(?:^)" if c == "^" else "(?:$)" if level.multiline else r"(?:\Z)", 1)
+            self._quantifier()
         elif c in "*+?" or _REPEAT.match(self.pattern, self.at):
             raise re.error(f"missing argument to repetition operator: {c}")
         else:
@@ -153,11 +156,14 @@ class _Translation:
             level.opened.append(opening)
 
     def _escape(self) -> None:
-        if self.pattern.startswith(r"\Q", self.at):
-            literal, _, _ = self.pattern[self.at + 2 :].partition(r"\E")
+        two = self.pattern[self.at : self.at + 2]
+        if two == r"\Q":
+            literal, end, _ = self.pattern[self.at + 2 :].partition(r"\E")
+            if not end:
+                raise re.error("missing \\E")  # it would swallow what Prometheus puts behind the pattern
             self._take(re.escape(literal), len(literal) + 4)
-        elif self.pattern.startswith(r"\z", self.at):
-            self._take(r"\Z", 2)
+        elif two in _ASSERTIONS:
+            self._take(f"(?:{_ASSERTIONS[two]})", 2)  # a group, since RE2 lets them be repeated
         else:
             text, length = self._escaped(self.at)
             self._take(text, length)
@@ -177,27 +183,44 @@ class _Translation:
             raise re.error("trailing backslash")
         if c in "pP":
             raise re.error("Unicode classes (\\p) are not supported here; name the characters instead")
-        if c in _KEPT_ESCAPES or c in string.punctuation:
+        if "\\" + c in _SETS or c in _CONTROLS or (c.isascii() and not c.isalnum()):
             return "\\" + c, 2
         raise re.error(f"invalid escape sequence: \\{c}")
 
     def _bracket(self) -> None:
-        end = at = self.at + (2 if self.pattern.startswith("[^", self.at) else 1)
-        parts = [self.pattern[self.at : at]]
-        while not self.pattern.startswith("]", at) or at == end:
-            if at >= len(self.pattern):
-                raise re.error("missing closing ]")
-            named = re.compile(r"\[:(\^?)(\w+):\]").match(self.pattern, at)
-            if named is not None and named[2] in _POSIX and not named[1]:
-                text, length = _POSIX[named[2]], len(named[0])
-            elif named is not None:
-                raise re.error(f"invalid character class range: {named[0]}")
-            elif self.pattern[at] == "\\":
-                text, length = self._escaped(at)
-            else:
-                c = self.pattern[at]
-                text, length = ("\\" + c if c in "[&~|" or (c == "]" and at == end) else c), 1
+        at = self.at + (2 if self.pattern.startswith("[^", self.at) else 1)
+        parts, first = [self.pattern[self.at : at]], at
+        while not self.pattern.startswith("]", at) or at == first:
+            text, length = self._member(at)
             parts.append(text)
+            is_set = text in _SETS or self.pattern.startswith("[:", at)
             at += length
+            if not is_set and self.pattern.startswith("-", at) and not self.pattern.startswith("-]", at):
+                text, length = self._member(at + 1)
+                parts.append("-" + text)
+                at += 1 + length
         self._take("".join(parts) + "]", at + 1 - self.at)
         self._quantifier()
+
+    def _member(self, at: int) -> tuple[str, int]:
+        """A character or a named class between brackets, escaped where it could mean more to Python."""
+        named = _POSIX_CLASS.match(self.pattern, at)
+        if named is not None:
+            return _posix(named), len(named[0])
+        c = self.pattern[at : at + 1]
+        if not c:
+            raise re.error("missing closing ]")
+        if c == "\\":
+            return self._escaped(at)
+        return ("\\" + c if c in "[]&~|-^" else c), 1
+
+
+def _posix(named: re.Match[str]) -> str:
+    """``[:alpha:]`` or ``[:^alpha:]`` as what may stand between brackets."""
+    if named[2] not in _POSIX:
+        raise re.error(f"invalid character class range: {named[0]}")
+    if not named[1]:
+        return _POSIX[named[2]]
+    inside = re.compile(f"[{_POSIX[named[2]]}]")
+    others = (f"\\x{code:02x}" for code in range(128) if not inside.match(chr(code)))
+    return "".join(others) + "\\x80-\\U0010ffff"

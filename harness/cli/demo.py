@@ -27,7 +27,7 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
     """
     from harness.cli.drill import drill
     from harness.cli.options import write_outputs
-    from harness.host import Settings
+    from harness.rig import Settings
     from harness.scenario import built_in, load
     from stack.model_service import serve
 

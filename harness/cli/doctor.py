@@ -72,7 +72,7 @@ def _prometheus() -> Check:
     def ask() -> str:
         from stack.prometheus import find_prometheus
 
-        found = find_prometheus()
+        found = find_prometheus(pull=False)
         return f"{found.how} {found.argv[0]}"
 
     return _tried("Prometheus", ask)

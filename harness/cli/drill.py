@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from harness.drive.drive import Steering
-from harness.host import Settings, carry_out
+from harness.drive.plan import Steering
+from harness.host import carry_out
+from harness.rig import Settings
 from harness.scenario import Scenario
 from harness.show import progress
 from harness.traffic.user import Hosted, play

@@ -17,6 +17,7 @@ VERBS = {
     "judge": "Judge a recording, against its own rules or others. No load.",
     "export": "Turn a recording into OpenMetrics, or into a promtool unit test.",
     "report": "Draw a verdict or a recording as HTML, JUnit XML, JSON or text.",
+    "up": "Open a recording in a real Prometheus.",
     "list": "List the scenarios.",
     "doctor": "Say what this machine can do, and what is missing.",
 }

@@ -9,7 +9,7 @@ import click
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
-    from harness.host import Settings
+    from harness.rig import Settings
     from reports.verdict import Verdict
 
 Command = Callable[..., Any]
@@ -49,7 +49,7 @@ def drive_options(command: Command) -> Command:
 
 def settings_of(given: Mapping[str, Any]) -> "Settings":
     """The options as settings."""
-    from harness.host import Settings
+    from harness.rig import Settings
 
     return Settings(
         target=given["target"],

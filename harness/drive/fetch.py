@@ -5,6 +5,7 @@ markers, so they are rebuilt: a series without a sample at one of its target's `
 one at the timestamp before, became stale there.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -39,7 +40,8 @@ class Fetcher:
     def step(self, writer: Writer, now: float) -> None:
         """Append every sample up to scenario second ``now``. Raises :class:`stack.errors.StackError`."""
         span = max(1.0, now - self.upto + OVERLAP)
-        jobs = "|".join(sorted({m.job for m in self.target.metrics})) or ".+"
+        names = {*(m.job for m in self.target.metrics), *self.target.jobs}
+        jobs = "|".join(re.escape(name) for name in sorted(names)) or ".+"
         raw = self._new(f'{{job=~"{_quoted(jobs)}"}}', span, now, skip=self.recorded | {"ALERTS", "ALERTS_FOR_STATE"})
         self._mark_stale(raw)
         self._write(writer, "samples", raw)

@@ -103,16 +103,22 @@ def loaded(server: Server, files: Iterable[RuleFile]) -> None:
 
 
 def scraped(server: Server, target: Target, timeout: float) -> None:
-    """Wait until every metrics endpoint of the target is up; raise :class:`MonitoringError` after ``timeout`` s."""
-    wanted = {(m.job, m.instance) for m in target.metrics}
+    """Wait until every target that must be scraped is up; raise :class:`MonitoringError` after ``timeout`` seconds.
+
+    Those are the target's metrics pages, or whatever the server finds for the jobs of its prometheus.yml.
+    """
+    pages = {(m.job, m.instance) for m in target.metrics}
     begun = time.monotonic()
     deadline = begun + timeout
     while True:
         found = {(t.labels.get("job", ""), t.labels.get("instance", "")): t for t in targets(server)}
-        down = sorted(w for w in wanted if w not in found or found[w].health != "up")
+        of_jobs = {key for key in found if key[0] in target.jobs} | {
+            (job, "") for job in target.jobs if job not in {key[0] for key in found}
+        }
+        down = sorted(w for w in pages | of_jobs if w not in found or found[w].health != "up")
         if not down:
             return
-        missing = server.how == "server" and any(w not in found for w in wanted)
+        missing = server.how == "server" and any(w not in found for w in pages | of_jobs)
         if time.monotonic() > (min(deadline, begun + DISCOVERY) if missing else deadline):
             job, instance = down[0]
             known = found.get(down[0])

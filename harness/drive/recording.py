@@ -8,26 +8,29 @@
     rules/               the rule files as they were
 
 Each stream is a sequence of gzip members (RFC 1952), one a block, each one line of JSON (so ``zcat`` reads it).
-A block is written with one call; a drill that is killed leaves whole blocks and at most one torn one at the
-end, which reading drops. Numbers that JSON has no word for are the texts "NaN", "+Inf", "-Inf" and "stale"
-(Prometheus's stale marker); null is no sample. Times are scenario milliseconds.
+A block is written with one call; a drill that is killed leaves whole blocks and at most one torn one at the end,
+which reading drops. After the event that ends a drill nothing can be torn: there it is damage.
+
+Numbers that JSON has no word for are the texts "NaN", "+Inf", "-Inf" and "stale" (Prometheus's stale marker); null is
+no sample. Times are scenario milliseconds.
 """
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from harness.drive.members import member, members
 from harness.errors import RecordingError
 
 SCHEMA = 1
+_Block = TypeVar("_Block")
 STALE_BITS = 0x7FF0000000000002
 """Prometheus's stale marker: a NaN of this bit pattern (prometheus/model/value/value.go)."""
 STALE: float = float(np.array([STALE_BITS], dtype=np.uint64).view(np.float64)[0])
@@ -58,6 +61,8 @@ class Meta(msgspec.Struct, kw_only=True, frozen=True):
     target: dict[str, Any]
     targets: list[dict[str, str]]
     """Labels of every scrape target."""
+    scrape_intervals: list[float] = []
+    """Seconds, one a target."""
     rules: list[tuple[str, str]]
     """(file in rules/, path as the user gave it)."""
     engine: str
@@ -96,8 +101,7 @@ class Writer:
 
     def block(self, stream: str, value: Any) -> None:
         """Append one block to a stream, with one write."""
-        data = gzip.compress(msgspec.json.encode(value) + b"\n", compresslevel=6, mtime=0)
-        self._write(f"{stream}.jsonl.gz", data)
+        self._write(f"{stream}.jsonl.gz", member(msgspec.json.encode(value) + b"\n"))
 
     def event(self, event: str, at: float, /, **details: Any) -> None:
         """Append an event at scenario second ``at``."""
@@ -146,7 +150,8 @@ def encode_value(value: float) -> float | int | str:
         return "stale" if is_stale else "NaN"
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    whole = value.is_integer() and abs(value) < 2**53 and (value != 0 or math.copysign(1.0, value) > 0)
+    return int(value) if whole else value
 
 
 _WORDS = {"NaN": float("nan"), "+Inf": float("inf"), "-Inf": float("-inf"), "stale": STALE}
@@ -189,90 +194,161 @@ class Requests:
         return len(self.slot)
 
 
+class _SampleBlock(msgspec.Struct):
+    series: dict[str, dict[str, str]]
+    times: list[int]
+    values: dict[str, list[float | str | None]]
+
+
+class _RequestBlock(msgspec.Struct):
+    slot: list[int]
+    intended: list[float]
+    late: list[float]
+    took: list[float]
+    status: list[int]
+    size: list[int]
+    failure: list[str]
+    prediction: list[float | None]
+    truth: list[float | None]
+    strength: dict[str, list[float]]
+    changed: dict[str, list[int]]
+    missed: int = 0
+
+
 @dataclass(frozen=True)
 class Recording:
-    """A recording on disk; streams are read when asked for."""
+    """A recording on disk; streams are read when asked for, block by block."""
 
     path: Path
     meta: Meta
-    torn: dict[str, int] = field(default_factory=dict)
 
     def blocks(self, stream: str) -> Iterator[dict[str, Any]]:
-        """The whole blocks of a stream, in order; empty if there is no such stream."""
-        file = self.path / f"{stream}.jsonl.gz"
-        if not file.exists():
-            return
-        for offset, text in _members(file):
-            try:
-                block = msgspec.json.decode(text)
-            except msgspec.DecodeError as e:
-                raise RecordingError(f"block at byte {offset} is not JSON: {e}", where=str(file)) from e
-            if not isinstance(block, dict):
-                raise RecordingError(f"block at byte {offset} is not an object", where=str(file))
+        """The whole blocks of a stream, in order; empty if there is no such stream.
+
+        Raises :class:`RecordingError` for one that was changed or cut off after it was written.
+        """
+        for _, block in self._blocks(stream, dict[str, Any]):
             yield block
 
     def events(self) -> list[dict[str, Any]]:
         """Every event in order."""
         return list(self.blocks("events"))
 
+    @cached_property
+    def ended(self) -> bool:
+        """Whether the drive told how it ended, as it does last of all: no write was cut off."""
+        return any(e.get("event") == "end" for e in self.events())
+
     def samples(self, stream: str = "samples") -> list[Samples]:
         """All series of a stream with their samples in order of time."""
         labels: dict[str, dict[str, str]] = {}
-        times: dict[str, list[int]] = {}
-        values: dict[str, list[float]] = {}
-        for block in self.blocks(stream):
-            labels.update(block["series"])
-            at = block["times"]
-            for name, row in block["values"].items():
-                t, v = times.setdefault(name, []), values.setdefault(name, [])
-                for moment, value in zip(at, row, strict=True):
-                    if value is not None:
-                        t.append(moment)
-                        v.append(_WORDS[value] if isinstance(value, str) else value)
+        parts: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]] = {}
+        for where, block in self._blocks(stream, _SampleBlock):
+            labels.update(block.series)
+            times = np.array(block.times, dtype=np.int64)
+            for name, row in block.values.items():
+                if len(row) != len(times) or name not in labels:
+                    raise RecordingError(f"{where}: series {name} does not fit", where=str(self._file(stream)))
+                parts.setdefault(name, []).append(_numbers(row, times, where))
         out = []
-        for name, t in times.items():
-            moments, numbers = np.array(t, dtype=np.int64), np.array(values[name], dtype=np.float64)
+        for name, found in parts.items():
+            moments = np.concatenate([t for t, _ in found])
+            numbers = np.concatenate([v for _, v in found])
             order = np.argsort(moments, kind="stable")
             out.append(Samples(labels[name], moments[order], numbers[order]))
         return out
 
     def requests(self) -> Requests:
         """All requests, in order of slot."""
-        blocks = list(self.blocks("requests"))
-
-        def column(name: str, dtype: Any) -> Any:
-            parts = [np.array(b[name], dtype=dtype) for b in blocks]
-            return np.concatenate(parts) if parts else np.array([], dtype=dtype)
-
-        slot = column("slot", np.int64)
-        order = np.argsort(slot, kind="stable")
-        rows = self.meta.rows_per_request
-        numbers = [[float("nan") if v is None else v for v in b["prediction"]] for b in blocks]
-        prediction = np.array([v for b in numbers for v in b], dtype=np.float64).reshape(-1, rows)
-        truth = column("truth", np.float64).reshape(-1, rows) if self.meta.truth else None
         names = [f["name"] for f in self.meta.faults if not f["held"]]
-        sparse = {n: _expand(blocks, "strength", n, np.float64)[order] for n in names}
-        changed = {n: _expand(blocks, "changed", n, np.bool_)[order] for n in names}
+        missed = 0
+        columns: dict[str, list[npt.NDArray[Any]]] = {}
+        strength: dict[str, list[npt.NDArray[Any]]] = {n: [] for n in names}
+        changed: dict[str, list[npt.NDArray[Any]]] = {n: [] for n in names}
+        for _, block in self._blocks("requests", _RequestBlock):
+            missed += block.missed
+            for name, dtype in _COLUMNS.items():
+                columns.setdefault(name, []).append(np.array(getattr(block, name), dtype=dtype))
+            zero = [0] * len(block.slot)  # what is all zero in a block is left out of it
+            for name in names:
+                strength[name].append(np.array(block.strength.get(name, zero), dtype=np.float64))
+                changed[name].append(np.array(block.changed.get(name, zero), dtype=np.bool_))
+        order = np.argsort(_joined(columns.get("slot", []), np.int64), kind="stable")
+
+        def column(name: str) -> npt.NDArray[Any]:
+            values = _joined(columns.get(name, []), _COLUMNS[name])
+            rows = self.meta.rows_per_request
+            return (values.reshape(-1, rows) if name in ("prediction", "truth") else values)[order]
+
         return Requests(
-            slot[order],
-            column("intended", np.float64)[order] / 1000,
-            column("late", np.float64)[order] / 1e6,
-            column("took", np.float64)[order] / 1e6,
-            column("status", np.int64)[order],
-            column("size", np.int64)[order],
-            column("failure", np.str_)[order],
-            prediction[order],
-            None if truth is None else truth[order],
-            sparse,
-            changed,
-            sum(b.get("missed", 0) for b in blocks),
+            slot=column("slot"),
+            intended=column("intended") / 1000,
+            late=column("late") / 1e6,
+            took=column("took") / 1e6,
+            status=column("status"),
+            size=column("size"),
+            failure=column("failure"),
+            prediction=column("prediction"),
+            truth=column("truth") if self.meta.truth else None,
+            strength={n: _joined(v, np.float64)[order] for n, v in strength.items()},
+            changed={n: _joined(v, np.bool_)[order] for n, v in changed.items()},
+            missed=missed,
         )
 
+    def _file(self, stream: str) -> Path:
+        return self.path / f"{stream}.jsonl.gz"
 
-def _expand(blocks: list[dict[str, Any]], kind: str, name: str, dtype: Any) -> npt.NDArray[Any]:
-    """A column that is left out of a block in which it is all zero."""
-    parts = [np.array(b[kind].get(name, [0] * len(b["slot"])), dtype=dtype) for b in blocks]
+    def _blocks(self, stream: str, kind: type[_Block]) -> Iterator[tuple[str, _Block]]:
+        """("block at byte N", block) of a stream."""
+        file = self._file(stream)
+        if not file.exists():
+            return
+        decoder = msgspec.json.Decoder(kind)
+        for offset, text in members(file):
+            where = f"block at byte {offset}"
+            if text is None:
+                # A kill tears the last block at most, and comes before the event that ends a drill.
+                if stream != "events" and self.ended:
+                    raise RecordingError(f"{where} is cut off", where=str(file), hint="copy it again, all of it")
+                return
+            try:
+                yield where, decoder.decode(text)
+            except (msgspec.DecodeError, msgspec.ValidationError) as e:
+                raise RecordingError(f"{where}: {e}", where=str(file)) from e
+
+
+_COLUMNS: dict[str, Any] = {
+    "slot": np.int64,
+    "intended": np.float64,
+    "late": np.float64,
+    "took": np.float64,
+    "status": np.int64,
+    "size": np.int64,
+    "failure": np.str_,
+    "prediction": np.float64,
+    "truth": np.float64,
+}
+
+
+def _joined(parts: list[npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:
     return np.concatenate(parts) if parts else np.array([], dtype=dtype)
+
+
+def _numbers(
+    row: list[float | str | None], times: npt.NDArray[np.int64], where: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The samples of one row: times and values where there is one."""
+    if None not in row:
+        if str not in set(map(type, row)):
+            return times, np.array(row, dtype=np.float64)
+        here = times
+    else:
+        here = times[np.array([v is not None for v in row], dtype=np.bool_)]
+    try:
+        values = [_WORDS[v] if isinstance(v, str) else v for v in row if v is not None]
+    except KeyError as e:
+        raise RecordingError(f"{where}: {e} is no sample value") from e
+    return here, np.array(values, dtype=np.float64)
 
 
 def request_block(records: Any) -> dict[str, Any]:
@@ -315,26 +391,3 @@ def open_recording(path: str | Path) -> Recording:
         return Recording(folder, msgspec.convert(raw, Meta))
     except (msgspec.DecodeError, msgspec.ValidationError) as e:
         raise RecordingError(f"meta.json is damaged: {e}", where=str(folder)) from e
-
-
-def _members(file: Path) -> Iterator[tuple[int, bytes]]:
-    """(offset, text) of each gzip member; a torn last one is dropped, a damaged one raises with its offset."""
-    start = end = 0
-    member, parts = zlib.decompressobj(wbits=31), list[bytes]()
-    try:
-        with file.open("rb") as f:
-            while data := f.read(1 << 16):
-                end += len(data)
-                while data:
-                    parts.append(member.decompress(data))
-                    data = member.unused_data
-                    if member.eof:
-                        yield start, b"".join(parts)
-                        start = end - len(data)
-                        member, parts = zlib.decompressobj(wbits=31), []
-    except OSError as e:
-        raise RecordingError(f"cannot be read: {e.strerror}", where=str(file)) from e
-    except zlib.error as e:
-        raise RecordingError(
-            f"damaged at byte {start}: {e}", where=str(file), hint="it was changed after it was written"
-        ) from e

@@ -22,7 +22,7 @@ from stack.discovery import DiscoveredTarget, discover
 from stack.errors import StackError
 from stack.exposition import PageError, SeriesError, media_type
 from stack.fetch import Fetcher
-from stack.page import DROPPED, NOTHING, PageParser, Samples
+from stack.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples
 from stack.relabel import attach, relabel
 from stack.scrapejob import Limits, ScrapeJob
 
@@ -184,6 +184,7 @@ class _Loop:
         self._parser = PageParser(self._resolve)
         self._memory = self._before = _Memory(np.empty(0, np.int64))
         self._at: float | None = None
+        self._new = 0  # series that this scrape showed first
         self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
         self._headers = target.job.request_headers(target.timeout)
 
@@ -191,7 +192,7 @@ class _Loop:
         if self._at is not None and at == self._at:
             self._memory = self._before
             self._parser.forget_fresh()
-        self._at, self._before = at, self._memory
+        self._at, self._before, self._new = at, self._memory, 0
         started, now = time.monotonic(), time.time()
         samples, error = self._samples()
         kept = samples.ids != DROPPED
@@ -200,7 +201,7 @@ class _Loop:
         if error is None and taken is not kept and (taken != kept).any():
             error = f"sample_limit of {limit} exceeded"
         taken, stored, times = self._store(samples, taken, now, at, error is None)
-        stale = self._stale(samples, taken, now, at)
+        stale = self._stale(samples, taken, now, at, error is None)
         counts = (samples.scraped, int(kept.sum()), int(taken[samples.fresh].sum()))
         report = np.array([float(error is None), time.monotonic() - started, *counts])
         ids = np.concatenate((samples.ids[stored], stale, self._reported))
@@ -222,13 +223,15 @@ class _Loop:
                 self._memory = replace(memory, timestamps=found.timestamps)
         return taken, stored if commit else np.zeros_like(stored), times
 
-    def _stale(self, samples: Samples, taken: Mask, now: float, at: float) -> Ids:
+    def _stale(self, samples: Samples, taken: Mask, now: float, at: float, commit: bool) -> Ids:
         """Series of the last scrape that are gone: after a failure, those that its page did not show before it."""
         memory, stamps = self._memory, samples.stamps
         if stamps is not None and not self._target.job.track_timestamps_staleness:
             taken = taken & np.isnan(stamps)
         seen = np.unique(samples.ids[taken])
         stale = np.setdiff1d(memory.tracked, seen, assume_unique=True)
+        if not commit:  # what only a failed scrape showed was never stored
+            seen = np.intersect1d(memory.tracked, seen, assume_unique=True)
         timestamps = memory.timestamps.passed(stale, now=now, at=at) if memory.timestamps is not None else None
         self._memory = _Memory(seen, now, at, timestamps)
         return stale
@@ -251,7 +254,10 @@ class _Loop:
             return NOTHING, str(e)
 
     def _resolve(self, labels: Mapping[str, str]) -> int:
-        """The number of a series after relabelling, or DROPPED. Raises :class:`SeriesError`."""
+        """The number of a series after relabelling, DROPPED, or UNWANTED once new ones alone exceed the sample limit.
+
+        Raises :class:`SeriesError`.
+        """
         job = self._target.job
         found = relabel(attach(labels, self._target.labels, honor_labels=job.honor_labels), job.metric_relabel)
         if not found:
@@ -264,7 +270,8 @@ class _Loop:
         ):
             raise SeriesError(f"invalid metric name or label names: {found}")
         _check_limits(found, name, job.limits)
-        return self._table.id(found)
+        self._new += 1
+        return UNWANTED if self._new > job.limits.samples > 0 else self._table.id(found)
 
 
 def _first_of_each(samples: Samples) -> Mask:

@@ -88,7 +88,8 @@ def _scraped(meta: Meta, phases: Mapping[str, Phase], samples: Sequence[Samples]
     held = any(f["held"] for f in meta.faults)
     checked = ["baseline"] if held else ["baseline", "fault", "recovery"]
     out = []
-    for target in meta.targets:
+    intervals = meta.scrape_intervals or [meta.scrape_interval] * len(meta.targets)
+    for target, interval in zip(meta.targets, intervals, strict=False):
         key = (target.get("job", ""), target.get("instance", ""))
         up = ups.get(key)
         name = f"target job={key[0]!r} instance={key[1]!r}"
@@ -97,7 +98,7 @@ def _scraped(meta: Meta, phases: Mapping[str, Phase], samples: Sequence[Samples]
             continue
         for phase in (phases[p] for p in checked):
             length = phase.end - phase.start
-            expected = length / meta.scrape_interval
+            expected = length / interval
             inside = (up.times >= phase.start * 1000) & (up.times < phase.end * 1000)
             good = int((up.values[inside] == 1).sum())
             if expected >= 1 and good < SCRAPED * expected - 1:

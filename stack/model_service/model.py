@@ -25,7 +25,7 @@ Value = float | str | None
 Row = Mapping[str, Value]
 """Feature name -> value; a feature that is null or not there is missing, and is imputed."""
 
-TRAINING_SECONDS = 100
+TRAINING_SECONDS = 60
 
 MISSING, UNSEEN, OTHER = "missing", "unseen", "other"
 
@@ -80,7 +80,7 @@ class Model(msgspec.Struct, frozen=True):
     threshold: float = 0.5
 
     def predict(self, row: Row) -> float:
-        """The probability that the flight arrives 15 minutes late or more, in (0, 1)."""
+        """The probability that the flight arrives 15 minutes late or more, 0 to 1."""
         score = self.intercept
         for name, feature in self.features.items():
             value = row.get(name)

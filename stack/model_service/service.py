@@ -15,7 +15,7 @@ from stack.errors import StackError
 from stack.model_service.own_process import Failed, command
 from stack.process import Guarded, launch
 
-START_SECONDS = 120.0  # the very first start trains the model
+START_SECONDS = 150.0  # the very first start trains the model, with an admin interface an older one too
 STOP_SECONDS = 3.0
 
 

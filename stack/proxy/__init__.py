@@ -8,7 +8,17 @@ with proxy(Connection("http://127.0.0.1:8000")) as p:
 """
 
 from stack.proxy.client import HeldToxic, Proxy, proxy, toxic
-from stack.proxy.httpfaults import EXCLUDED, HTTP_FAULTS, Delay, HttpFault, MergePatch, Replace, Status, merge_patch
+from stack.proxy.httpfaults import (
+    EXCLUDED,
+    HTTP_FAULTS,
+    Delay,
+    HttpFault,
+    MergePatch,
+    Page,
+    Replace,
+    Status,
+    merge_patch,
+)
 from stack.proxy.ledger import Ledger, Touched
 from stack.proxy.toxics import (
     TOXICS,
@@ -37,6 +47,7 @@ __all__ = [
     "Ledger",
     "LimitData",
     "MergePatch",
+    "Page",
     "Proxy",
     "Replace",
     "ResetPeer",

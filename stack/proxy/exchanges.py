@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from stack.proxy.httpfaults import Delay, HttpToxic, MergePatch, Replace, Status, merge_patch
+from stack.proxy.httpfaults import Delay, HttpToxic, MergePatch, Page, Replace, Status, merge_patch
 from stack.proxy.ledger import Count, draw
 from stack.proxy.messages import (
     MAX_BODY,
@@ -27,8 +27,8 @@ from stack.proxy.stream import Stream
 HttpFaults = Mapping[str, tuple[HttpToxic, Count]]
 """What is in force: name -> fault and its count."""
 
-Edit = tuple[HttpToxic, Count, int]
-"""A change of a body: fault, count, and the request's index for it."""
+Edit = tuple[HttpToxic, Count, float]
+"""A change of a body: fault, count, and what was drawn for the request."""
 
 
 @dataclass(slots=True)
@@ -142,9 +142,10 @@ class Exchanges:
                 continue
             index = int(given) if given is not None else count.matched
             count.matched += 1
-            if draw(self._seed, key, index) >= fault.share:
+            drawn = draw(self._seed, key, index)
+            if drawn >= fault.share:
                 continue
-            edit = (fault, count, index)
+            edit = (fault, count, drawn)
             match fault:
                 case Delay():
                     jitter = fault.jitter * Random(f"{self._seed}/{key}/{index}").uniform(-1, 1)
@@ -209,8 +210,8 @@ def _skip(edits: list[Edit]) -> None:
 def _rewritten(head: bytes, raw: bytes, edits: list[Edit]) -> bytes:
     """The message after all edits; one that none of them can change stays as it is, byte by byte."""
     body, content_type, changed = plain_body(head, raw), None, False
-    for fault, count, _ in edits:
-        new = _edited(fault, body)
+    for fault, count, drawn in edits:
+        new = _edited(fault, body, count, drawn)
         if new is None or not raw:
             count.skipped += 1
             continue
@@ -220,10 +221,17 @@ def _rewritten(head: bytes, raw: bytes, edits: list[Edit]) -> bytes:
     return with_body(head, body, content_type) if changed else head + raw
 
 
-def _edited(fault: HttpToxic, body: bytes) -> bytes | None:
+def _edited(fault: HttpToxic, body: bytes, count: Count, drawn: float) -> bytes | None:
     """The changed body, or None where this fault cannot change it."""
     if isinstance(fault, Replace):
         return fault.body.encode()
+    if isinstance(fault, Page):
+        import numpy as np
+
+        if count.begun is None or count.begun[0] != fault.fault:
+            count.begun = (fault.fault, fault.fault.starting(body))
+        page: bytes = count.begun[1](body, fault.strength, np.random.default_rng(int(drawn * 2**53)))
+        return page
     if not isinstance(fault, MergePatch):
         return None
     try:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from stack.errors import StackError
 from stack.kinds import one_of, unit_interval, within
+from stack.pagefaults import AnyPageFault
 from stack.proxy.toxics import MS, Holdable
 
 EXCLUDED = ("/metrics", "/health", "/healthz")
@@ -147,9 +148,24 @@ class MergePatch(HttpFault, frozen=True, repr_omit_defaults=True, tag="merge_pat
             raise StackError(f"MergePatch: patch must be a JSON value: {e}") from e
 
 
-HttpToxic = Delay | Status | Replace | MergePatch
+class Page(HttpFault, frozen=True, kw_only=True, repr_omit_defaults=True, tag="page"):
+    """Apply a fault of :mod:`stack.pagefaults` to the metrics page at ``path``; strength is the page fault's."""
 
-HTTP_FAULTS: tuple[type[HttpFault], ...] = (Delay, Status, Replace, MergePatch)
+    id: ClassVar[str] = "mon.page"
+    visible_from: ClassVar[str] = "scrape"
+    fault: AnyPageFault
+    path: str = "/metrics"
+    strength: float = 1.0
+
+    def at(self, strength: float) -> Self | None:
+        """The page fault's strength is scaled."""
+        strength = unit_interval(strength)
+        return replace(self, strength=self.strength * strength) if strength else None
+
+
+HttpToxic = Delay | Status | Replace | MergePatch | Page
+
+HTTP_FAULTS: tuple[type[HttpFault], ...] = (Delay, Status, Replace, MergePatch, Page)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -1,6 +1,7 @@
 """What a proxy counted, and the draw that decides which connection or request a share hits."""
 
 import hashlib
+from typing import Any
 
 import msgspec
 
@@ -51,6 +52,8 @@ class Count(msgspec.Struct):
     matched: int = 0
     touched: int = 0
     skipped: int = 0
+    begun: Any = None
+    """A page fault, and the same as it began: with what it remembers of the first page."""
 
     def pass_(self, connections: int) -> None:
         """So many connections passed a toxic; it has no selector."""

@@ -135,6 +135,9 @@ class Server:
         return self.state()
 
     async def _put(self, toxics: tuple[TcpToxic, ...], http: tuple[HttpToxic, ...]) -> None:
+        for fault in http:
+            if fault.key not in self.http_faults:
+                self._count(fault.key, fault.type).begun = None
         self.http_faults = {f.key: (f, self._count(f.key, f.type)) for f in http}
         before = {*self.toxics, *self._downs}
         for toxic in toxics:

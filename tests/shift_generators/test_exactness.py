@@ -17,6 +17,7 @@ from shift_generators import (
     duplicates,
     effective,
     equals,
+    in_order,
     knockout_category,
     mar,
     mcar,
@@ -157,6 +158,14 @@ def test_every_row_goes_missing_with_its_own_strength() -> None:
     batch = {"x": np.zeros(5)}
     gone = np.mean([np.isnan(mcar("x")(batch, strength, draws)["x"]) for _ in range(8000)], axis=0)
     np.testing.assert_allclose(gone, strength, atol=0.025)
+
+
+def test_two_faults_under_one_ramp_hit_rows_independently_of_each_other() -> None:
+    ramp, rows = np.linspace(0.4, 0.6, 20_000), {"a": np.zeros(20_000), "b": np.zeros(20_000)}
+    out = in_order(mcar("a"), mcar("b"))(rows, ramp, rng(11))
+    gone = np.isnan(out["a"]), np.isnan(out["b"])
+    assert abs(np.corrcoef(*gone)[0, 1]) < 0.03
+    assert abs(np.corrcoef(gone[0][1:], gone[0][:-1])[0, 1]) < 0.03, "nor in a rhythm"
 
 
 def test_missingness_depends_on_what_it_is_said_to_depend_on() -> None:

@@ -239,6 +239,14 @@ def test_an_application_reports_its_size_under_every_metric() -> None:
     assert hit.largest_weight == 1.0
 
 
+def test_a_value_that_fills_a_bin_is_left_to_either_side() -> None:
+    for column in ("constant", "zeros", "few"):
+        away = distance("psi", ROWS[column])
+        assert away(ROWS[column]) < 1e-6
+        assert away(ROWS[column] - 0.01) > 1
+        assert away(ROWS[column] + 0.01) > 1
+
+
 def test_missing_values_are_a_bin_and_unseen_levels_too() -> None:
     gone = distance("psi", ROWS["x"])(np.full(100, np.nan))
     assert gone > 5

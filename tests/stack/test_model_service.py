@@ -65,11 +65,12 @@ def changed(before: dict[str, float], after: dict[str, float]) -> dict[str, floa
 
 def gone(pid: int, within: float = 15.0) -> bool:
     """Whether the process ends in time."""
-    deadline = time.monotonic() + within
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
+    try:
+        psutil.Process(pid).wait(within)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
     return True
 
 
@@ -452,6 +453,14 @@ def test_a_stack_package_in_the_working_folder_does_not_hide_ours(
     monkeypatch.chdir(tmp_path)
     with serve() as running:
         assert ask(running, EXAMPLE).status_code == 200
+
+
+def test_metrics_files_of_another_server_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    with serve() as running:
+        ask(running, EXAMPLE)
+        assert page(running)[f'model_predictions_total{{"version": "{running.version}"}}'] == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_foreground_command_shows_a_request_that_works_and_ends_at_ctrl_c() -> None:

@@ -85,9 +85,10 @@ def run(
             batch = change(batch, rng) if number * pace.interval >= at else batch
             session.post(service.predict_url, json={"rows": as_rows(batch)}, timeout=30).raise_for_status()
             page = session.get(service.metrics_url, timeout=30).text
-            for instance in range(replicas):
-                for name, value in scrape(page, instance):
-                    told[name].append(value)
+            now = {name: value for instance in range(replicas) for name, value in scrape(page, instance)}
+            for name in told.keys() | now.keys():
+                gone = "stale" if told[name][-1:] not in (["stale"], ["_"]) else "_"
+                told[name] += ["_"] * (number - len(told[name])) + [now.get(name, gone)]
     return evaluate(pace, told, scrapes)
 
 

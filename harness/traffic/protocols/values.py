@@ -69,7 +69,7 @@ def finder(expression: str) -> Callable[[Any], Any]:
 
 
 def _first(answer: Any, ways: list[list[Any]]) -> Any:
-    """What the first way leads to that is neither missing nor empty nor false (JMESPath's ``||``)."""
+    """What the first way leads to that is neither missing nor empty; unlike JMESPath's ``||``, false is an answer."""
     found = None
     for way in ways:
         found = answer
@@ -78,7 +78,7 @@ def _first(answer: Any, ways: list[list[Any]]) -> Any:
                 found = found[step] if isinstance(found, list) and step < len(found) else None
             else:
                 found = found.get(step) if isinstance(found, dict) else None
-        if found or (found == 0 and found is not False):
+        if found or found == 0:
             break
     return found
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -14,7 +15,11 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 @dataclass(frozen=True)
 class Page:
-    """One answer. ``stall_after`` bytes of the body it hangs until the server closes; ``drip`` seconds a byte."""
+    """One answer. ``length`` is the Content-Length told: True for the right one, False for none.
+
+    It hangs after ``stall_after`` bytes of the body, or takes ``drip`` seconds for each byte of the body,
+    ``drip_head`` for each of the head. ``close_silently`` closes the connection without saying so before.
+    """
 
     body: bytes
     content_type: str | None = TEXT
@@ -22,8 +27,10 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
     stall_after: int | None = None
     drip: float | None = None
+    drip_head: float | None = None
     close: bool = False
-    length: bool = True
+    close_silently: bool = False
+    length: bool | int = True
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,10 @@ Answer = Callable[[Asked, int], Page]
 
 
 class PageServer:
-    """Answers by path; ``steps`` are served in turn to each client (by its User-Agent), the last for ever."""
+    """Answers by path; ``steps`` are served in turn to each client, the last for ever.
+
+    Clients are told apart by their User-Agent up to its first dot: ``Prometheus/3``.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -67,7 +77,7 @@ class PageServer:
 
     def answer(self, asked: Asked) -> Page:
         path = urlsplit(asked.target).path
-        agent = asked.headers.get("User-Agent", "").partition("/")[0]
+        agent = asked.headers.get("User-Agent", "").partition(".")[0]
         with self._changed:
             before = self.asked.setdefault((path, agent), [])
             k = len(before)
@@ -123,26 +133,27 @@ def page_server(tls: ssl.SSLContext | None = None) -> Iterator[PageServer]:
 
 
 def _send(handler: BaseHTTPRequestHandler, pages: PageServer, page: Page) -> None:
-    handler.send_response(page.status)
+    head = dict(page.headers)
     if page.content_type is not None:
-        handler.send_header("Content-Type", page.content_type)
-    for name, value in page.headers.items():
-        handler.send_header(name, value)
-    if page.length:
-        handler.send_header("Content-Length", str(len(page.body)))
-    if page.close or not page.length:
-        handler.send_header("Connection", "close")
-        handler.close_connection = True
-    handler.end_headers()
-    if page.drip is not None:
-        for i in range(len(page.body)):
-            if pages.closing.wait(page.drip):
-                break
-            handler.wfile.write(page.body[i : i + 1])
-    elif page.stall_after is not None:
-        handler.wfile.write(page.body[: page.stall_after])
-        handler.wfile.flush()
+        head["Content-Type"] = page.content_type
+    if page.length is not False:
+        head["Content-Length"] = str(len(page.body) if page.length is True else page.length)
+    if page.close or page.length is False:
+        head["Connection"] = "close"
+    lines = [f"HTTP/1.1 {page.status} {HTTPStatus(page.status).phrase}", *(f"{k}: {v}" for k, v in head.items())]
+    _write(handler, pages, ("\r\n".join(lines) + "\r\n\r\n").encode(), page.drip_head)
+    stalls = page.stall_after is not None
+    _write(handler, pages, page.body[: page.stall_after], page.drip)
+    if stalls:
         pages.closing.wait(30)
-        handler.close_connection = True
-    else:
-        handler.wfile.write(page.body)
+    handler.close_connection = stalls or page.close or page.close_silently or page.length is False
+
+
+def _write(handler: BaseHTTPRequestHandler, pages: PageServer, content: bytes, drip: float | None) -> None:
+    if drip is None:
+        handler.wfile.write(content)
+        return
+    for i in range(len(content)):
+        if pages.closing.wait(drip):
+            return
+        handler.wfile.write(content[i : i + 1])

@@ -1,15 +1,15 @@
-"""The scraper beside a real Prometheus on the same pages: same series and labels, same values to the bit.
+"""The scraper beside real Prometheus servers on the same pages: same series and labels, same values to the bit.
 
-By default against ``prometheus`` on PATH; DRIFTDRILL_PROMETHEUS_BINARIES may list several, separated by colons.
+One server of each version at hand (the one on PATH, and 3.x) and one scraper see the same pages, each at its own
+pace; what each case left is then compared scrape by scrape.
 """
 
 import json
-import os
-import shutil
 import ssl
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,15 @@ import yaml
 
 from harness.drive.recording import STALE_BITS
 from harness.drive.scrape import Scraper, ScrapeTarget
-from stack.prometheus import prometheus
+from stack.prometheus import Server, prometheus
 from stack.prometheus_yml import jobs_from_prometheus_yml
-from tests.harness.pages import Page, PageServer, page_server
-from tests.harness.remote_read import stored_samples
-from tests.harness.scrape_cases import Case, cases, stamped
+from tests.harness.drive.page_cases import Case
+from tests.harness.drive.remote_read import stored_samples
+from tests.harness.drive.scrape_cases import cases, stamped
+from tests.stack.page_server import Page, PageServer, page_server
 
-BINARIES = os.environ.get("DRIFTDRILL_PROMETHEUS_BINARIES", shutil.which("prometheus") or "").split(":")
-STAMPED = stamped(0)
-CASES = cases() | {case.name: case for case in STAMPED}
-INTERVAL = "1s"
+CASES = cases() | {case.name: case for case in stamped(0)}
+OURS = "driftdrill"
 Series = tuple[tuple[str, str], ...]
 
 
@@ -41,42 +40,60 @@ class Scraped:
     explicit: frozenset[tuple[Series, int, int]]
 
 
+Outcome = dict[str, list[Scraped]]
+"""By case, the scrapes in turn."""
+
+
 @dataclass(frozen=True)
-class Outcome:
-    """By case, the scrapes in turn."""
+class World:
+    """What all have made of the pages; ``theirs`` by major version, ``absent`` says why one is not there."""
 
-    major: int
-    theirs: dict[str, list[Scraped]]
-    ours: dict[str, list[Scraped]]
-    requests: dict[str, tuple[Mapping[str, str], Mapping[str, str]]]
+    ours: Outcome
+    theirs: dict[int, Outcome]
+    absent: dict[str, str]
+    headers: dict[str, Mapping[str, str]]
 
 
-@pytest.fixture(scope="module", params=[b for b in BINARIES if b], ids=lambda b: Path(os.path.dirname(b)).name)
-def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Everything once: one Prometheus and one scraper on one server of pages."""
+@pytest.fixture(scope="module")
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Everything once."""
     folder = tmp_path_factory.mktemp("scrape")
-    version = subprocess.run([request.param, "--version"], capture_output=True, text=True, timeout=10, check=True)
-    major = int((version.stdout + version.stderr).split("version ")[1].split(".")[0])
-    chosen = cases() | {case.name: case for case in stamped(int(time.time()) // 1000 * 1000 * 1000 - 200_000)}
-    chosen = {name: case for name, case in chosen.items() if case.since <= major}
-    with page_server() as pages, page_server(_tls_context(folder)) as secure:
+    binaries, absent = _binaries(request)
+    chosen = cases() | {case.name: case for case in stamped((int(time.time()) - 200) * 1000)}
+    with page_server() as pages, page_server(_tls_context(folder)) as secure, ExitStack() as running:
         for case in chosen.values():
             server = secure if case.secure else pages
             if case.answer is not None:
                 server.answers[f"/{case.name}"] = lambda asked, _, case=case: case.answer(asked)
             elif case.steps:
                 server.serve(f"/{case.name}", *case.steps)
-        config = _config(chosen, pages, secure, folder)
-        theirs = _prometheus(config, chosen, (pages, secure), request.param)
-        ours = _ours(config, chosen, folder)
-        asked = {
-            name: (
-                pages.requests(f"/{name}", "Prometheus")[0].headers,
-                pages.requests(f"/{name}", "driftdrill")[0].headers,
-            )
-            for name in ("text-plain", "open-plain")
-        }
-    return Outcome(major, theirs, ours, asked)
+        servers: dict[int, Server] = {}
+        for major, binary in binaries.items():
+            config = _config([case for case in chosen.values() if case.since <= major], pages, secure, folder)
+            servers[major] = running.enter_context(prometheus(config=config, how="binary", binary=str(binary)))
+        ours = _ours(_config(list(chosen.values()), pages, secure, folder), chosen, folder)
+        theirs = {major: _theirs(server, major, chosen, (pages, secure)) for major, server in servers.items()}
+        headers = {agent: pages.requests("/text-plain", agent)[0].headers for agent in [OURS, *map(_agent, servers)]}
+    return World(ours, theirs, absent, headers)
+
+
+def _agent(major: int) -> str:
+    return f"Prometheus/{major}"
+
+
+def _binaries(request: pytest.FixtureRequest) -> tuple[dict[int, Path], dict[str, str]]:
+    """One binary a major version, and why there is none for a fixture."""
+    found, absent = {}, {}
+    for fixture in ("prometheus_binary", "prometheus3"):
+        try:
+            path = Path(request.getfixturevalue(fixture))
+        except pytest.skip.Exception as e:
+            absent[fixture] = str(e)
+            continue
+        path = path / "prometheus" if path.is_dir() else path
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True)
+        found[int((said.stdout + said.stderr).split("version ")[1].split(".")[0])] = path
+    return found, absent
 
 
 def _tls_context(folder: Path) -> ssl.SSLContext:
@@ -113,14 +130,15 @@ def _discovered(pages: PageServer, folder: Path) -> None:
     pages.serve("/sd", Page(json.dumps(groups("http-discovery")).encode(), "application/json; charset=utf-8"))
 
 
-def _config(chosen: Mapping[str, Case], pages: PageServer, secure: PageServer, folder: Path) -> dict[str, Any]:
+def _config(chosen: Sequence[Case], pages: PageServer, secure: PageServer, folder: Path) -> dict[str, Any]:
     (folder / "token").write_text("from-file\n")
     _discovered(pages, folder)
     jobs = []
-    for case in chosen.values():
+    for case in chosen:
         address = secure.address if case.secure else pages.address
         job = {
             "job_name": case.name,
+            "scrape_interval": "1s" if case.scrapes > 3 else "2s",
             "metrics_path": f"/{case.name}",
             "static_configs": [{"targets": [address], "labels": {"case": case.name}}],
             **case.job,
@@ -129,19 +147,16 @@ def _config(chosen: Mapping[str, Case], pages: PageServer, secure: PageServer, f
             json.dumps(job).replace("{address}", address).replace("{case}", case.name).replace("{folder}", str(folder))
         )
         jobs.append(json.loads(text))
-    return {"global": {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL}, "scrape_configs": jobs}
+    return {"scrape_configs": jobs}
 
 
-def _prometheus(
-    config: Mapping[str, Any], chosen: Mapping[str, Case], servers: Sequence[PageServer], binary: str
-) -> dict[str, list[Scraped]]:
-    with prometheus(config=config, how="binary", binary=binary) as server:
-        for pages in servers:
-            wanted = {f"/{case.name}": case.scrapes + 1 for case in chosen.values() if case.at_least}
-            wanted = {path: n for path, n in wanted.items() if path in pages.answers}
-            pages.await_requests(wanted, "Prometheus", timeout=60)
-        stored = stored_samples(server.connection.url)
-    out: dict[str, list[Scraped]] = {}
+def _theirs(server: Server, major: int, chosen: Mapping[str, Case], servers: Sequence[PageServer]) -> Outcome:
+    for pages in servers:
+        wanted = {f"/{c.name}": c.scrapes + 1 for c in chosen.values() if c.at_least and c.since <= major}
+        wanted = {path: n for path, n in wanted.items() if path in pages.answers}
+        pages.await_requests(wanted, _agent(major), timeout=60)
+    stored = stored_samples(server.connection.url)
+    out: Outcome = {}
     for case in {dict(labels).get("case", "") for labels in stored}:
         series = {labels: samples for labels, samples in stored.items() if dict(labels).get("case", "") == case}
         times = [t for labels, samples in series.items() if dict(labels)["__name__"] == "up" for t, _ in samples]
@@ -155,10 +170,10 @@ def _prometheus(
     return out
 
 
-def _ours(config: Mapping[str, Any], chosen: Mapping[str, Case], folder: Path) -> dict[str, list[Scraped]]:
+def _ours(config: Mapping[str, Any], chosen: Mapping[str, Case], folder: Path) -> Outcome:
     (folder / "prometheus.yml").write_text(yaml.safe_dump(dict(config)))
     jobs = jobs_from_prometheus_yml(folder / "prometheus.yml")
-    out: dict[str, list[Scraped]] = {}
+    out: Outcome = {}
     with Scraper(jobs, evaluation_intervals=[15]) as scraper:
         for target in scraper.targets:
             case = chosen[target.job.name]
@@ -217,24 +232,30 @@ def _differences(ours: list[dict[str, str]], theirs: list[dict[str, str]]) -> li
     ]
 
 
+@pytest.fixture(params=["prometheus_binary", "prometheus3"], ids=["path", "three"])
+def major(request: pytest.FixtureRequest, world: World) -> int:
+    """The version to compare with."""
+    if request.param in world.absent:
+        pytest.skip(world.absent[request.param])
+    return min(world.theirs) if request.param == "prometheus_binary" else 3
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_a_scrape_leaves_what_prometheus_stores(outcome: Outcome, name: str) -> None:
-    if CASES[name].since > outcome.major:
-        pytest.skip(f"Prometheus {outcome.major} differs here")
-    ours = _visible([_readable(one) for one in outcome.ours[name]])
-    theirs = _visible([_readable(one) for one in outcome.theirs[name]])
+def test_a_scrape_leaves_what_prometheus_stores(world: World, major: int, name: str) -> None:
+    if CASES[name].since > major:
+        pytest.skip(f"Prometheus {major} differs here")
+    ours = _visible([_readable(one) for one in world.ours[name]])
+    theirs = _visible([_readable(one) for one in world.theirs[major][name]])
     assert len(theirs) >= len(ours)
     assert not _differences(ours, theirs)
 
 
-def test_a_second_replica_has_its_own_series(outcome: Outcome) -> None:
-    ours = [set(one.samples) for one in outcome.ours["replica-1"]]
-    assert ours[0] == set(outcome.theirs["replica-1"][0].samples)
+def test_a_second_replica_has_its_own_series(world: World, major: int) -> None:
+    assert set(world.ours["replica-1"][0].samples) == set(world.theirs[major]["replica-1"][0].samples)
 
 
-def test_the_scraper_asks_for_formats_as_prometheus_does(outcome: Outcome) -> None:
-    if outcome.major < 3:
-        pytest.skip("the Accept header of 2.x knows no escaping")
-    for theirs, ours in outcome.requests.values():
-        for header in ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds"):
-            assert ours[header] == theirs[header]
+def test_the_scraper_asks_for_formats_as_prometheus_3_does(world: World) -> None:
+    if 3 not in world.theirs:
+        pytest.skip(world.absent.get("prometheus3", "no Prometheus 3"))
+    for header in ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds"):
+        assert world.headers[OURS][header] == world.headers[_agent(3)][header]

@@ -1,0 +1,123 @@
+"""What a drive is told beforehand, how it is steered, and what the loops of both clocks share."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from harness.drive.inject import Held
+from harness.drive.recording import Writer, request_block
+from harness.drive.scrape import Scraper
+from harness.errors import Interrupted
+from harness.scenario import Scenario
+from harness.target import Target
+from harness.traffic.payload import strength_at
+from harness.traffic.player import Player, Reported
+from stack.prometheus import Server
+from stack.rulefiles import RuleFile
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a drill stands, told at each step."""
+
+    phase: str
+    at: float
+    end: float
+    sent: int
+    failed: int
+    rate: float
+    """Requests per scenario second over the last step."""
+    strength: Mapping[str, float]
+    pending: tuple[str, ...] = ()
+    firing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a drive needs to know, decided beforehand."""
+
+    scenario: Scenario
+    target: Target
+    clock: str
+    out: Path
+    rules: tuple[RuleFile, ...]
+    engine: str
+    versions: Mapping[str, str]
+    revision: str | None = None
+    scraper: Scraper | None = None
+    """Virtual clock: what scrapes the target."""
+    server: Server | None = None
+    """Wall clock: the Prometheus that scrapes it."""
+    rows_per_request: int = 1
+    connections: int = 0
+    """Most requests outstanding; 0 is 4 in virtual time (more gains nothing) and 128 on the wall clock."""
+
+
+KEPT = "what was recorded so far is kept: `driftdrill judge` reads it"
+
+
+@dataclass
+class Steering:
+    """How a drive is told to stop, and tells how it goes."""
+
+    report: Reported = lambda name, seconds, size, failure: None
+    progress: Callable[[Progress], None] = lambda progress: None
+    stop: str = ""
+    """Set to a reason from a signal handler or Locust; the drive ends within a second or so."""
+    recording: Path | None = None
+    """Set once there is one."""
+    driving: bool = False
+    """Whether the drive looks at ``stop`` itself, so that no block is torn."""
+
+    def check(self) -> None:
+        """Raise :class:`Interrupted` if the drive was told to stop."""
+        if self.stop:
+            raise Interrupted(self.stop, hint=KEPT)
+
+
+@dataclass
+class Run:
+    """What the loops of both clocks share."""
+
+    plan: Plan
+    steering: Steering
+    player: Player
+    writer: Writer
+    held: Held
+    scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    """Virtual clock: samples that are not written yet."""
+    failed: int = 0
+    last: tuple[float, int] = (0.0, 0)
+    written: float = field(default_factory=time.monotonic)
+
+    def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
+        """Set held faults, write requests, tell progress, obey a stop."""
+        self.set_held(at)
+        self.failed += sum(1 for f in self.player.records.failure if f)
+        self.flush()
+        scenario, (then, sent) = self.plan.scenario, self.last
+        phase = next((p.name for p in scenario.phases if p.start <= at < p.end), "recovery")
+        strength = {f.name: float(strength_at(f, scenario, np.array([at]))[0]) for f in scenario.faults}
+        rate = (self.player.sent - sent) / (at - then) if at > then else 0.0
+        self.last = (at, self.player.sent)
+        self.steering.progress(
+            Progress(phase, at, scenario.duration, self.player.sent, self.failed, rate, strength, pending, firing)
+        )
+        self.steering.check()
+
+    def set_held(self, at: float) -> None:
+        """Set held faults to their strengths at scenario second ``at``, and record what changed."""
+        for name, set_to, wrong in self.held.set_all(at):
+            self.writer.event("fault", at, name=name, strength=round(set_to, 6), wrong=wrong)
+
+    def flush(self) -> None:
+        """Append the requests that ended and the samples that were scraped since the last call."""
+        records = self.player.take()
+        if len(records) or records.missed:
+            self.writer.block("requests", request_block(records))
+        if self.scraped and self.plan.scraper is not None:
+            samples, self.scraped = self.scraped, {}
+            self.writer.samples("samples", self.plan.scraper.table.labels, samples)

@@ -1,0 +1,52 @@
+"""Real time: Prometheus scrapes and evaluates; this watches, fetches and sets held faults."""
+
+import contextlib
+
+from harness.drive.clock import WallClock
+from harness.drive.fetch import Fetcher
+from harness.drive.plan import Run
+from harness.errors import MonitoringError, RigError
+from stack.prometheus import Server, died, query
+
+FETCH_EVERY = 10.0
+"""Real seconds between fetches: a killed drill loses no more samples than that."""
+
+
+def play(run: Run, clock: WallClock) -> None:
+    """Real time: Prometheus scrapes and evaluates; this watches, fetches and sets held faults."""
+    plan, scenario = run.plan, run.plan.scenario
+    server = plan.server
+    if server is None:
+        raise RigError("a drive on the wall clock needs a Prometheus", hint="`driftdrill doctor` says what is missing")
+    names = {r.name for f in plan.rules for g in f.groups for r in g.rules if r.kind == "record"}
+    fetcher = Fetcher(server, plan.target, frozenset(names), clock.started_at)
+    fetched = 0.0
+    tick = min(1.0, scenario.evaluation_interval)
+    try:
+        while (now := clock.now()) < scenario.duration:
+            if now - fetched > FETCH_EVERY:
+                fetcher.step(run.writer, now)
+                fetched = now
+            pending, firing = _active(server)
+            run.step(now, pending=pending, firing=firing)
+            if run.player.failure is not None:
+                raise run.player.failure
+            clock.wait_until(min(now + tick, scenario.duration))
+    except Exception:
+        with contextlib.suppress(Exception):  # what ended the drill is what is told
+            fetcher.step(run.writer, clock.now())
+        raise
+    run.set_held(scenario.duration)
+    # The last scrape and evaluation of the drill end after it.
+    clock.wait_until(scenario.duration + 0.5)
+    fetcher.step(run.writer, scenario.duration + 0.5)
+
+
+def _active(server: Server) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The alerts that are pending and firing now."""
+    if (end := died(server)) is not None:
+        raise MonitoringError(end.splitlines()[0], hint="the drill cannot be judged without it; see its log")
+    states: dict[str, set[str]] = {"pending": set(), "firing": set()}
+    for series in query(server, "ALERTS"):
+        states.setdefault(series.labels.get("alertstate", ""), set()).add(series.labels.get("alertname", ""))
+    return tuple(sorted(states["pending"])), tuple(sorted(states["firing"]))

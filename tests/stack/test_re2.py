@@ -1,0 +1,110 @@
+"""Prometheus's patterns in Python's ``re``, beside a real server: its label_replace matches as relabelling does."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from stack.errors import StackError
+from stack.prometheus import Server, prometheus
+from stack.re2 import expand, fullmatch
+
+INPUTS = [
+    "a",
+    "b",
+    "ab",
+    "aab",
+    "AB",
+    "aB",
+    "abab",
+    "a1",
+    "_",
+    "-",
+    ".",
+    "a.b",
+    "a b",
+    "{2",
+    "{,2}",
+    "]",
+    "é",
+    "\\",
+    "$",
+]
+PATTERNS = [
+    *r"""
+a  ab|a  a|ab  a.*  .+?b  (a)(b)?  (a|b)+  (a)|(b)  .*  [ab]{2}  a{2,}  a{,2}  {2  (|a)b  ()a  (?:ab)+  é  [é]  .  ..  #
+[a-c0-9]+  [^a]  []a]  [^]a]  [a-]  [-a]  [[a]  [a&&b]+  [a||b]  [a~~b]  [a--b]  [+--]  [--b]  [\d-z]+  [.]  [$]  [b-a]
+[[:alpha:]]+  [[:^alpha:]]  [^[:alpha:]]  [[:digit:]a]+  [[:word:]-]+  [[:punct:]]  [[:nope:]]  [\b]  [  [a  [a-\w]
+\w+  \W  [\w.]+  [^\W]+  \d  a\d  \D+  \S+  \s  a\sb  \.  \-  \_  \/  \\  \  a\\?  a\.b  [\]]  [\^\-\\]
+\x61  \x{62}  \x{110000}  \141  \0  \1  \8  \e  \Z  \u0061  \N  \Qa.b\E  \Q.\E+  \Qab
+^a$  a$b  a^b  (^a|b$)  \Aab\z  \b\w+\b  a\B.*  \b*a  ^*a  $?a  (?m)^a$  (?m:a$)
+(?i)ab  a(?i)b  a(?i)b|B  (a(?i)b)b?  (?i:A)b  (?i)a(?-i)b  (?i-s:A)B  (?is)A.B  (?U)a+(b*)  (?U)a+?
+(?P<n>a+)(?P<m>b)  (?P<n>a  (?P=n)  (?=a)  (?!a)  (?<=a)  (?#x)a  (?>a)  (ab  ab)
+a**  a*+  a++  a?+  a*?  a+?b  a{2}?  a{1,2}{2}  a{1001}  a{2,1}  *a  +  a|*
+""".split(),  # noqa: SIM905
+    *["", " ", "a b", r"a\ b", "a #b"],
+]
+TEMPLATES = [
+    "<$1>",
+    "<${1}x>",
+    "<$1x>",
+    "<$0>",
+    "<$$1>",
+    "<$n-${m}>",
+    "<$2$9>",
+    "<$>",
+    "<${>",
+    "<$01>",
+    "<${x y}>",
+    "<$-$>",
+]
+
+
+@pytest.fixture(scope="module")
+def server(prometheus_binary: str) -> Iterator[Server]:
+    with prometheus(how="binary", binary=prometheus_binary) as running:
+        yield running
+
+
+def _theirs(server: Server, pattern: str, template: str) -> dict[str, str | None] | None:
+    """Input -> its replacement, None where it does not match; None where the pattern is refused."""
+    text = [json.dumps(part, ensure_ascii=False) for part in (template, pattern)]
+    made = [f'label_replace(vector(1), "x", {json.dumps(one, ensure_ascii=False)}, "", "")' for one in INPUTS]
+    query = " or ".join(f'label_replace({one}, "y", {text[0]}, "x", {text[1]})' for one in made)
+    answer = requests.post(f"{server.connection.url}/api/v1/query", data={"query": query}, timeout=10).json()
+    if answer["status"] != "success":
+        assert "invalid regular expression" in answer["error"]
+        return None
+    return {one["metric"]["x"]: one["metric"].get("y") for one in answer["data"]["result"]}
+
+
+def _ours(pattern: str, template: str) -> dict[str, str | None] | None:
+    try:
+        compiled = fullmatch(pattern)
+    except StackError:
+        return None
+    return {one: expand(template, match) if (match := compiled.fullmatch(one)) else None for one in INPUTS}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.filterwarnings("error")
+def test_a_pattern_means_what_it_means_to_prometheus(server: Server, pattern: str) -> None:
+    assert _ours(pattern, "<$1>") == _theirs(server, pattern, "<$1>")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_replacement_expands_as_in_prometheus(server: Server, template: str) -> None:
+    pattern = "(?P<n>a+)(b)?(?P<m>.*)"
+    assert _ours(pattern, template) == _theirs(server, pattern, template)
+
+
+def test_a_dot_matches_a_line_end_as_in_prometheus_3() -> None:
+    assert fullmatch("a.b").fullmatch("a\nb")
+    assert not fullmatch("(?-s)a.b").fullmatch("a\nb")
+    assert not fullmatch("ab$").fullmatch("ab\n")
+
+
+def test_a_unicode_class_is_refused_with_its_reason() -> None:
+    with pytest.raises(StackError, match=r"Unicode classes .* name the characters"):
+        fullmatch(r"\p{Greek}+")
