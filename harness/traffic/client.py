@@ -6,6 +6,7 @@ for good, and is said once; one that leaves it is a failed request: traffic and 
 """
 
 import logging
+import ssl
 import time
 import zlib
 from dataclasses import dataclass

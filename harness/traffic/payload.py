@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import ScenarioError
+from harness.errors import DriftdrillError, ScenarioError
 from harness.fault import Batch, Fault
 from harness.scenario import Scenario
 from harness.traffic.protocols import Protocol
@@ -97,11 +97,8 @@ class Payload:
             raise
         except Exception as e:  # the author's functions may raise anything
             raise ScenarioError(f"fault {fault.name!r}: {_said(e)}", hint=getattr(e, "hint", None)) from e
-        if (
-            not isinstance(faulty, dict)
-            or faulty.keys() != batch.keys()
-            or any(len(faulty[k]) != len(batch[k]) for k in batch)
-        ):
+        same = isinstance(faulty, dict) and faulty.keys() == batch.keys()
+        if not same or any(len(faulty[k]) != len(batch[k]) for k in batch):
             raise ScenarioError(f"fault {fault.name!r} changed the columns or the number of rows")
         return faulty
 
@@ -156,7 +153,7 @@ def checked_rows(scenario: Scenario) -> Batch:
     where = f"Scenario {scenario.name!r}: rows"
     try:
         rows = scenario.rows()
-    except ScenarioError:
+    except DriftdrillError:
         raise
     except Exception as e:  # the author's function may raise anything
         raise ScenarioError(f"{where}: {_said(e)}", hint=getattr(e, "hint", None)) from e

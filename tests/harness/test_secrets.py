@@ -187,10 +187,9 @@ def test_no_credential_of_an_existing_prometheus_is_found_anywhere(cli: Cli, pro
         guarded_prometheus(prometheus_binary, cli.folder.parent / "server", model) as url,
     ):
         configure(cli, model)
+        basic = 'basic = { user = "drill", password = { env = "PROMETHEUS_PASSWORD" } }'
         with (cli.folder / "driftdrill.toml").open("a") as f:
-            f.write(
-                f'[prometheus]\nurl = "{url}"\nbasic = {{ user = "drill", password = {{ env = "PROMETHEUS_PASSWORD" }} }}\n'
-            )
+            f.write(f'[prometheus]\nurl = "{url}"\n{basic}\n')
         refused = cli("run", file, env={"PROMETHEUS_PASSWORD": "wrong"}).refused()
         done, commands = watch(cli.start("run", file, *OUTPUTS))
 
