@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from harness.arrivals import Arrivals, poisson
 from harness.curve import Curve
 from harness.errors import ScenarioError, nearest
 from harness.expect import Expectation
@@ -46,6 +47,8 @@ class Scenario:
     scrape_interval: float = 15.0
     evaluation_interval: float = 15.0
     seed: int = 0
+    arrivals: Arrivals = poisson
+    """How the rate becomes moments; a trace has its own, and may have its own bodies."""
 
     def __post_init__(self) -> None:
         where = f"Scenario {self.name!r}"
@@ -58,6 +61,13 @@ class Scenario:
         if not isinstance(self.rate, Curve):
             raise ScenarioError(f"{where}: rate must be a Curve", hint=f"rate=constant({self.rate!r})")
         self._check_numbers(where)
+        if self.arrivals.bodies is not None and (self.truth or not all(f.held for f in self.faults)):
+            raise ScenarioError(
+                f"{where}: a trace with bodies is sent as it is: no truth, and no fault of rows",
+                hint="leave the bodies out of the log to send the scenario's rows at its times",
+            )
+        if self.arrivals.times and self.arrivals.times[-1] < self.phases[2].start:
+            raise ScenarioError(f"{where}: the trace ends before the fault phase, at {self.arrivals.times[-1]:g} s")
         for fault in self.faults:
             if not isinstance(fault, Fault):
                 raise ScenarioError(f"{where}: faults holds {fault!r}, which is no Fault")

@@ -19,7 +19,7 @@ from harness.traffic.client import Client
 from harness.traffic.detect import settled
 from harness.traffic.payload import Payload
 from harness.traffic.player import Player
-from harness.traffic.schedule import arrivals, generator
+from harness.traffic.schedule import schedule
 from stack.prometheus import targets
 
 
@@ -33,7 +33,7 @@ def drive(plan: Plan, steering: Steering) -> Path:
     scenario = plan.scenario
     target, spoken = settled(plan.target)
     plan = replace(plan, target=target)
-    times = arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"))
+    times = schedule(scenario)
     payload = Payload(scenario, spoken, times, plan.rows_per_request)
     timed = spoken.measure is not None
     clients = [Client(c, spoken.path, spoken.content_type, timed=timed) for c in target.all]

@@ -44,7 +44,7 @@ class Payload:
         rows_per_request: int = 1,
     ) -> None:
         self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
-        self.source = checked_rows(scenario)
+        self.source = {} if scenario.arrivals.bodies is not None else checked_rows(scenario)
         self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if not f.held]
         self._blocks: dict[int, Block] = {}
 
@@ -60,6 +60,8 @@ class Payload:
     def _make(self, index: int) -> Block:
         first = index * BLOCK_ROWS
         times = self.times[first : first + BLOCK_ROWS]
+        if self.scenario.arrivals.bodies is not None:
+            return Block(first, list(self.scenario.arrivals.bodies[first : first + len(times)]), None, {}, {})
         # A whole block is always drawn, so that the last, short one differs in no row from a longer drill's.
         rows = BLOCK_ROWS * self.rows_per_request
         rng = generator(self.scenario.seed, "rows", block=index)

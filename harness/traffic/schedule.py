@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from harness.curve import Curve
 from harness.errors import ScenarioError
+from harness.scenario import Scenario
 
 Kind = Literal["poisson", "even"]
 MOST_ARRIVALS = 200_000_000
@@ -25,6 +26,15 @@ def generator(seed: int, purpose: Purpose, name: str = "", block: int = 0) -> np
     digest = hashlib.sha256(f"{purpose}\0{name}".encode()).digest()
     words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, block, *words])))
+
+
+def schedule(scenario: Scenario) -> npt.NDArray[np.float64]:
+    """The scenario's arrival times, seconds, ascending, float64 (n,). Raises :class:`ScenarioError`."""
+    how = scenario.arrivals
+    if how.kind != "trace":
+        return arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"), how.kind)
+    times = np.asarray(how.times, dtype=np.float64)
+    return times[times < scenario.duration]
 
 
 def arrivals(rate: Curve, until: float, rng: np.random.Generator, kind: Kind = "poisson") -> npt.NDArray[np.float64]:

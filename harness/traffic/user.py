@@ -14,11 +14,13 @@ if "locust" not in sys.modules:
     os.environ.setdefault("LOCUST_SKIP_MONKEY_PATCH", "1")
 
 import gevent
+import locust.stats
 from gevent.event import AsyncResult
 from locust import User, events, task
 from locust.env import Environment
 
 from harness.scenario import Scenario
+from harness.traffic.latency import bucket
 
 T = TypeVar("T")
 
@@ -87,6 +89,7 @@ def install(arguments: Callable[[Any], None], start: Callable[[Hosted], None], s
     def begin(environment: Any, **_: Any) -> None:
         found = hosted(environment)
         if found is not None:
+            locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
             gevent.spawn(getattr(environment, "driftdrill", start), found)
 
     hooks: Any = events
@@ -103,6 +106,7 @@ def play(scenario: Scenario, host: str, run: Callable[[Hosted], T]) -> T:
     user = type("Load", (ModelUser,), {"scenario": scenario, "abstract": False})
     environment = Environment(user_classes=[user], events=events, host=host or None)
     runner = environment.create_local_runner()
+    locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
     ended: AsyncResult = AsyncResult()
 
     def told(found: Hosted) -> None:
