@@ -90,8 +90,8 @@ class Interrupted(DriftdrillError):
 
 def told(error: Exception) -> int:
     """Print one line of cause and one of remedy to stderr; answers the exit code."""
-    hint = getattr(error, "hint", None) or RigError.hint
-    print(f"driftdrill: {error}\n  {hint}", file=sys.stderr, flush=True)
+    cause, hint = " ".join(str(error).split()), getattr(error, "hint", None) or RigError.hint
+    print(f"driftdrill: {cause}\n  {hint}", file=sys.stderr, flush=True)
     return error.exit_code if isinstance(error, DriftdrillError) else EXIT_USAGE
 
 

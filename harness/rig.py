@@ -16,6 +16,7 @@ from harness.drive.plan import Plan, Progress
 from harness.drive.recording import refuse_unwritable
 from harness.drive.scrape import Scraper
 from harness.errors import ConfigError, RuleError, ScenarioError
+from harness.fault import Batch
 from harness.judge.judge import unresolvable
 from harness.judge.rules import Rules
 from harness.scenario import Scenario
@@ -77,11 +78,21 @@ def _adjusted(scenario: Scenario, settings: Settings, config: Config, target: Ta
     if settings.seed is not None:
         scenario = replace(scenario, seed=settings.seed)
     if target.name in config.rows:
-        from shift_generators import from_csv
-
         file, truth = config.rows[target.name]
-        scenario = replace(scenario, rows=lambda: from_csv(file), truth=truth or scenario.truth)
+        scenario = replace(scenario, rows=lambda: _rows(file), truth=truth or scenario.truth)
     return scenario
+
+
+def _rows(file: str) -> Batch:
+    """The rows of a CSV file. Raises :class:`ConfigError`."""
+    from shift_generators import from_csv
+
+    try:
+        return from_csv(file)
+    except OSError as e:
+        raise ConfigError(f"rows cannot be read: {e.strerror}", where=file) from e
+    except ValueError as e:
+        raise ConfigError(str(e), hint=getattr(e, "hint", None)) from e
 
 
 def _plan(scenario: Scenario, target: Target, clock: str, settings: Settings) -> Plan:

@@ -116,6 +116,15 @@ class Connection:
             out["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
         return out
 
+    def redact(self, text: str) -> str:
+        """``text`` without our credentials: a server's error page may echo them."""
+        secrets = [*self.secret_headers.values(), self.bearer, self.basic[1] if self.basic else None]
+        values = [s.reveal() for s in secrets if s is not None]
+        values += [v.partition(" ")[2] for k, v in self.reveal_headers().items() if k == "Authorization"]
+        for value in values:
+            text = text.replace(value, "***") if value else text
+        return text
+
     def session(self) -> requests.Session:
         """A requests session that sends the headers and certificates; it ignores the environment's proxies."""
         session = requests.Session()

@@ -266,7 +266,7 @@ def _ask(
             if path == "api/v1/rules" and "X-Server-Hostname" in answer.headers and b'"groups":[]' in answer.content:
                 raise _no_rules(url, "VictoriaMetrics stores samples; vmalert evaluates the rules")
             return data
-    raise _refusal(url, answer, envelope)
+    raise _refusal(connection, url, answer, envelope)
 
 
 def _decode(content: bytes, expected: type[T]) -> T | None:
@@ -291,9 +291,9 @@ def _unreachable(server: Server, url: str, error: Exception) -> StackError:
     return StackError("no Prometheus answers there", where=url, hint="is it running, is the URL right?")
 
 
-def _refusal(url: str, answer: requests.Response, envelope: _Envelope | None) -> StackError:
+def _refusal(connection: Connection, url: str, answer: requests.Response, envelope: _Envelope | None) -> StackError:
     """What an answer that is no success means, and what to do about it."""
-    status, said = answer.status_code, " ".join(answer.text.split())[:200]
+    status, said = answer.status_code, " ".join(connection.redact(answer.text[:2000]).split())[:200]
     if status in (401, 403):
         cause = f"Prometheus answered {status}: {said or 'not allowed'}"
         hint = "Mimir and its kin want the header X-Scope-OrgID" if "org id" in said else "give `bearer` or `basic`"

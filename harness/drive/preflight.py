@@ -40,7 +40,7 @@ def probe(target: Target, payload: Payload, clients: Sequence[Client]) -> Probe:
 
 
 def _ask(client: Client, body: bytes, payload: Payload, target: Target) -> float:
-    url = client.url
+    url, redact = client.url, client.connection.redact
     try:
         reply = client.post(body)
     except RequestFailed as e:
@@ -53,14 +53,14 @@ def _ask(client: Client, body: bytes, payload: Payload, target: Target) -> float
         raise TargetError(f"no answer from {url}: {e}", hint=hints.get(e.kind, "try it with curl")) from e
     if not 200 <= reply.status < 300:
         raise TargetError(
-            f"{url} answered {reply.status} to a clean row: {_excerpt(reply)}",
+            redact(f"{url} answered {reply.status} to a clean row: {_excerpt(reply)}"),
             hint=_remedy(reply.status, target),
         )
     try:
         return float(payload.protocol.decode(reply.body, payload.rows_per_request)[0])
     except Undecodable as e:
         raise TargetError(
-            f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}",
+            redact(f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}"),
             hint=other_protocol(target) or "set result (a JMESPath expression) of the target in driftdrill.toml",
         ) from e
 

@@ -6,6 +6,7 @@ for good, and is said once; one that leaves it is a failed request: traffic and 
 """
 
 import logging
+import ssl
 import time
 import zlib
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ class Client:
             raise RequestFailed("timeout", f"no whole response in {self.timeout:g} s") from e
         except httptools.HttpParserError as e:
             raise RequestFailed("malformed", str(e)) from e
+        except ssl.SSLError as e:  # TLS 1.3: a server tells only now that it misses the client's certificate
+            raise RequestFailed("tls", e.reason or str(e)) from e
         except OSError as e:
             if may_be_stale and not link.has_head:
                 return None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import ScenarioError
+from harness.errors import DriftdrillError, ScenarioError
 from harness.fault import Batch, Fault
 from harness.scenario import Scenario
 from harness.traffic.protocols import Protocol
@@ -91,20 +91,31 @@ class Payload:
         if not strength.any():
             return batch
         how: Any = fault.how
-        if fault.where is not None:
-            chosen = fault.where(batch)
-            if chosen.shape != strength.shape or chosen.dtype != np.bool_:
-                raise ScenarioError(
-                    f"fault {fault.name!r}: where must answer bool {strength.shape}, not {chosen.dtype} {chosen.shape}"
-                )
-            strength = np.asarray(np.where(chosen, strength, 0.0))
         try:
+            if fault.where is not None:
+                strength = np.where(_chosen(fault, fault.where(batch), strength.shape), strength, 0.0)
             faulty: Batch = how(batch, strength, generator(self.scenario.seed, "faults", fault.name, index))
-        except (ValueError, KeyError, TypeError) as e:
-            raise ScenarioError(f"fault {fault.name!r}: {e}", hint=getattr(e, "hint", None)) from e
-        if faulty.keys() != batch.keys() or any(len(faulty[k]) != len(batch[k]) for k in batch):
+        except ScenarioError:
+            raise
+        except Exception as e:  # the author's functions may raise anything
+            raise ScenarioError(f"fault {fault.name!r}: {_said(e)}", hint=getattr(e, "hint", None)) from e
+        same = isinstance(faulty, dict) and faulty.keys() == batch.keys()
+        if not same or any(len(faulty[k]) != len(batch[k]) for k in batch):
             raise ScenarioError(f"fault {fault.name!r} changed the columns or the number of rows")
         return faulty
+
+
+def _chosen(fault: Fault, chosen: Any, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """What ``where`` answered. Raises :class:`ScenarioError` unless it is a bool for each row."""
+    found = np.asarray(chosen)
+    if found.shape != shape or found.dtype != np.bool_:
+        raise ScenarioError(f"fault {fault.name!r}: where must answer bool {shape}, not {found.dtype} {found.shape}")
+    return found
+
+
+def _said(error: Exception) -> str:
+    """What an author's function raised; a generator's own errors speak for themselves."""
+    return str(error) if hasattr(error, "hint") else f"{type(error).__name__}: {error}"
 
 
 def _solved(fault: Fault, reference: Batch, seed: int) -> Fault:
@@ -142,7 +153,12 @@ def rows_changed(before: Batch, after: Batch) -> npt.NDArray[np.bool_]:
 def checked_rows(scenario: Scenario) -> Batch:
     """The scenario's rows as a batch of equal, non-empty columns. Raises :class:`ScenarioError`."""
     where = f"Scenario {scenario.name!r}: rows"
-    rows = scenario.rows()
+    try:
+        rows = scenario.rows()
+    except DriftdrillError:
+        raise
+    except Exception as e:  # the author's function may raise anything
+        raise ScenarioError(f"{where}: {_said(e)}", hint=getattr(e, "hint", None)) from e
     if not isinstance(rows, dict) or not rows:
         raise ScenarioError(f"{where} must answer a dict of columns, not {type(rows).__name__}")
     batch = {str(name): np.asarray(column) for name, column in rows.items()}

@@ -1,0 +1,104 @@
+"""`import harness`: what it names, what it does not load, and who hides its neighbours."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python(code: str, cwd: Path, *path: Path) -> "subprocess.CompletedProcess[str]":
+    """Run code in a fresh interpreter, with these folders first on sys.path."""
+    start = f"import sys; sys.path[:0] = {[str(p) for p in path]!r}\n"
+    command = [sys.executable, "-P", "-c", start + code]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_public_names_are_these() -> None:
+    """A name that is added or taken away is a decision: it is written here too."""
+    assert sorted(harness.__all__) == NAMES
+    assert all(getattr(harness, name) is not None or name == "everything_else" for name in NAMES)
+
+
+NAMES = [
+    "Batch",
+    "Curve",
+    "DriftdrillError",
+    "Fault",
+    "ModelUser",
+    "Scenario",
+    "constant",
+    "everything_else",
+    "exists",
+    "fires",
+    "hours",
+    "minutes",
+    "moves",
+    "piecewise",
+    "pulse",
+    "quiet",
+    "ramp",
+    "recorded",
+    "resolves",
+    "seconds",
+    "sine",
+    "stays",
+    "step",
+]
+
+
+def test_a_name_that_is_not_there_is_told_as_of_any_module() -> None:
+    with pytest.raises(AttributeError, match="'harness' has no attribute 'Scenarios'"):
+        _ = harness.Scenarios
+
+
+HEAVY = ("locust", "gevent", "numpy", "scipy", "requests", "testcontainers", "rich", "click", "sklearn", "fastapi")
+
+
+@pytest.mark.parametrize("module", ["harness", "harness.cli.main"])
+def test_importing_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
+    """That is why it takes a few hundredths of a second; `driftdrill --help` too."""
+    allowed = ("click",) if module == "harness.cli.main" else ()
+    done = python(f"import {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))", tmp_path, ROOT)
+
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == set(allowed)
+
+
+@pytest.mark.parametrize("verb", [["--help"], ["list"], ["judge", "--help"], ["run", "--help"]], ids=" ".join)
+def test_a_verb_that_sends_nothing_loads_no_locust(verb: list[str], tmp_path: Path) -> None:
+    """`list` runs the scenario files, which name Locust's user class; that may load it, the others may not."""
+    code = (
+        f"from harness.cli.main import _run\n_run({verb!r}, False)\n"
+        "print('loaded:', *(m for m in ('locust', 'scipy') if m in sys.modules))"
+    )
+    done = python(code, tmp_path, ROOT)
+
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.splitlines()[-1].split()[1:]
+    assert not loaded or verb == ["list"]
+
+
+@pytest.mark.parametrize("name", ["reports", "stack", "scenarios", "shift_generators"])
+def test_a_folder_that_hides_one_of_ours_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
+
+    done = python("import harness", tmp_path, tmp_path, ROOT)
+
+    assert done.returncode == 1
+    told = done.stderr.splitlines()[-1]
+    assert f"driftdrill's package '{name}' is hidden" in told
+    assert f"found {tmp_path / name}" in told
+    assert "Rename that folder" in told
+
+
+def test_a_folder_without_an_init_hides_nothing(tmp_path: Path) -> None:
+    """A namespace package comes after a real one, wherever it stands on the path."""
+    (tmp_path / "reports").mkdir()
+
+    assert python("import harness", tmp_path, tmp_path, ROOT).returncode == 0
