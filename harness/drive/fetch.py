@@ -59,7 +59,8 @@ class Fetcher:
                 continue
             i = self.ids.setdefault(tuple(sorted(series.labels.items())), len(self.ids))
             since = self.last.get(i, -np.inf)
-            moved = ((t - self.started_at, v) for t, v in series.samples)
+            # Whole milliseconds on both sides: rounding a difference would move some samples by one.
+            moved = (((round(t * 1000) - round(self.started_at * 1000)) / 1000, v) for t, v in series.samples)
             points = [(t, v) for t, v in moved if t > since]
             if points:
                 self.last[i] = points[-1][0]

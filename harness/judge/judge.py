@@ -131,7 +131,7 @@ class _Judgement:
         chosen = engine.needed(samples, self.rules.known, [analyse(e).metrics for e in exprs])
         step = self.meta.evaluation_interval
 
-        def at(phase: float) -> engine.Evaluated:
+        def at(phases: Sequence[float]) -> engine.Evaluated:
             return engine.evaluate(
                 chosen,
                 self.rules,
@@ -139,11 +139,13 @@ class _Judgement:
                 end=self.phases["recovery"].end,
                 interval=step,
                 exprs=exprs,
-                phase=phase,
+                phases=phases,
                 rebase=lambda s, zero: limits.rebase(s, self.rules, self.meta, zero),
             )
 
-        shifts = [_live_phase(self.served, step)] if self.live else _phases(chosen, step, self.shifts)
+        if self.live:
+            return (at(engine.live_phases(self.served, self.rules)),)
+        shifts = [[shift] * len(self.rules.groups) for shift in _phases(chosen, step, self.shifts)]
         if len(shifts) == 1:
             return (at(shifts[0]),)
         with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
@@ -294,13 +296,6 @@ def _strongest(responses: Sequence[Response]) -> Response:
     """Of several rules of one name, the one that did most."""
     order = ["FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "SILENT", "NOT_JUDGED"]
     return min(responses, key=lambda r: order.index(r.word))
-
-
-def _live_phase(served: Sequence[Samples], interval: float) -> float:
-    """The live server's evaluation phase, seconds in [0, interval), from what it evaluated; 0 if it made nothing."""
-    step = round(interval * 1000)
-    moments = [s.times % step for s in served if len(s.times)]
-    return float(np.median(np.concatenate(moments))) / 1000 if moments else 0.0
 
 
 def _phases(samples: Sequence[Samples], interval: float, count: int) -> list[float]:

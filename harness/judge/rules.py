@@ -84,6 +84,11 @@ class Rules:
     files: tuple[RuleFile, ...]
 
     @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Every group, in the order of the files."""
+        return tuple(g for f in self.files for g in f.groups)
+
+    @cached_property
     def known(self) -> tuple[KnownRule, ...]:
         """Every rule, analysed."""
         flat = [(f, g, r, analyse(r.expr)) for f in self.files for g in f.groups for r in g.rules]

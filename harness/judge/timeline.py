@@ -12,7 +12,7 @@ from harness.judge.promtool_run import ALERTS, Axis, Key, Points, run_until_clea
 from harness.judge.rules import KnownRule, Rules
 from reports.timeline import AlertTrack, Interval, Labels, Track
 from stack.promtool import Promtool
-from stack.rulefiles import Group
+from stack.rulefiles import Group, Rule
 
 Rebase = Callable[[Sequence[Samples], float], Sequence[Samples]]
 
@@ -37,43 +37,54 @@ def evaluate(
     end: float,
     interval: float,
     exprs: Iterable[str] = (),
-    phase: float = 0.0,
+    phases: Sequence[float] = (),
     rebase: Rebase = lambda samples, zero: samples,
 ) -> Evaluated:
-    """Evaluate ``rules`` over ``samples`` every ``interval`` seconds at ``phase`` + k * ``interval`` up to ``end``.
+    """Evaluate ``rules`` over ``samples`` every ``interval`` seconds up to scenario second ``end``.
 
     Groups with an interval of their own are evaluated at it, in an order in which each follows what it reads.
-    ``rebase(samples, zero)`` may move values that are Unix times; scenario second 0 is the engine's ``zero``.
-    Raises :class:`MonitoringError` if promtool fails.
+    ``phases`` has a moment for each of ``rules.groups`` at which it is evaluated, the first or any; without it all are
+    evaluated at second 0. ``rebase(samples, zero)`` may move values that are Unix times; scenario second 0 is the
+    engine's ``zero``. Raises :class:`MonitoringError` if promtool fails.
     """
-    batches = batched(rules, interval)
-    axis = Axis.of(samples, [own for own, _ in batches], phase, end)
-    given = list(rebase(samples, axis.shift / 1000))
+    batches = batched(rules, interval, phases)
+    intervals = [batch.interval for batch in batches]
     made: Points = {}
+    fed: list[Samples] = []
     alerts: list[AlertTrack] = []
     errors: dict[str, str] = {}
     wanted = list(dict.fromkeys(exprs))
     series: dict[str, tuple[Track, ...]] = {}
-    for number, (own, groups) in enumerate(batches):
-        last = number == len(batches) - 1
-        asked = wanted if last else []
-        got = run_until_clean(groups, given, axis, own, promtool, asked, errors)
+    for batch in batches:
+        axis = Axis.of(samples, intervals, batch.phase, end)
+        given = [*rebase(samples, axis.shift / 1000), *fed]
+        asked = wanted if batch is batches[-1] else []
+        got = run_until_clean(batch.groups, given, axis, batch.interval, promtool, asked, errors)
         found = got.points(0)
-        alerts += fold(_alert_times(found), partial(_same, own), got.annotations)
+        alerts += fold(_alert_times(found), partial(_same, batch.interval), got.annotations)
         for key, points in found.items():
-            if dict(key).get("__name__") != ALERTS:
+            if dict(key).get("__name__") != ALERTS and key not in made:  # else it is what an earlier run fed
                 made[key] = points
-                given.append(_as_samples(dict(key), *points, own, end))
+                fed.append(_as_samples(dict(key), *points, batch.interval, end))
         series |= {expr: tracks(got.points(i + 1)) for i, expr in enumerate(asked)}
     return Evaluated(tuple(sorted(alerts, key=_order)), tracks(made), series, errors)
 
 
-def batched(rules: Rules, interval: float) -> list[tuple[float, list[Group]]]:
-    """(interval, groups) runs: every group after those whose recorded series it reads, in few runs.
+@dataclass(frozen=True)
+class Batch:
+    """Groups of one run: promtool evaluates all that it is given at one interval and one phase."""
 
-    promtool evaluates all groups at one interval, so a group with another one is a run of its own.
-    """
-    groups = [group for file in rules.files for group in file.groups]
+    interval: float
+    """Seconds."""
+    phase: float
+    """A moment of evaluation, scenario seconds."""
+    groups: tuple[Group, ...]
+
+
+def batched(rules: Rules, interval: float, phases: Sequence[float] = ()) -> list[Batch]:
+    """The runs: every group after those whose recorded series it reads, in few runs."""
+    groups = rules.groups
+    paces = [(g.interval or interval, p) for g, p in zip(groups, phases or [0.0] * len(groups), strict=True)]
     reads: list[frozenset[str] | None] = []
     for group in groups:
         found = [k.analysed.metrics for k in rules.known if k.group is group]
@@ -85,19 +96,17 @@ def batched(rules: Rules, interval: float) -> list[tuple[float, list[Group]]]:
         read = reads[i]
         return any(j != i and (bool(makes[j]) if read is None else bool(read & makes[j])) for j in left)
 
-    left, out = list(range(len(groups))), list[tuple[float, list[Group]]]()
+    left, out = list(range(len(groups))), list[tuple[tuple[float, float], list[Group]]]()
     while left:
         # Groups that wait for one another in a circle keep the order of the files.
         ready = [i for i in left if not waits(i, left)] or left[:1]
-        current = out[-1][0] if out else None
-        same = [i for i in ready if (groups[i].interval or interval) == current]
+        same = [i for i in ready if out and paces[i] == out[-1][0]]
         if not same:
-            own = groups[ready[0]].interval or interval
-            out.append((own, []))
-            same = [i for i in ready if (groups[i].interval or interval) == own]
+            out.append((paces[ready[0]], []))
+            same = [i for i in ready if paces[i] == paces[ready[0]]]
         out[-1][1].extend(groups[i] for i in same)
         left = [i for i in left if i not in same]
-    return out or [(interval, [])]
+    return [Batch(*pace, tuple(chosen)) for pace, chosen in out] or [Batch(interval, 0.0, ())]
 
 
 def _alert_times(found: Points) -> dict[Key, Sequence[float]]:
@@ -176,6 +185,25 @@ def from_server(samples: Sequence[Samples], rules: Rules, interval: float) -> tu
         if s.labels.get("__name__") == ALERTS
     }
     return tuple(sorted(fold(alerts, lambda name: own.get(name, interval)), key=_order))
+
+
+def live_phases(samples: Sequence[Samples], rules: Rules) -> list[float]:
+    """The first evaluation of each of ``rules.groups`` that left a sample in the wall clock's alerts stream, seconds.
+
+    A live server spreads its groups over their intervals. A group of which nothing is known is evaluated at second 0.
+    """
+    out = []
+    for group in rules.groups:
+        made = [s for s in samples if len(s.times) and any(_makes(rule, group, s.labels) for rule in group.rules)]
+        out.append(min((int(s.times[0]) for s in made), default=0) / 1000)
+    return out
+
+
+def _makes(rule: Rule, group: Group, labels: Labels) -> bool:
+    """Whether a series may be of this rule, as far as its labels are not templates."""
+    name = {"__name__": rule.name} if rule.kind == "record" else {"__name__": ALERTS, "alertname": rule.name}
+    fixed = {k: v for k, v in {**group.labels, **rule.labels}.items() if "{{" not in v}
+    return (fixed | name).items() <= labels.items()
 
 
 def needed(
