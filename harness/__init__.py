@@ -8,12 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.curve import Curve, constant, hours, minutes, piecewise, pulse, ramp, recorded, seconds, sine, step
+    from harness.arrivals import even, poisson, trace
+    from harness.curve import (
+        Curve,
+        constant,
+        hours,
+        ladder,
+        minutes,
+        piecewise,
+        pulse,
+        ramp,
+        recorded,
+        recurring,
+        seasonal,
+        seconds,
+        sigmoid,
+        sine,
+        step,
+    )
     from harness.errors import DriftdrillError
     from harness.expect import everything_else, exists, fires, moves, quiet, resolves, stays
     from harness.fault import Batch, Fault
     from harness.host import ModelUser
     from harness.scenario import Scenario
+    from harness.workloads import diurnal, soak, spike, steady
 
 __all__ = [
     "Batch",
@@ -23,31 +41,45 @@ __all__ = [
     "ModelUser",
     "Scenario",
     "constant",
+    "diurnal",
+    "even",
     "everything_else",
     "exists",
     "fires",
     "hours",
+    "ladder",
     "minutes",
     "moves",
     "piecewise",
+    "poisson",
     "pulse",
     "quiet",
     "ramp",
     "recorded",
+    "recurring",
     "resolves",
+    "seasonal",
     "seconds",
+    "sigmoid",
     "sine",
+    "soak",
+    "spike",
     "stays",
+    "steady",
     "step",
+    "trace",
 ]
 
 _HOMES = {
-    "harness.curve": ("Curve constant hours minutes piecewise pulse ramp recorded seconds sine step"),
+    "harness.arrivals": "even poisson trace",
+    "harness.curve": "Curve constant hours ladder minutes piecewise pulse ramp recorded recurring seasonal seconds "
+    "sigmoid sine step",
     "harness.errors": "DriftdrillError",
     "harness.expect": "everything_else exists fires moves quiet resolves stays",
     "harness.fault": "Batch Fault",
     "harness.host": "ModelUser",
     "harness.scenario": "Scenario",
+    "harness.workloads": "diurnal soak spike steady",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
