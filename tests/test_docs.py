@@ -94,3 +94,17 @@ def test_every_verb_is_in_the_readme_or_in_docs() -> None:
     text = README + "".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs").rglob("*.md"))
     missing = [verb for verb in VERBS if f"driftdrill {verb}" not in text and f"`{verb}`" not in text]
     assert not missing
+
+
+def test_the_example_repository_passes_and_fails_when_its_rules_go_blind(folder: Path) -> None:
+    example = folder / "example"
+    shutil.copytree(ROOT / "docs" / "example", example)
+    commands = re.findall(r"^\$ (.*)$", (example / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    for command in commands:
+        run(command, folder, example)
+    rules = example / "rules" / "demo.yml"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text.replace("job_feature:model_feature_psi:10m > 0.25", "job_feature:model_feature_psi:10m > 6"))
+    assert rules.read_text(encoding="utf-8") != text
+    with pytest.raises(AssertionError, match="fires.silent"):
+        run(commands[0], folder, example)
