@@ -4,7 +4,7 @@ The steady state costs one dictionary look-up a line and one conversion for all 
 was never seen is read by its grammar (:mod:`stack.exposition`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,21 +35,24 @@ Resolve = Callable[[Mapping[str, str]], int]
 class Samples:
     """What a page holds, in its order; where it is refused, what stands before the refused line, and why.
 
-    ``ids`` int64 (n,) as the resolver answered; ``values`` float64 (n,); ``stamps`` float64 (n,)
-    explicit timestamps in milliseconds of the exporter's clock, NaN where none, or None if the page has none at
-    all; ``fresh`` int64 (m,) positions of series that the last accepted page did not show; ``scraped`` counts the
-    samples read, with the one that was refused for its labels.
+    ``ids`` int64 (n,) as the resolver answered; ``values`` float64 (n,); ``stamps`` float64 (n,) explicit timestamps
+    in milliseconds of the exporter's clock, NaN where none, or None if the page has none at all. ``fresh`` holds, by
+    position, the bytes of series that the last accepted page did not show; ``repeats`` int64, the positions of samples
+    without a timestamp whose series stands before. ``scraped`` counts the samples read, with the one that was refused
+    for its labels.
     """
 
     ids: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
     stamps: npt.NDArray[np.float64] | None
-    fresh: npt.NDArray[np.int64]
+    fresh: Mapping[int, bytes]
+    repeats: npt.NDArray[np.int64]
     scraped: int = 0
     error: str | None = None
 
 
-NOTHING = Samples(np.empty(0, np.int64), np.empty(0), None, np.empty(0, np.int64))
+_NONE = np.empty(0, np.int64)
+NOTHING = Samples(_NONE, np.empty(0), None, {}, _NONE)
 
 
 class PageParser:
@@ -59,7 +62,6 @@ class PageParser:
         self._resolve = resolve
         self._ids: dict[bytes, int] = {}  # by the series' bytes
         self._kinds: dict[bytes, bytes | None] = {}  # by the whole comment line: the type that it sets, if any
-        self._fresh: list[bytes] = []
 
     def parse(self, body: bytes, form: str = TEXT) -> Samples:
         """The samples of a page in the format ``form``. Never raises for what the target sent."""
@@ -68,7 +70,7 @@ class PageParser:
         reading, refused = _Reading(), 0
         error: str | None = None
         try:
-            self._read(_lines(body, form), form, reading)
+            self._read(_lines(body, form), form, b"\t" in body, reading)
         except PageError as e:
             error, refused = str(e), int(isinstance(e, SeriesError))
         values, why = floats(reading.values)
@@ -77,30 +79,37 @@ class PageParser:
             error, refused = why, 0
         if error is None:
             self._forget_unseen(reading)
-        self._fresh = [key for key, _ in reading.fresh]
-        for key, at in reading.fresh:
-            if at >= n:
-                self._ids.pop(key, None)
-        fresh = np.array([at for _, at in reading.fresh if at < n], np.int64)
-        return Samples(np.array(reading.ids[:n], np.int64), values, _stamps(reading, n), fresh, n + refused, error)
+        self.forget(key for key, at in reading.fresh if at >= n)
+        fresh = {at: key for key, at in reading.fresh if at < n}
+        stamps = _stamps(reading, n)
+        return Samples(
+            ids=np.array(reading.ids[:n], np.int64),
+            values=values,
+            stamps=stamps,
+            fresh=fresh,
+            repeats=_repeats(reading.keys[:n], stamps),
+            scraped=n + refused,
+            error=error,
+        )
 
-    def forget_fresh(self) -> None:
-        """Makes the series that the last page showed first fresh again: that page does not count."""
-        for key in self._fresh:
+    def forget(self, series: Iterable[bytes]) -> None:
+        """Makes series, by their bytes, fresh on the next page."""
+        for key in series:
             self._ids.pop(key, None)
 
-    def _read(self, lines: Iterator[bytes], form: str, out: "_Reading") -> None:
+    def _read(self, lines: Iterator[bytes], form: str, tabs: bool, out: "_Reading") -> None:
         known, kinds, kind = self._ids.get, self._kinds, b""
         keys, ids, values = out.keys.append, out.ids.append, out.values.append
         for line in lines:
             # A known series' bytes, one blank and no further blank can only be that series and its value.
             key, _, value = line.rpartition(b" ")
-            found = known(key)
+            one_blank = not tabs or b"\t" not in line
+            found = known(key) if one_blank else None
             if found is None:
                 if line in kinds:
                     kind = kinds[line] or kind
                     continue
-                sample = self._stamped(key, value, form, out)
+                sample = self._stamped(key, value, form, out) if one_blank else None
                 if sample is None:
                     first = line.lstrip(b" \t")[:1]
                     if form == TEXT and not first:
@@ -121,7 +130,7 @@ class PageParser:
         """A known series with a value and a timestamp after one blank each: the short way for pages full of them."""
         key, _, value = key.rpartition(b" ")
         found = self._ids.get(key)
-        if found is None or form != TEXT or not stamp.isdigit():
+        if found is None or not value or form != TEXT or not stamp.isdigit():
             return None
         out.stamps.append((len(out.ids), float(stamp_ms(stamp, form))))
         return found, key, value
@@ -162,13 +171,23 @@ class _Reading:
 
 
 def _stamps(reading: _Reading, n: int) -> npt.NDArray[np.float64] | None:
-    if not reading.stamps:
+    found = [(at, stamp) for at, stamp in reading.stamps if at < n]
+    if not found:
         return None
     stamps = np.full(n, np.nan)
-    for at, stamp in reading.stamps:
-        if at < n:
-            stamps[at] = stamp
+    for at, stamp in found:
+        stamps[at] = stamp
     return stamps
+
+
+def _repeats(keys: list[bytes], stamps: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
+    if len(set(keys)) == len(keys):
+        return _NONE
+    first: dict[bytes, int] = {}
+    unstamped = (at for at in range(len(keys)) if stamps is None or np.isnan(stamps[at]))
+    for at, key in enumerate(keys):
+        first.setdefault(key, at)
+    return np.array([at for at in unstamped if first[keys[at]] != at], np.int64)
 
 
 def _lines(body: bytes, form: str) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -168,12 +168,12 @@ def _offset(target: DiscoveredTarget, evaluations: Sequence[int]) -> int:
 
 @dataclass(frozen=True)
 class _Memory:
-    """What the last scrape leaves to the next: the series it showed, when it was, and explicit timestamps, if any."""
+    """What the last scrape leaves to the next: the series it showed, when it was, and the newest timestamps."""
 
     tracked: Ids
     now: float = 0.0
     at: float = 0.0
-    timestamps: Timestamps | None = None
+    timestamps: Timestamps = field(default_factory=Timestamps)
 
 
 class _Loop:
@@ -184,6 +184,7 @@ class _Loop:
         self._parser = PageParser(self._resolve)
         self._memory = self._before = _Memory(np.empty(0, np.int64))
         self._at: float | None = None
+        self._fresh: tuple[bytes, ...] = ()
         self._new = 0  # series that this scrape showed first
         self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
         self._headers = target.job.request_headers(target.timeout)
@@ -191,18 +192,22 @@ class _Loop:
     def scrape(self, at: float) -> Scrape:
         if self._at is not None and at == self._at:
             self._memory = self._before
-            self._parser.forget_fresh()
+            self._parser.forget(self._fresh)
         self._at, self._before, self._new = at, self._memory, 0
         started, now = time.monotonic(), time.time()
         samples, error = self._samples()
         kept = samples.ids != DROPPED
+        offered = kept.copy()
+        offered[samples.repeats] = False
         limit = self._target.job.limits.samples
-        taken = kept & (np.cumsum(kept) <= limit) if limit else kept
-        if error is None and taken is not kept and (taken != kept).any():
+        taken = offered & (np.cumsum(offered) <= limit) if limit else offered
+        if error is None and (taken != offered).any():
             error = f"sample_limit of {limit} exceeded"
         taken, stored, times = self._store(samples, taken, now, at, error is None)
+        self._parser.forget(key for i, key in samples.fresh.items() if not taken[i])
+        self._fresh = tuple(samples.fresh.values())
         stale = self._stale(samples, taken, now, at, error is None)
-        counts = (samples.scraped, int(kept.sum()), int(taken[samples.fresh].sum()))
+        counts = (samples.scraped, int(kept.sum()), int(taken[list(samples.fresh)].sum()))
         report = np.array([float(error is None), time.monotonic() - started, *counts])
         ids = np.concatenate((samples.ids[stored], stale, self._reported))
         values = np.concatenate((samples.values[stored], np.full(len(stale), STALE), report))
@@ -214,10 +219,14 @@ class _Loop:
         self, samples: Samples, taken: Mask, now: float, at: float, commit: bool
     ) -> tuple[Mask, Mask, Floats | None]:
         """Which samples are taken, which of those are stored, and at which times if any has its own."""
-        stored, memory, times = taken & _first_of_each(samples), self._memory, None
-        if samples.stamps is not None or memory.timestamps is not None:
-            timestamps = memory.timestamps or Timestamps({}).passed(memory.tracked, now=memory.now, at=memory.at)
-            found = timestamps.take(samples, stored, now=now, at=at)
+        memory, times = self._memory, None
+        if samples.stamps is None and not memory.timestamps.explicit:
+            stored = taken & _first_of_each(samples.ids)
+        else:
+            before = memory.timestamps
+            if not before.explicit:
+                before = before.passed(memory.tracked, now=memory.now, at=memory.at)
+            found = before.take(samples, taken, now=now, at=at)
             taken, stored, times = taken & ~found.refused, found.stored, found.times
             if commit:
                 self._memory = replace(memory, timestamps=found.timestamps)
@@ -230,10 +239,11 @@ class _Loop:
             taken = taken & np.isnan(stamps)
         seen = np.unique(samples.ids[taken])
         stale = np.setdiff1d(memory.tracked, seen, assume_unique=True)
+        if memory.timestamps.explicit:
+            stale = stale[memory.timestamps.behind(stale, now=now)]
         if not commit:  # what only a failed scrape showed was never stored
             seen = np.intersect1d(memory.tracked, seen, assume_unique=True)
-        timestamps = memory.timestamps.passed(stale, now=now, at=at) if memory.timestamps is not None else None
-        self._memory = _Memory(seen, now, at, timestamps)
+        self._memory = _Memory(seen, now, at, memory.timestamps.passed(stale, now=now, at=at))
         return stale
 
     def _samples(self) -> tuple[Samples, str | None]:
@@ -274,11 +284,11 @@ class _Loop:
         return UNWANTED if self._new > job.limits.samples > 0 else self._table.id(found)
 
 
-def _first_of_each(samples: Samples) -> Mask:
-    """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
-    first = np.zeros(len(samples.ids), np.bool_)
-    first[np.unique(samples.ids, return_index=True)[1]] = True
-    return first if samples.stamps is None else first | ~np.isnan(samples.stamps)
+def _first_of_each(ids: Ids) -> Mask:
+    """Where labels were relabelled away, several lines may be one series: the first counts."""
+    first = np.zeros(len(ids), np.bool_)
+    first[np.unique(ids, return_index=True)[1]] = True
+    return first
 
 
 def _check_limits(labels: Mapping[str, str], name: str, limits: Limits) -> None:

@@ -45,10 +45,13 @@ class Taken:
 
 
 class Timestamps:
-    """The newest sample of each series. A value: what changes it gives a new one."""
+    """The newest sample of each series that is gone, or that had a timestamp. A value: changes give a new one.
 
-    def __init__(self, last: dict[int, Last]) -> None:
-        self._last = last
+    ``explicit`` says whether a page ever had timestamps: without, no sample can be out of order.
+    """
+
+    def __init__(self, last: dict[int, Last] | None = None, *, explicit: bool = False) -> None:
+        self._last, self.explicit = last or {}, explicit
 
     def take(self, samples: Samples, offered: npt.NDArray[np.bool_], *, now: float, at: float) -> Taken:
         """Judges the ``offered`` samples of a scrape at ``now`` (Unix seconds), ``at`` scenario seconds.
@@ -70,8 +73,14 @@ class Timestamps:
                 moment = at if math.isnan(stamp) else max(at + stamp - now, newest.at + TICK)
                 times[i] = math.nan if math.isnan(stamp) else moment
                 last[series] = Last(wall, value, moment)
-        return Taken(refused, stored, times, Timestamps(last))
+        return Taken(refused, stored, times, Timestamps(last, explicit=True))
 
     def passed(self, ids: npt.NDArray[np.int64], *, now: float, at: float) -> "Timestamps":
         """After these series had a sample or a stale marker at the time of the scrape."""
-        return Timestamps(self._last | dict.fromkeys(ids.tolist(), Last(now, math.nan, at)))
+        if not len(ids):
+            return self
+        return Timestamps(self._last | dict.fromkeys(ids.tolist(), Last(now, math.nan, at)), explicit=self.explicit)
+
+    def behind(self, ids: npt.NDArray[np.int64], *, now: float) -> npt.NDArray[np.bool_]:
+        """(n,) whether each series' newest sample lies before ``now``, so that a stale marker can follow."""
+        return np.array([self._last.get(i, NEVER).wall < now for i in ids.tolist()], np.bool_)

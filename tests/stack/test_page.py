@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import prometheus_client as client
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -49,7 +49,7 @@ def test_a_known_series_is_recognised_by_its_bytes() -> None:
     for n in range(3):
         samples = parser.parse(b'# TYPE a gauge\na{x="1"} %d\nb %d\n' % (n, 2 * n))
         assert samples.values.tolist() == [n, 2 * n]
-        assert samples.fresh.tolist() == ([0, 1] if n == 0 else [])
+        assert list(samples.fresh) == ([0, 1] if n == 0 else [])
     assert known.asked == 2
 
 
@@ -71,15 +71,22 @@ def test_a_known_series_may_come_with_a_timestamp_an_exemplar_or_more_blanks() -
 def test_a_series_that_returns_is_fresh_again() -> None:
     parser = PageParser(Known())
     pages = [b"a 1\nb 1\n", b"a 1\n", b"a 1\nb 1\n"]
-    assert [parser.parse(page).fresh.tolist() for page in pages] == [[0, 1], [], [1]]
+    assert [list(parser.parse(page).fresh) for page in pages] == [[0, 1], [], [1]]
 
 
 def test_a_page_can_be_taken_back() -> None:
     parser = PageParser(Known())
     parser.parse(b"a 1\n")
-    assert parser.parse(b"a 1\nb 1\n").fresh.tolist() == [1]
-    parser.forget_fresh()
-    assert parser.parse(b"a 1\nb 1\n").fresh.tolist() == [1]
+    fresh = parser.parse(b"a 1\nb 1\n").fresh
+    assert fresh == {1: b"b"}
+    parser.forget(fresh.values())
+    assert parser.parse(b"a 1\nb 1\n").fresh == fresh
+
+
+def test_a_series_that_stands_twice_is_told() -> None:
+    """Of samples with times of their own, each counts."""
+    samples = PageParser(Known()).parse(b"a 1\nb 1\na 2\na 3 1700000000000\na 4\n")
+    assert samples.repeats.tolist() == [2, 4]
 
 
 def test_a_dropped_series_is_not_asked_for_again() -> None:
@@ -168,6 +175,59 @@ def test_any_label_value_and_any_number_survive(text: str, number: float, form: 
     assert samples.error is None
     assert list(known.series) == [(("__name__", "a"), ("x", text))]
     np.testing.assert_equal(samples.values, [number])
+
+
+SERIES = [
+    b"a",
+    b"b",
+    b"ab",
+    b'a{x="1"}',
+    b'a{x="1 2"}',
+    b'a{x="\t"}',
+    b'{"a"}',
+    b'a{x="1"',
+    b"a\tb",
+    b"#a",
+    b"# TYPE a gauge",
+]
+PARTS = [
+    b" ",
+    b" ",
+    b"  ",
+    b"\t",
+    b"",
+    b"1",
+    b"2.5",
+    b"NaN",
+    b"x",
+    b"17",
+    b"-1",
+    b"# {} 1",
+    b' # {x="1"} 2 3',
+    b"\x00",
+    b"\r",
+]
+LINE = st.tuples(st.sampled_from(SERIES), st.lists(st.sampled_from(PARTS), max_size=5)).map(
+    lambda p: p[0] + b"".join(p[1])
+)
+PAGE = st.lists(LINE | st.sampled_from(SERIES).map(lambda series: series + b" 1"), max_size=6).map(b"\n".join)
+
+
+@settings(max_examples=400)
+@given(PAGE, PAGE, st.sampled_from([(TEXT, b"\n"), (OPENMETRICS, b"\n# EOF\n")]))
+def test_what_was_seen_before_changes_nothing_but_the_speed(
+    first: bytes, second: bytes, kind: tuple[str, bytes]
+) -> None:
+    """Short ways for known series end where the grammar would: same values, same fault, at the same place."""
+    form, end = kind
+    known = Known()
+    parser = PageParser(known)
+    for body in (first, first + b"\n" + second, second):
+        again, fresh = parser.parse(body + end, form), PageParser(known).parse(body + end, form)
+        np.testing.assert_array_equal(again.ids, fresh.ids)
+        np.testing.assert_array_equal(again.values, fresh.values)
+        np.testing.assert_equal(again.stamps, fresh.stamps)
+        assert (again.scraped, again.error is None) == (fresh.scraped, fresh.error is None)
 
 
 @given(st.binary())

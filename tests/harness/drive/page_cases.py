@@ -66,7 +66,7 @@ def text_cases() -> list[Case]:
         "carriage-return": b"a 1\r\nb 2\r\n",
         "no-value": b"a 1\nb\nc 2\n",
         "word": b"a 1\nb one\nc 2\n",
-        "two-blanks": b"a  1\nb\t2\nc \t 3 \n",
+        "two-blanks": b"a  1\nb\t2\nc \t 3 \nd \t4\ne 5\t\nf 6 \t\n",
         "no-blank": b'a{x="1"}1\nb+1\n',
         "inner-blanks": b'a { x = "1" , y="2" } 1\nb{ } 2\nc{} 3\n',
         "trailing-comma": b'a{x="1",} 1\n',

@@ -111,7 +111,7 @@ def _labels() -> list[Case]:
                     }
                 ],
                 "metrics_path": "/elsewhere",
-                "params": {"q": ["0", "2"], "r": ["a b", "ü&="]},
+                "params": {"r": ["a b", "ü&="], "q": ["0", "2"]},
                 "relabel_configs": [
                     {"target_label": "__address__", "replacement": "{address}"},
                     {"source_labels": ["__param_q", "__param_r"], "target_label": "asked"},

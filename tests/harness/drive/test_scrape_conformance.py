@@ -51,7 +51,8 @@ class World:
     ours: Outcome
     theirs: dict[int, Outcome]
     absent: dict[str, str]
-    headers: dict[str, Mapping[str, str]]
+    asked: dict[str, tuple[Mapping[str, str], str]]
+    """By agent: the headers of a plain scrape, and the path and query of one with parameters."""
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,12 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             servers[major] = running.enter_context(prometheus(config=config, how="binary", binary=str(binary)))
         ours = _ours(_config(list(chosen.values()), pages, secure, folder), chosen, folder)
         theirs = {major: _theirs(server, major, chosen, (pages, secure)) for major, server in servers.items()}
-        headers = {agent: pages.requests("/text-plain", agent)[0].headers for agent in [OURS, *map(_agent, servers)]}
-    return World(ours, theirs, absent, headers)
+        asked = {agent: _asked(pages, agent) for agent in [OURS, *(_agent(major) for major in servers if major > 2)]}
+    return World(ours, theirs, absent, asked)
+
+
+def _asked(pages: PageServer, agent: str) -> tuple[Mapping[str, str], str]:
+    return pages.requests("/text-plain", agent)[0].headers, pages.requests("/reserved-labels", agent)[0].target
 
 
 def _agent(major: int) -> str:
@@ -254,8 +259,10 @@ def test_a_second_replica_has_its_own_series(world: World, major: int) -> None:
     assert set(world.ours["replica-1"][0].samples) == set(world.theirs[major]["replica-1"][0].samples)
 
 
-def test_the_scraper_asks_for_formats_as_prometheus_3_does(world: World) -> None:
+def test_the_scraper_asks_as_prometheus_3_does(world: World) -> None:
     if 3 not in world.theirs:
         pytest.skip(world.absent.get("prometheus3", "no Prometheus 3"))
+    (ours, our_target), (theirs, their_target) = world.asked[OURS], world.asked[_agent(3)]
     for header in ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds"):
-        assert world.headers[OURS][header] == world.headers[_agent(3)][header]
+        assert ours[header] == theirs[header]
+    assert our_target == their_target
