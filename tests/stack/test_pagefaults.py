@@ -203,6 +203,14 @@ def test_buckets_above_the_top_are_gone_and_what_lay_there_is_in_inf(exporter: E
     assert les == ["0.1", "0.5", "+Inf"]
 
 
+def test_at_half_strength_a_histogram_loses_its_buckets_as_a_whole() -> None:
+    les = ("0.1", "0.5", "1", "5", "+Inf")
+    page = "".join(f'h_bucket{{i="{i}",le="{le}"}} 1\n' for i in range(60) for le in les).encode()
+    after = [dict(labels) for _, labels in series(BucketCoverage(0.2)(page, 0.5, rng()))]
+    left = [sum(labels["i"] == str(i) for labels in after) for i in range(60)]
+    assert set(left) == {2, 5}
+
+
 def test_a_skewed_clock_moves_only_times(exporter: Exporter) -> None:
     page = SkewTimestamps(-3600)(exporter.page(), 0.5, rng())
     moved = {key: v - series(page)[key] for key, v in series(exporter.page()).items() if v != series(page)[key]}

@@ -337,7 +337,7 @@ def test_a_drill_that_is_ended_by_a_signal_undoes(victim: Victim, how: signal.Si
     faults = "MemoryLimit(0), DescriptorLimit(), CpuBurner(workers=1), Hang()"
     with drill(DRILL, faults, f"LocalProcess({victim.process.pid})") as (process, guardians):
         burners = psutil.Process(guardians[2]).children()
-        assert victim.stopped
+        wait_until(lambda: victim.stopped, "the stop")
         process.send_signal(how)
         _gone(guardians)
     assert victim.answers()
@@ -384,7 +384,7 @@ def test_when_the_guardian_itself_is_killed_the_drill_undoes(victim: Victim) -> 
         held.set(1)
         psutil.Process(held._child.pid).kill()
         assert "killed by signal 9" in str(held.verify())
-        assert victim.stopped
+        wait_until(lambda: victim.stopped, "the stop")
     assert victim.answers()
     assert leftovers() == []
 
@@ -396,7 +396,7 @@ def test_when_drill_and_guardian_are_killed_the_next_doctor_undoes(victim: Victi
         process.kill()
         guardian.kill()
         wait_until(lambda: not guardian.is_running(), "the guardian's end")
-    assert victim.stopped
+    wait_until(lambda: victim.stopped, "the stop")
     (left,) = leftovers()
     assert str(left) == f"hang on the signals of process {victim.process.pid}, left by process {pid}"
     left.undo()

@@ -381,6 +381,15 @@ def test_a_merge_patch_changes_the_request_and_the_server_sees_the_change(
     ]
 
 
+def test_a_response_that_will_be_patched_is_not_asked_for_compressed(
+    client: Client, p: Proxy, server: Upstream
+) -> None:
+    client.post()
+    p.set(MergePatch({"b": 2}))
+    client.post()
+    assert ["Accept-Encoding" in headers for headers in server.headers] == [True, False]
+
+
 def test_a_body_that_is_no_json_passes_as_it_is_and_is_counted_as_skipped(p: Proxy, client: Client) -> None:
     p.set(MergePatch({"a": 1}))
     sent = [b"not json", b'{"a": "\xff"}', b"[" * 100_000]
