@@ -1,11 +1,10 @@
-"""What the harness's tests share: the command line, the toy model, the demo model."""
+"""What the harness's tests share: the command line, the toy model, a Prometheus that was there before."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stack.model_service import Service, serve
 from stack.prometheus import Server
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, prometheus_for
@@ -31,13 +30,6 @@ def model() -> Iterator[toy.Toy]:
     """The toy model, honest."""
     with toy.serve(toy.Toy()) as served:
         yield served
-
-
-@pytest.fixture(scope="session")
-def demo() -> Iterator[Service]:
-    """The demo model, once a session."""
-    with serve() as service:
-        yield service
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,136 @@
+"""The wheel, installed where there is no checkout: it runs, and carries what it needs and nothing else."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ARGUMENTS = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
+
+
+def run(command: Sequence[object], cwd: Path, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+    """Run a command without any of this process's Python variables, bounded."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LOCUST", "VIRTUAL_ENV"))}
+    return subprocess.run(
+        [str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout."""
+    out = tmp_path_factory.mktemp("wheel")
+    done = run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT], out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = out.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """bin/ of an empty environment with the wheel in it; what it depends on is borrowed from this one."""
+    venv = tmp_path_factory.mktemp("venv")
+    assert run([sys.executable, "-m", "venv", "--without-pip", venv], venv).returncode == 0
+    python = venv / "bin" / "python"
+    done = run([sys.executable, *ARGUMENTS, "--python", python, "install", "--no-deps", "--no-index", wheel], venv)
+    assert done.returncode == 0, done.stderr
+    (site,) = venv.glob("lib/python*/site-packages")
+    # Only the folder: the .pth files in it, such as an editable install's, are not read.
+    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return venv / "bin"
+
+
+def test_the_wheel_holds_the_five_packages_and_their_data(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "harness",
+        "reports",
+        "scenarios",
+        "shift_generators",
+        "stack",
+    }
+    assert {"scenarios/rules/demo.yml", "scenarios/wrong_join.py", "harness/cli/main.py"} <= set(names)
+    assert not [name for name in names if "test" in name.split("/")[0] or name.endswith((".pyc", ".drill"))]
+    here = {str(p.relative_to(ROOT)) for top in ("harness", "reports", "stack") for p in (ROOT / top).rglob("*.py")}
+    assert here <= set(names), "every module of the checkout is in it"
+
+
+def test_it_is_the_installed_one_that_runs(installed: Path, tmp_path: Path) -> None:
+    done = run([installed / "python", "-c", "import harness; print(harness.__file__)"], tmp_path)
+
+    assert Path(done.stdout.strip()).is_relative_to(installed.parent)
+
+
+def test_the_built_in_scenarios_are_listed_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
+    done = run([installed / "driftdrill", "list"], tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "wrong_join: each flight gets another flight's delay" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_runs_outside_the_checkout(installed: Path, tmp_path: Path, prometheus_binary: str) -> None:
+    done = run([installed / "driftdrill", "demo", "--only", "wrong_join", "--prometheus", "binary"], tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (report,) = tmp_path.glob("driftdrill-report/*/report.html")
+    assert "each flight gets another flight" in report.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def intruded(tmp_path: Path) -> Path:
+    """A folder of somebody's own whose ``reports`` is a package, with a scenario file beside it."""
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "__init__.py").write_text("raise RuntimeError('somebody else')\n")
+    (tmp_path / "load.py").write_text(
+        "from scenarios.wrong_join import wrong_join_of_delays\nfrom harness import ModelUser\n\n\n"
+        "class Load(ModelUser):\n    scenario = wrong_join_of_delays\n"
+    )
+    return tmp_path
+
+
+def test_a_reports_package_in_the_folder_does_not_harm_the_command(installed: Path, intruded: Path) -> None:
+    listed = run([installed / "driftdrill", "list"], intruded)
+    refused = run([installed / "driftdrill", "run", "load.py", "--target", "http://127.0.0.1:9"], intruded)
+
+    assert listed.returncode == 0, listed.stderr
+    assert refused.returncode == 2
+    assert "driftdrill: no answer from http://127.0.0.1:9/predict" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["locust", "-f", "load.py", "--headless", "--host", "http://127.0.0.1:9"], ["harness.cli", "list"]]
+)
+def test_where_a_reports_package_comes_first_it_is_named(installed: Path, intruded: Path, command: list[str]) -> None:
+    """Locust puts the locustfile's folder first on the path, and `python -m` the working folder."""
+    done = run([installed / "python", "-m", *command], intruded)
+
+    assert done.returncode != 0
+    assert "driftdrill's package 'reports' is hidden" in done.stdout + done.stderr
+    assert "Rename that folder" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_pip_installs_everything_that_the_demo_needs(wheel: Path, tmp_path: Path) -> None:
+    """With the dependencies that the wheel names, from a package index: a minute, and half a gigabyte."""
+    if os.environ.get("DRIFTDRILL_REQUIRE_INDEX") != "1":
+        pytest.skip("an installation from a package index; DRIFTDRILL_REQUIRE_INDEX=1 runs it")
+    venv = tmp_path / "venv"
+    assert run([sys.executable, "-m", "venv", "--without-pip", venv], tmp_path).returncode == 0
+    pip = [sys.executable, *ARGUMENTS, "--python", venv / "bin" / "python"]
+    done = run([*pip, "install", f"{wheel}[demo]"], tmp_path, timeout=170)
+    assert done.returncode == 0, done.stderr
+
+    assert run([*pip, "check"], tmp_path).returncode == 0
+    doctor = run([venv / "bin" / "driftdrill", "doctor"], tmp_path)
+    assert "its packages are installed" in doctor.stdout, doctor.stdout + doctor.stderr
+    serves = "from stack.model_service import serve\nwith serve() as s: print(s.auc > 0.9)"
+    assert run([venv / "bin" / "python", "-c", serves], tmp_path).stdout.strip() == "True"
