@@ -10,9 +10,9 @@ import pytest
 from harness.judge.timeline import Evaluated, evaluate, from_server, live_phases
 from reports.timeline import AlertTrack
 from stack.promtool import Promtool
-from tests.harness import live
-from tests.harness.live import Live, Stored
-from tests.harness.pages import page_server
+from tests.harness.judge import live
+from tests.harness.judge.live import Live, Stored
+from tests.stack.page_server import page_server
 
 MAJORS = ("2", "3")
 TRIES = 3
@@ -59,7 +59,7 @@ def judged(one: Live, copy: int) -> tuple[Evaluated, Promtool]:
     assert one.server.version.startswith(promtool.version)
     end = one.window(copy)[1]
     phases = live_phases(one.served(copy), rules)
-    return evaluate(one.recording.samples(), rules, promtool, end=end, interval=1.0, phases=phases), promtool
+    return evaluate(one.samples, rules, promtool, end=end, interval=1.0, phases=phases), promtool
 
 
 @pytest.fixture(params=MAJORS)
@@ -93,7 +93,7 @@ def test_the_script_brings_out_every_rule(one: Live) -> None:
     assert fired == {k.rule.name for k in rules.alerts}
     assert any(value is None for points in stored.values() for value in points.values())
     assert any(value in (float("inf"), -float("inf")) for points in stored.values() for value in points.values())
-    samples = one.recording.samples()
+    samples = one.samples
     assert {"old_name", "new_name", "flappy", "up"} <= {s.labels["__name__"] for s in samples}
     assert all(s.stale.sum() >= 3 for s in samples if s.labels["__name__"] == "flappy")
 

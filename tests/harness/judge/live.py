@@ -8,8 +8,8 @@ or with a group that it reads: nobody can know the outcome of a race from the sa
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from stack.prometheus import ScrapeTarget, Server, prometheus, query
 from stack.rulefiles import parse
 from tests.harness.command import eventually
 from tests.harness.made import make
-from tests.harness.pages import Page, PageServer
+from tests.stack.page_server import Page, PageServer
 
 COPIES = 16
 SCRAPES = 44
@@ -117,13 +117,23 @@ class Live:
     copies: tuple[int, ...]
     """Copies of the rules that no race touched."""
 
+    @cached_property
+    def samples(self) -> list[Samples]:
+        """What was scraped."""
+        return self.recording.samples()
+
+    @cached_property
+    def made(self) -> list[Samples]:
+        """What the server made of all copies."""
+        return self.recording.samples("alerts")
+
     def rules(self, copy: int) -> Rules:
         """One copy of the rules."""
         return Rules(tuple(parse(RULES.format(c=copy), "rules.yml")))
 
     def served(self, copy: int) -> list[Samples]:
         """What the server made of one copy."""
-        return [s for s in self.recording.samples("alerts") if s.labels.get("copy") == str(copy)]
+        return [s for s in self.made if s.labels.get("copy") == str(copy)]
 
     def window(self, copy: int) -> tuple[float, float]:
         """The seconds in which every group was evaluated; a server writes no ALERTS at its first two evaluations."""
@@ -173,15 +183,13 @@ def fetched(server: Server, target: Target, name: str, pages: PageServer, folder
     writer = Writer(folder / f"{name}.drill", template.meta)
     fetcher = Fetcher(server, target, frozenset(names), started_at)
     for k in range(11, SCRAPES + 1, 11):
-        pages.await_requests({f"/{name}/{r}": k for r in REPLICAS}, "Prometheus", timeout=60)
+        pages.await_requests({f"/{name}/{r}": k for r in REPLICAS}, f"Prometheus/{name}", timeout=60)
         (newest,) = query(server, "max(timestamp(up))")
         fetcher.step(writer, newest.samples[0][1] - started_at)
     eventually(partial(_met, server, newest.samples[0][1]), "every group is evaluated after the last scrape")
     fetcher.step(writer, newest.samples[0][1] - started_at + 5)
-    recording = open_recording(writer.path)
-    samples, made = recording.samples(), recording.samples("alerts")
-    copies = tuple(c for c in range(COPIES) if not raced(samples, made, c))
-    return Live(recording, server, copies)
+    one = Live(open_recording(writer.path), server, ())
+    return replace(one, copies=tuple(c for c in range(COPIES) if not raced(one.samples, one.made, c)))
 
 
 def _met(server: Server, scrape: float) -> bool:
