@@ -4,16 +4,23 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.drive.drive import drive
-from harness.drive.plan import KEPT, Steering
-from harness.errors import EXIT_USAGE, DriftdrillError, Interrupted, told
+from harness.drive.clock import WallClock
+from harness.drive.crew import Crew, serve
+from harness.drive.drive import drive, player_for
+from harness.drive.plan import KEPT, Plan, Steering
+from harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
 from harness.judge.judge import judge
-from harness.rig import Settings, rig
+from harness.rig import Settings, rig, subject
 from harness.show import Plain, finish
+from harness.target import ProtocolOptions
+from harness.traffic.detect import settled
+from harness.traffic.player import Player
 from harness.traffic.user import Hosted, ModelUser, install
 from reports.verdict import Verdict
 from stack.errors import StackError
@@ -36,11 +43,30 @@ def carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[P
 
 
 def _carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
+    if hosted.is_master and (settings.clock or hosted.scenario.clock) == "virtual":
+        raise ConfigError(
+            "the virtual clock runs in one process, and this is a master of several",
+            hint="leave --processes and --master out, or take --clock wall",
+        )
     with rig(hosted.scenario, hosted.host, settings) as (plan, promtool):
-        path = drive(plan, steering)
+        path = drive(plan, steering, partial(_crew, hosted, settings) if hosted.is_master else None)
         if not settings.judge:
             return path, None
         return path, judge(path, promtool=promtool, fail_on=settings.fail_on)
+
+
+def _crew(hosted: Hosted, settings: Settings, clock: WallClock, protocol: ProtocolOptions) -> Crew:
+    """This master's workers, told what they cannot know from the scenario's file."""
+    order = {"target": settings.target or hosted.host, "config": settings.config, "protocol": asdict(protocol)}
+    return Crew(hosted, clock, order)
+
+
+def _part(hosted: Hosted, order: Mapping[str, Any], clock: WallClock) -> Player:
+    """A worker's player, of the master's order."""
+    scenario, target = subject(hosted.scenario, order["target"], Settings(config=order["config"]))
+    target, spoken = settled(replace(target, protocol=ProtocolOptions(**order["protocol"])))
+    plan = Plan(scenario, target, "wall", Path(), rules=(), engine="", versions={})
+    return player_for(plan, spoken, clock, hosted.report, (order["index"], order["workers"]))
 
 
 @contextlib.contextmanager
@@ -121,4 +147,4 @@ def _stop() -> None:
         steering.stop = steering.stop or "interrupted: Locust stopped the test"
 
 
-install(_arguments, _start, _stop)
+install(_arguments, _start, _stop, lambda hosted: serve(hosted, _part))

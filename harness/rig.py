@@ -74,6 +74,13 @@ def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Pla
         yield found
 
 
+def subject(scenario: Scenario, host: str, settings: Settings) -> tuple[Scenario, Target]:
+    """The scenario and the target as the settings and driftdrill.toml make them: what a worker needs of a rig."""
+    config = load_config(settings.config)
+    target = pick_target(config, settings.target or host or None)
+    return _adjusted(scenario, settings, config, target), target
+
+
 def _adjusted(scenario: Scenario, settings: Settings, config: Config, target: Target) -> Scenario:
     if settings.seed is not None:
         scenario = replace(scenario, seed=settings.seed)

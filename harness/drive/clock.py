@@ -15,9 +15,11 @@ class WallClock:
         self.started_at = 0.0
         self._zero = 0.0
 
-    def start(self) -> None:
-        """Scenario time begins now."""
-        self.started_at, self._zero = time.time(), time.monotonic()
+    def start(self, at: float | None = None) -> None:
+        """Scenario time begins now, or began at Unix time ``at``."""
+        now = time.time()
+        self.started_at = now if at is None else at
+        self._zero = time.monotonic() - (now - self.started_at)
 
     def now(self) -> float:
         """Scenario seconds."""

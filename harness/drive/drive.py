@@ -1,7 +1,7 @@
 """The drive: requests meet the world on either clock, and a Recording is left. Slow, not repeatable."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,22 @@ from harness.drive import preflight, virtual, wall
 from harness.drive.clock import VirtualClock, WallClock
 from harness.drive.idle import moving
 from harness.drive.inject import hold
-from harness.drive.plan import Plan, Run, Steering
+from harness.drive.plan import Plan, Playing, Run, Steering
 from harness.drive.recording import Meta, Writer
+from harness.target import ProtocolOptions
 from harness.traffic.client import Client
 from harness.traffic.detect import settled
 from harness.traffic.payload import Payload
-from harness.traffic.player import Player
+from harness.traffic.player import Player, Reported
+from harness.traffic.protocols import Protocol
 from harness.traffic.schedule import schedule
 from stack.prometheus import targets
 
+Crewed = Callable[[WallClock, ProtocolOptions], Playing]
 
-def drive(plan: Plan, steering: Steering) -> Path:
-    """Play the plan; answers the recording's path.
+
+def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
+    """Play the plan; answers the recording's path. ``crew`` makes the workers play, in place of this process.
 
     Raises :class:`TargetError`, :class:`MonitoringError` or another of the errors tree when the drill cannot
     begin or go on, and :class:`Interrupted` when it was told to stop; what was recorded is kept, and its last
@@ -33,30 +37,19 @@ def drive(plan: Plan, steering: Steering) -> Path:
     scenario = plan.scenario
     target, spoken = settled(plan.target)
     plan = replace(plan, target=target)
-    times = schedule(scenario)
-    payload = Payload(scenario, spoken, times, plan.rows_per_request)
-    timed = spoken.measure is not None
-    clients = [Client(c, spoken.path, spoken.content_type, timed=timed) for c in target.all]
-    preflight.known_alerts(scenario, plan.rules)
-    preflight.probe(target, payload, clients)
     clock = VirtualClock() if plan.clock == "virtual" else WallClock()
+    own = player_for(plan, spoken, clock, steering.report)
+    preflight.known_alerts(scenario, plan.rules)
+    preflight.probe(target, own.payload, own.clients)
     if plan.server is not None:
         preflight.loaded(plan.server, plan.rules)
         preflight.scraped(plan.server, plan.target, timeout=max(30.0, 3 * scenario.scrape_interval))
     elif plan.scraper is not None:
         virtual.first_scrape(plan.scraper)
-    player = Player(
-        payload,
-        clients,
-        clock,
-        slots=np.arange(len(times)),
-        report=steering.report,
-        connections=plan.connections or (4 if plan.clock == "virtual" else 128),
-        patience=max(c.timeout for c in plan.target.all),
-    )
+    player = crew(clock, target.protocol) if crew is not None and isinstance(clock, WallClock) else own
     with hold(scenario, plan.target) as held:
         clock.start()
-        writer = Writer(plan.out, _meta(plan, len(times), clock.started_at))
+        writer = Writer(plan.out, _meta(plan, len(own.times), clock.started_at))
         steering.recording = plan.out
         for i, file in enumerate(plan.rules):
             writer.rules(_copy_name(i), file.text.encode())
@@ -70,6 +63,24 @@ def drive(plan: Plan, steering: Steering) -> Path:
             else:
                 wall.play(run, clock)
     return plan.out
+
+
+def player_for(
+    plan: Plan, spoken: Protocol, clock: WallClock | VirtualClock, report: Reported, share: tuple[int, int] = (0, 1)
+) -> Player:
+    """The player of a plan whose target's protocol is settled; ``share`` (i, n) plays slots[i::n]."""
+    times = schedule(plan.scenario)
+    index, processes = share
+    timed = spoken.measure is not None
+    return Player(
+        Payload(plan.scenario, spoken, times, plan.rows_per_request),
+        [Client(c, spoken.path, spoken.content_type, timed=timed) for c in plan.target.all],
+        clock,
+        slots=np.arange(len(times))[index::processes],
+        report=report,
+        connections=plan.connections or (4 if plan.clock == "virtual" else 128),
+        patience=max(c.timeout for c in plan.target.all),
+    )
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from harness.errors import Interrupted
 from harness.scenario import Scenario
 from harness.target import Target
 from harness.traffic.payload import strength_at
-from harness.traffic.player import Player, Reported
+from harness.traffic.player import Records, Reported
 from stack.prometheus import Server
 from stack.rulefiles import RuleFile
 
@@ -78,13 +79,37 @@ class Steering:
             raise Interrupted(self.stop, hint=KEPT)
 
 
+class Playing(Protocol):
+    """What a drive needs of its player, or of the crew in its place."""
+
+    records: Records
+    sent: int
+    ended: int
+    failure: BaseException | None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+
+    def stop(self) -> None:
+        """End; nothing recorded is lost. Idempotent."""
+
+    def take(self) -> Records:
+        """The requests that ended since the last call."""
+
+    def wait_ended(self, upto: float, timeout: float) -> bool:
+        """Wait until all that was due before scenario second ``upto`` has ended."""
+
+    def lost(self) -> list[str]:
+        """What to tell of workers that died since the last call."""
+
+
 @dataclass
 class Run:
     """What the loops of both clocks share."""
 
     plan: Plan
     steering: Steering
-    player: Player
+    player: Playing
     writer: Writer
     held: Held
     scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
@@ -96,6 +121,8 @@ class Run:
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
         """Set held faults, write requests, tell progress, obey a stop."""
         self.set_held(at)
+        for what in self.player.lost():
+            self.writer.event("worker_lost", at, what=what)
         self.failed += sum(1 for f in self.player.records.failure if f)
         self.flush()
         scenario, (then, sent) = self.plan.scenario, self.last

@@ -7,11 +7,10 @@ import gevent
 import numpy as np
 
 from harness.drive.clock import VirtualClock
-from harness.drive.plan import Run
+from harness.drive.plan import Playing, Run
 from harness.drive.scrape import Scrape, Scraper, ScrapeTarget
 from harness.errors import MonitoringError, RigError, TargetError
 from harness.scenario import Scenario
-from harness.traffic.player import Player
 
 FLUSH_SECONDS = 2.0
 """Real seconds after which what is held is written."""
@@ -99,7 +98,7 @@ class _Counters:
         self.unsettled = 0
         self._tried = False
 
-    def settled(self, scraper: Scraper, target: ScrapeTarget, at: float, player: Player) -> Scrape:
+    def settled(self, scraper: Scraper, target: ScrapeTarget, at: float, player: Playing) -> Scrape:
         """One scrape, repeated for at most half a second while the counter lags behind."""
         found = scraper.scrape(target, at)
         if not self.base:

@@ -33,6 +33,7 @@ def validity(
     reasons = [
         *_ended(events),
         *_load(meta, requests),
+        *(str(e["what"]) for e in events if e["event"] == "worker_lost"),
         *_in_force(meta, phases, requests, events),
         *_scraped(meta, phases, samples),
         *_counted(meta, requests, samples),

@@ -7,7 +7,7 @@ target held it back, and that is recorded as lateness, so that latency counts fr
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent
 import numpy as np
@@ -76,6 +76,20 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.slot)
+
+    def extend(self, more: Mapping[str, Any]) -> None:
+        """Add the records of another process, field by field; columns that only one of them has are padded."""
+        before, added = len(self.slot), len(more["slot"])
+        for name in ("slot", "intended", "late", "took", "status", "size", "failure", "prediction", "truth"):
+            getattr(self, name).extend(more[name])
+        for kind, empty in (("strength", 0.0), ("changed", False), ("measured", float("nan"))):
+            columns = getattr(self, kind)
+            for name in {**columns, **more[kind]}:
+                column = columns.setdefault(name, [])
+                column += [empty] * (before - len(column))
+                found = more[kind].get(name, [])
+                column += [*found, *[empty] * (added - len(found))]
+        self.missed += more["missed"]
 
     def measure(self, found: Mapping[str, float]) -> None:
         """Add what was measured of the last request."""
@@ -153,6 +167,10 @@ class Player:
         """The requests that ended since the last call."""
         taken, self.records = self.records, Records()
         return taken
+
+    def lost(self) -> list[str]:
+        """Nothing: this process plays by itself."""
+        return []
 
     def _block(self, position: int) -> Block:
         return self.payload.block(int(self.slots[position]) // BLOCK_ROWS)

@@ -6,7 +6,7 @@ Unless Locust runs already, it is told not to: gevent's own sockets cooperate wi
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -18,6 +18,7 @@ import locust.stats
 from gevent.event import AsyncResult
 from locust import User, events, task
 from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
 
 from harness.scenario import Scenario
 from harness.traffic.latency import bucket
@@ -52,6 +53,26 @@ class Hosted:
         """--host, or empty."""
         return str(self.environment.host or "")
 
+    @property
+    def is_master(self) -> bool:
+        """Whether other processes play, and this one only leads."""
+        return isinstance(self.environment.runner, MasterRunner)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """A master's workers that are alive, in the order in which they came."""
+        nodes = self.environment.runner.clients
+        return tuple(node.id for node in nodes.ready + nodes.spawning + nodes.running)
+
+    def send(self, kind: str, data: Mapping[str, Any], worker: str | None = None) -> None:
+        """A message to a worker, or from a worker to its master."""
+        self.environment.runner.send_message(kind, dict(data), worker)
+
+    def listen(self, kind: str, handler: Callable[[str, Mapping[str, Any]], None]) -> None:
+        """Call ``handler(sender, data)`` for every message of a kind, one after another, in the order of sending."""
+        runner = self.environment.runner
+        runner.register_message(kind, lambda environment, msg, **_: handler(msg.node_id, msg.data))
+
     def option(self, name: str, default: Any = None) -> Any:
         """A command-line option of ours."""
         return getattr(self.environment.parsed_options, name, default)
@@ -83,17 +104,32 @@ def hosted(environment: Any) -> Hosted | None:
     return None
 
 
-def install(arguments: Callable[[Any], None], start: Callable[[Hosted], None], stop: Callable[[], None]) -> None:
-    """Add our options to Locust's parser, ``start`` when a test starts, ``stop`` when it is stopped."""
+def install(
+    arguments: Callable[[Any], None],
+    start: Callable[[Hosted], None],
+    stop: Callable[[], None],
+    serve: Callable[[Hosted], None],
+) -> None:
+    """Add our options to Locust's parser, and our hooks: ``start`` when a test starts, ``stop`` when it is stopped.
+
+    A worker does neither: ``serve`` makes it listen to its master as soon as it exists.
+    """
 
     def begin(environment: Any, **_: Any) -> None:
         found = hosted(environment)
         if found is not None:
             locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
-            gevent.spawn(getattr(environment, "driftdrill", start), found)
+            if not isinstance(environment.runner, WorkerRunner):
+                gevent.spawn(getattr(environment, "driftdrill", start), found)
+
+    def exist(environment: Any, **_: Any) -> None:
+        found = hosted(environment)
+        if found is not None and isinstance(environment.runner, WorkerRunner):
+            serve(found)
 
     hooks: Any = events
     hooks.init_command_line_parser.add_listener(lambda parser, **_: arguments(parser))
+    hooks.init.add_listener(exist)
     hooks.test_start.add_listener(begin)
     hooks.test_stop.add_listener(lambda **_: stop())
 
