@@ -106,5 +106,5 @@ def test_the_example_repository_passes_and_fails_when_its_rules_go_blind(folder:
     text = rules.read_text(encoding="utf-8")
     rules.write_text(text.replace("job_feature:model_feature_psi:10m > 0.25", "job_feature:model_feature_psi:10m > 6"))
     assert rules.read_text(encoding="utf-8") != text
-    with pytest.raises(AssertionError, match="fires.silent"):
+    with pytest.raises(AssertionError, match=r"fires\.silent"):
         run(commands[0], folder, example)

@@ -95,12 +95,15 @@ class Playing(Protocol):
 
     def take(self) -> Records:
         """The requests that ended since the last call."""
+        ...
 
     def wait_ended(self, upto: float, timeout: float) -> bool:
         """Wait until all that was due before scenario second ``upto`` has ended."""
+        ...
 
     def lost(self) -> list[str]:
         """What to tell of workers that died since the last call."""
+        ...
 
 
 @dataclass
