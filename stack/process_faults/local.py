@@ -3,6 +3,7 @@
 import math
 import os
 import resource
+import select
 import subprocess
 import time
 from collections.abc import Callable
@@ -289,6 +290,9 @@ class Crashing:
             for process in self._process.family() if self._children else ():
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
+            for child in self._children:
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(GONE)
             return
         if not self._crashes:
             return
@@ -329,6 +333,11 @@ def _reopen(pid: int, fd: int, mode: int = os.O_WRONLY | os.O_APPEND) -> int:
             return subprocess.DEVNULL
         opened = os.open(link, flags)
         os.set_blocking(opened, True)
+        watch = select.poll()
+        watch.register(opened, 0)
+        if any(event & select.POLLERR for _, event in watch.poll(0)):  # a pipe that nobody reads any more
+            os.close(opened)
+            return subprocess.DEVNULL
         return opened
     except OSError:
         return subprocess.DEVNULL

@@ -229,6 +229,25 @@ def test_what_the_drill_owns_ends_with_it(victim: Victim) -> None:
     assert not victim.answers()
 
 
+def test_a_process_whose_output_nobody_reads_any_more_is_restarted_all_the_same() -> None:
+    """As one that told its address to whoever started it, on a pipe that was closed then."""
+    port = free_port()
+    command = [sys.executable, str(ROOT / "tests/stack/victim.py"), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().startswith(b"started")
+        process.stdout.close()
+        with CrashLoop(period=100, down=0.1).hold(LocalProcess(process.pid, owned=True)) as held:
+            held.set(1)
+            wait_until(lambda: _listeners(port) - {process.pid}, "the restart")
+            assert held.verify() is None
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+    assert not _listeners(port)
+
+
 def test_a_restart_that_fails_is_the_drills_loudest_error(victim: Victim) -> None:
     target = LocalProcess(victim.process.pid, restart=("/nowhere/model", "--port", "1"))
 
