@@ -21,6 +21,7 @@ from stack.errors import StackError
 from stack.scrapejob import Access, Tls
 
 REDIRECTS = 10  # Go's http.Client follows so many
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CHUNK = 1 << 16
 # Servers that write head and body apart wait for an acknowledgement, which Linux delays by 40 ms: an hour of
 # virtual time would wait ten seconds.
@@ -56,6 +57,21 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, netloc: str) -> None:
         super().__init__(netloc)
         self.response_class: Any = self._response
+
+    def connect(self) -> None:
+        """To the first address that answers, within the deadline for all of them; resolving the name has none."""
+        problem = OSError(f"{self.host} has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            self.sock = socket.socket(family, kind, protocol)
+            try:
+                self.sock.settimeout(self.left())
+                self.sock.connect(address)
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return
+            except OSError as e:
+                self.close()
+                problem = e
+        raise problem
 
     def left(self) -> float:
         """Seconds until the deadline; raises TimeoutError once there are none."""
@@ -128,11 +144,18 @@ class Fetcher:
                 if not (location and self._access.follow_redirects):
                     return answer
                 url = urljoin(url, location)
+                self._refuse_foreign(origin, url)
             raise StackError(f"stopped after {REDIRECTS} redirects")
         except TimeoutError as e:
             raise StackError(f"no complete answer within {timeout:g} s") from e
         except (OSError, http.client.HTTPException, ValueError, EOFError, zlib.error) as e:
             raise StackError(f"{type(e).__name__}: {e}") from e
+
+    def _refuse_foreign(self, origin: str, url: str) -> None:
+        """Hosts are allowed by name, and this one was not; Prometheus would follow."""
+        host = urlsplit(url).hostname or ""
+        if host != urlsplit(f"//{origin}").hostname and host not in LOOPBACK:
+            raise StackError(f"redirected to {host}, another host", hint="name the page's own address")
 
     def close(self) -> None:
         """Closes the connections; the fetcher may be used again."""
@@ -148,7 +171,7 @@ class Fetcher:
         try:
             try:
                 return self._once(key, target, headers, deadline, limit)
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
                 # A kept connection that the server closed meanwhile says nothing about the server: ask once more.
                 if not reused:
                     raise
@@ -163,7 +186,6 @@ class Fetcher:
     ) -> tuple[Answer, str | None]:
         connection = self._connections.get(key) or self._connect(key)
         connection.deadline = deadline
-        connection.timeout = connection.left()
         if connection.sock is not None:
             connection.sock.settimeout(connection.left())
         connection.request("GET", target, headers=dict(headers))

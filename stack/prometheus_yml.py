@@ -32,6 +32,31 @@ Given = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 """Targets by job name, for jobs whose discovery cannot be asked: (address, labels), meta labels included."""
 
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _AsWritten(_Loader):  # type: ignore[misc]
+    """Scalars as they stand in the file (``1.0``, ``true``), as a label's value takes them; null is None."""
+
+
+def _mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [key.value for key, _ in node.value]
+    for i, (key, _) in enumerate(node.value):
+        if key.value in keys[:i]:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} is given twice", key.start_mark)
+    loader.flatten_mapping(node)
+    out: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return out
+
+
+for _kind in ("int", "float", "bool", "timestamp"):
+    _AsWritten.add_constructor(f"tag:yaml.org,2002:{_kind}", lambda _, node: node.value)
+_AsWritten.add_constructor("tag:yaml.org,2002:map", _mapping)
+_FLAGS = {
+    word: value for words, value in (("y yes true on", True), ("n no false off", False)) for word in words.split()
+}
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -71,16 +96,16 @@ class _Section:
         return None if value is None else str(value)
 
     def flag(self, name: str, default: bool) -> bool:
-        value = self.get(name, default)
-        if not isinstance(value, bool):
+        value = self.text(name)
+        if value is not None and value.lower() not in _FLAGS:
             raise StackError(f"{name} must be true or false, got {value!r}", where=self.where)
-        return value
+        return default if value is None else _FLAGS[value.lower()]
 
     def number(self, name: str) -> int:
-        value = self.get(name, 0)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        value = self.text(name) or "0"
+        if not (value.isascii() and value.isdecimal()):
             raise StackError(f"{name} must be a whole number that is not negative, got {value!r}", where=self.where)
-        return value
+        return int(value)
 
     def seconds(self, name: str) -> float:
         text = self.text(name)
@@ -153,7 +178,7 @@ def _load(source: str | Path) -> _Section:
         if isinstance(source, Path):
             where, directory = str(source), source.parent
             source = source.read_text(encoding="utf-8")
-        values = yaml.load(source, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        values = yaml.load(source, _AsWritten)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
         raise StackError(f"cannot be read: {e}", where=where) from e
     if not isinstance(values, Mapping):
@@ -226,7 +251,8 @@ def _params(entry: _Section) -> dict[str, tuple[str, ...]]:
 
 def _relabel(rule: _Section) -> Relabel:
     rule.only(("action", "source_labels", "separator", "regex", "modulus", "target_label", "replacement"))
-    values = {name: str(value) for name, value in rule.values.items() if name not in ("source_labels", "modulus")}
+    texts = [name for name in rule.values if name not in ("source_labels", "modulus") and rule.get(name) is not None]
+    values = {name: rule.text(name) or "" for name in texts}
     sources = rule.get("source_labels", [])
     if not isinstance(sources, list):
         raise StackError("source_labels must be a list", where=rule.where)
@@ -262,7 +288,7 @@ def target_group(values: Mapping[str, Any], where: str) -> TargetGroup:
     targets, labels = values.get("targets") or [], values.get("labels") or {}
     if not isinstance(targets, list) or not isinstance(labels, Mapping) or set(values) - {"targets", "labels"}:
         raise StackError("a target group has a list of targets and a mapping of labels, nothing else", where=where)
-    return TargetGroup(tuple(map(str, targets)), {str(name): str(value) for name, value in labels.items()})
+    return TargetGroup(tuple(map(str, targets)), {str(n): "" if v is None else str(v) for n, v in labels.items()})
 
 
 def _file_discovery(entry: _Section) -> FileDiscovery:

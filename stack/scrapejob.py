@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs
 
 from stack.connection import Connection, Secret
 from stack.duration import format_duration
@@ -143,7 +144,7 @@ class ScrapeJob:
         return PROTOCOLS[self.fallback_protocol].partition(";")[0] if self.fallback_protocol else None
 
     def request_headers(self, timeout: float) -> dict[str, str]:
-        """What Prometheus 3 sends with a scrape, but for credentials and the agent's name."""
+        """What Prometheus 3 sends with a scrape, but for credentials and User-Agent."""
         accepted, weight = [], 6
         for protocol in self.protocols:
             escaping = f";escaping={self.escaping}" if protocol.endswith("1.0.0") else ""
@@ -167,8 +168,8 @@ def simple_job(
 ) -> ScrapeJob:
     """A job of one target, for those who have no prometheus.yml: ``connection`` gives address and credentials.
 
-    A path prefix of the connection's URL stands before ``metrics_path``. The time-out is the connection's, but
-    never longer than ``interval``, unless it is given.
+    A path prefix of the connection's URL stands before ``metrics_path``, which may have a query. The time-out is
+    the connection's, but never longer than ``interval``, unless it is given.
     """
     headers: list[tuple[str, str | Credential]] = [*connection.headers.items(), *connection.secret_headers.items()]
     access = Access(
@@ -179,6 +180,7 @@ def simple_job(
     )
     host = f"[{connection.host}]" if ":" in connection.host else connection.host
     prefix = connection.url.partition("://")[2].partition("/")[2].rstrip("/")
+    metrics_path, _, query = metrics_path.partition("?")
     path = "/" + metrics_path.lstrip("/")
     return ScrapeJob(
         name=name,
@@ -186,6 +188,7 @@ def simple_job(
         timeout=min(connection.timeout, interval) if timeout is None else timeout,
         metrics_path=f"/{prefix}{path}" if prefix else path,
         scheme="https" if connection.tls else "http",
+        params={name: tuple(values) for name, values in parse_qs(query, keep_blank_values=True).items()},
         groups=(TargetGroup((f"{host}:{connection.port}",), labels or {}),),
         access=access,
     )

@@ -63,23 +63,23 @@ class PageServer:
         pages = [step if isinstance(step, Page) else Page(step) for step in steps]
         self.answers[path] = lambda _, k: pages[min(k, len(pages) - 1)]
 
-    def requests(self, path: str, agent: str) -> Sequence[Asked]:
-        return self.asked.get((path, agent), [])
+    def requests(self, path: str, client: str) -> Sequence[Asked]:
+        return self.asked.get((path, client), [])
 
-    def await_requests(self, counts: Mapping[str, int], agent: str, timeout: float) -> None:
+    def await_requests(self, counts: Mapping[str, int], client: str, timeout: float) -> None:
         """Waits until each path was asked for so often; fails with those that were not."""
 
         def missing() -> list[str]:
-            return [path for path, n in counts.items() if len(self.requests(path, agent)) < n]
+            return [path for path, n in counts.items() if len(self.requests(path, client)) < n]
 
         with self._changed:
             assert self._changed.wait_for(lambda: not missing(), timeout), f"not scraped in time: {missing()}"
 
     def answer(self, asked: Asked) -> Page:
         path = urlsplit(asked.target).path
-        agent = asked.headers.get("User-Agent", "").partition(".")[0]
+        client = asked.headers.get("User-Agent", "").partition(".")[0]
         with self._changed:
-            before = self.asked.setdefault((path, agent), [])
+            before = self.asked.setdefault((path, client), [])
             k = len(before)
             before.append(asked)
             self._changed.notify_all()
@@ -102,7 +102,7 @@ def page_server(tls: ssl.SSLContext | None = None) -> Iterator[PageServer]:
         def do_GET(self) -> None:
             try:
                 _send(self, pages, pages.answer(Asked(self.path, dict(self.headers))))
-            except (BrokenPipeError, ConnectionResetError):
+            except OSError:
                 self.close_connection = True
 
         def log_message(self, *args: object) -> None:
@@ -115,7 +115,9 @@ def page_server(tls: ssl.SSLContext | None = None) -> Iterator[PageServer]:
         def get_request(self):  # type: ignore[no-untyped-def]
             connection, address = super().get_request()
             connection.settimeout(30)
-            return (tls.wrap_socket(connection, server_side=True), address) if tls else (connection, address)
+            if tls is not None:  # the handshake comes with the first read: here it would keep others waiting
+                connection = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            return connection, address
 
         def handle_error(self, *args: object) -> None:
             pass

@@ -1,9 +1,11 @@
 """One GET under a deadline, on real sockets."""
 
 import gzip
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,27 @@ def test_a_redirect_takes_credentials_to_the_same_host_only(pages: PageServer) -
         assert _get(pages, "/other", access=access) == b"b 1\n"
         assert "Authorization" in pages.requests("/", "driftdrill")[0].headers
         assert "Authorization" not in other.requests("/", "driftdrill")[0].headers
+
+
+def test_a_redirect_to_a_host_that_nobody_allowed_is_refused(pages: PageServer) -> None:
+    pages.serve("/", Page(b"", status=301, headers={"Location": "http://metrics.example/"}))
+    with pytest.raises(StackError, match=r"redirected to metrics\.example, another host"):
+        _get(pages, "/")
+
+
+def test_a_server_that_accepts_no_connection_is_given_up_in_time() -> None:
+    """Its queue is full: what comes is not even refused."""
+    with socket.socket() as server, ExitStack() as waiting:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(server.getsockname())
+        started = time.monotonic()
+        with pytest.raises(StackError, match="no complete answer within"):
+            Fetcher(Access()).get(f"http://127.0.0.1:{server.getsockname()[1]}/", {}, timeout=0.3)
+        assert time.monotonic() - started < 0.6
 
 
 def test_the_environments_proxies_are_ignored(pages: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,16 @@ def test_everything_that_a_scrape_needs_is_read(tmp_path: Path) -> None:
     assert second.discoveries == (FileDiscovery((str(tmp_path / "more" / "t.yml"),)),)
 
 
+def test_a_label_is_what_stands_in_the_file() -> None:
+    job = _one("static_configs: [{targets: ['a:1'], labels: {a: 1.0, b: true, c: 010, d: 2020-01-01, e: , f: 1e3}}]")
+    assert dict(job.groups[0].labels) == {"a": "1.0", "b": "true", "c": "010", "d": "2020-01-01", "e": "", "f": "1e3"}
+
+
+def test_an_empty_replacement_deletes_and_an_absent_one_does_not() -> None:
+    rules = _one("relabel_configs: [{target_label: x, replacement: ''}, {target_label: y, replacement: }]").relabel
+    assert [rule.replacement for rule in rules] == ["", "$1"]
+
+
 def test_credentials_do_not_print() -> None:
     for text in (
         "basic_auth: {username: me, password: hunter2}",
@@ -129,6 +139,8 @@ ACCEPTED = [
     "authorization: {}",
     "enable_http2: false\nfollow_redirects: false",
     "params: {x: [1, 2]}",
+    "honor_labels: yes",
+    "sample_limit: 10\nlabel_limit:",
 ]
 REFUSED = [
     ("scrape_interval: 5", "'5' is not a duration"),
@@ -136,7 +148,7 @@ REFUSED = [
     ("scrape_interval: 1.5s", "'1.5s' is not a duration"),
     ("scrape_interval: 5s\nscrape_timeout: 6s", "scrape_timeout 6s must be above 0 and not above scrape_interval 5s"),
     ("honor_labels: maybe", "honor_labels must be true or false, got 'maybe'"),
-    ("sample_limit: -1", "sample_limit must be a whole number that is not negative, got -1"),
+    ("sample_limit: -1", "sample_limit must be a whole number that is not negative, got '-1'"),
     ("sample_limit: many", "sample_limit must be a whole number"),
     ("body_size_limit: 5 apples", "'5 apples' is not a size"),
     ("metric_path: /x", "unknown field 'metric_path'"),
@@ -156,6 +168,7 @@ REFUSED = [
     ("authorization: {credentials: x, credentials_file: y}", "at most one of credentials and credentials_file"),
     ("tls_config: {ca: x, ca_flie: y}", "unknown field 'ca_flie'"),
     ("params: {x: 1}", "x must be a list"),
+    ("scheme: http\nscheme: https", "the key 'scheme' is given twice"),
 ]
 
 
@@ -177,9 +190,10 @@ def test_what_prometheus_refuses_is_refused_with_job_and_reason(
     tmp_path: Path, prometheus_binary: str, text: str, reason: str
 ) -> None:
     assert not _promtool(tmp_path, text)
-    with pytest.raises(StackError, match=r"prometheus\.yml: job 'model'") as refused:
+    with pytest.raises(StackError, match=r"prometheus\.yml: ") as refused:
         _one(text)
     assert reason in str(refused.value)
+    assert "job 'model'" in str(refused.value) or "given twice" in reason
 
 
 @pytest.mark.parametrize("text", ["proxy_url: http://x", "oauth2: {client_id: x, token_url: y}"])
@@ -216,3 +230,5 @@ def test_a_single_target_needs_no_configuration() -> None:
     assert job.groups == (TargetGroup(("[::1]:8443",), {"zone": "a"}),)
     assert job.access.authorization == ("Bearer", Secret(env="TOKEN"))
     assert job.access.tls.ca_file == "ca.pem"
+    probe = simple_job("probe", Connection("http://h:1"), metrics_path="probe?module=a&module=b&x=")
+    assert (probe.metrics_path, dict(probe.params)) == ("/probe", {"module": ("a", "b"), "x": ("",)})

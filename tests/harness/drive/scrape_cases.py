@@ -39,7 +39,7 @@ def _sequences() -> list[Case]:
         Case(
             "truncated-body",
             (known, Page(known, headers={"X": "1"}, stall_after=8), known),
-            {"scrape_timeout": "300ms"},
+            {"scrape_timeout": "500ms"},
         ),
         Case("type-changes", (b'# TYPE h gauge\nh{le="1"} 1\n', b'# TYPE h histogram\nh{le="1"} 2\n')),
         Case("same-twice-vanishes", (b"a 1\na 2\nb 1\n", b"b 1\n", b"a 3\nb 1\na 4\n")),
@@ -267,9 +267,9 @@ def _http() -> list[Case]:
             "basic", answer=only("Authorization", basic), job={"basic_auth": {"username": "me", "password": "s3cret"}}
         ),
         Case("unauthorised", answer=only("Authorization", "x"), job={"bearer_token": "y"}),
-        Case("hang", (b"a 1\n", Page(b"a 1\nb 2\n", stall_after=4), b"a 1\n"), {"scrape_timeout": "300ms"}),
-        Case("hang-before-head", answer=lambda _: Page(b"a 1\n", stall_after=0), job={"scrape_timeout": "300ms"}),
-        Case("drip", (Page(b"a 1\n" * 50, drip=0.02), b"b 1\n"), {"scrape_timeout": "300ms"}),
+        Case("hang", (b"a 1\n", Page(b"a 1\nb 2\n", stall_after=4), b"a 1\n"), {"scrape_timeout": "500ms"}),
+        Case("hang-before-head", answer=lambda _: Page(b"a 1\n", stall_after=0), job={"scrape_timeout": "500ms"}),
+        Case("drip", (Page(b"a 1\n" * 50, drip=0.02), b"b 1\n"), {"scrape_timeout": "500ms"}),
         Case(
             "refused", job={"static_configs": [{"targets": ["127.0.0.1:1"], "labels": {"case": "{case}"}}]}, at_least=0
         ),

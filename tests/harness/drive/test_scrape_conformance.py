@@ -29,6 +29,9 @@ from tests.stack.page_server import Page, PageServer, page_server
 
 CASES = cases() | {case.name: case for case in stamped(0)}
 OURS = "driftdrill"
+INTERVALS = ("3s", "1s")
+"""Of pages that are scraped twice, and of those with more steps: all are through at about the same time."""
+TIMEOUTS = {name: 0.5 if "scrape_timeout" in c.job else 1.0 if c.scrapes > 3 else 3.0 for name, c in CASES.items()}
 Series = tuple[tuple[str, str], ...]
 
 
@@ -52,14 +55,30 @@ class World:
     theirs: dict[int, Outcome]
     absent: dict[str, str]
     asked: dict[str, tuple[Mapping[str, str], str]]
-    """By agent: the headers of a plain scrape, and the path and query of one with parameters."""
+    """By client: the headers of a plain scrape, and the path and query of one with parameters."""
 
 
 @pytest.fixture(scope="module")
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Everything once."""
-    folder = tmp_path_factory.mktemp("scrape")
+    """Everything once; anew, at most twice, where this machine was too busy to answer a scrape in time."""
     binaries, absent = _binaries(request)
+    for _ in range(3):
+        found = _world(binaries, absent, tmp_path_factory.mktemp("scrape"))
+        if not any(_disturbed(found.ours, theirs) for theirs in found.theirs.values()):
+            break
+    return found
+
+
+def _disturbed(ours: Outcome, theirs: Outcome) -> bool:
+    """Whether not as many scrapes of some case took as long as they may on both sides."""
+    return any(
+        sum(_duration(one) >= 0.95 * TIMEOUTS[name] for one in ours[name])
+        != sum(_duration(one) >= 0.95 * TIMEOUTS[name] for one in theirs[name][: len(ours[name])])
+        for name in theirs.keys() & ours.keys() & TIMEOUTS.keys()
+    )
+
+
+def _world(binaries: Mapping[int, Path], absent: dict[str, str], folder: Path) -> World:
     chosen = cases() | {case.name: case for case in stamped((int(time.time()) - 200) * 1000)}
     with page_server() as pages, page_server(_tls_context(folder)) as secure, ExitStack() as running:
         for case in chosen.values():
@@ -74,15 +93,17 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             servers[major] = running.enter_context(prometheus(config=config, how="binary", binary=str(binary)))
         ours = _ours(_config(list(chosen.values()), pages, secure, folder), chosen, folder)
         theirs = {major: _theirs(server, major, chosen, (pages, secure)) for major, server in servers.items()}
-        asked = {agent: _asked(pages, agent) for agent in [OURS, *(_agent(major) for major in servers if major > 2)]}
+        asked = {
+            client: _asked(pages, client) for client in [OURS, *(_client(major) for major in servers if major > 2)]
+        }
     return World(ours, theirs, absent, asked)
 
 
-def _asked(pages: PageServer, agent: str) -> tuple[Mapping[str, str], str]:
-    return pages.requests("/text-plain", agent)[0].headers, pages.requests("/reserved-labels", agent)[0].target
+def _asked(pages: PageServer, client: str) -> tuple[Mapping[str, str], str]:
+    return pages.requests("/text-plain", client)[0].headers, pages.requests("/reserved-labels", client)[0].target
 
 
-def _agent(major: int) -> str:
+def _client(major: int) -> str:
     return f"Prometheus/{major}"
 
 
@@ -143,7 +164,7 @@ def _config(chosen: Sequence[Case], pages: PageServer, secure: PageServer, folde
         address = secure.address if case.secure else pages.address
         job = {
             "job_name": case.name,
-            "scrape_interval": "1s" if case.scrapes > 3 else "2s",
+            "scrape_interval": INTERVALS[case.scrapes > 3],
             "metrics_path": f"/{case.name}",
             "static_configs": [{"targets": [address], "labels": {"case": case.name}}],
             **case.job,
@@ -159,7 +180,7 @@ def _theirs(server: Server, major: int, chosen: Mapping[str, Case], servers: Seq
     for pages in servers:
         wanted = {f"/{c.name}": c.scrapes + 1 for c in chosen.values() if c.at_least and c.since <= major}
         wanted = {path: n for path, n in wanted.items() if path in pages.answers}
-        pages.await_requests(wanted, _agent(major), timeout=60)
+        pages.await_requests(wanted, _client(major), timeout=60)
     stored = stored_samples(server.connection.url)
     out: Outcome = {}
     for case in {dict(labels).get("case", "") for labels in stored}:
@@ -208,6 +229,10 @@ def _scraped(scraper: Scraper, target: ScrapeTarget) -> Scraped:
 
 def _bits(bits: int) -> float:
     return float(np.uint64(bits).view(np.float64))
+
+
+def _duration(scraped: Scraped) -> float:
+    return sum(_bits(b) for labels, b in scraped.samples.items() if ("__name__", "scrape_duration_seconds") in labels)
 
 
 def _readable(scraped: Scraped) -> dict[str, str]:
@@ -262,7 +287,7 @@ def test_a_second_replica_has_its_own_series(world: World, major: int) -> None:
 def test_the_scraper_asks_as_prometheus_3_does(world: World) -> None:
     if 3 not in world.theirs:
         pytest.skip(world.absent.get("prometheus3", "no Prometheus 3"))
-    (ours, our_target), (theirs, their_target) = world.asked[OURS], world.asked[_agent(3)]
+    (ours, our_target), (theirs, their_target) = world.asked[OURS], world.asked[_client(3)]
     for header in ("Accept", "Accept-Encoding", "X-Prometheus-Scrape-Timeout-Seconds"):
         assert ours[header] == theirs[header]
     assert our_target == their_target
