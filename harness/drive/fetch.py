@@ -34,6 +34,8 @@ class Fetcher:
     ids: dict[Labels, int] = field(default_factory=dict)
     last: dict[int, float] = field(default_factory=dict)
     upto: float = -60.0
+    not_recorded: set[str] = field(default_factory=set)
+    """Names of native histograms, which a recording has no form for."""
     alive: set[int] = field(default_factory=set)
     """Series that had a sample at their target's last scrape."""
 
@@ -56,6 +58,9 @@ class Fetcher:
         unwanted = frozenset(skip)
         for series in query(self.server, f"{selector}[{span:.0f}s]", time=self.started_at + now):
             if series.labels.get("__name__") in unwanted:
+                continue
+            if not series.samples:
+                self.not_recorded.add(series.labels.get("__name__", ""))
                 continue
             i = self.ids.setdefault(tuple(sorted(series.labels.items())), len(self.ids))
             since = self.last.get(i, -np.inf)

@@ -40,6 +40,8 @@ def play(run: Run, clock: WallClock) -> None:
     # The last scrape and evaluation of the drill end after it.
     clock.wait_until(scenario.duration + 0.5)
     fetcher.step(run.writer, scenario.duration + 0.5)
+    if fetcher.not_recorded:
+        run.writer.event("not_recorded", scenario.duration, names=sorted(fetcher.not_recorded))
 
 
 def _active(server: Server) -> tuple[tuple[str, ...], tuple[str, ...]]:

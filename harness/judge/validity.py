@@ -180,6 +180,9 @@ def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, 
     unseen = meta.clock == "virtual" and any(e["event"] == "counter" and not e["name"] for e in events)
     if unseen:
         out.append("no counter of the metrics page moved with the requests: is it the model's?")
+    left_out = [name for e in events if e["event"] == "not_recorded" for name in e["names"]]
+    if left_out:
+        out.append(f"native histograms are not recorded: {', '.join(left_out)}")
     lagged = [e for e in events if e["event"] == "counter" and e["unsettled"]]
     out += [f"{e['name']} lagged behind the requests answered at {e['unsettled']} scrapes" for e in lagged]
     return out
