@@ -128,12 +128,13 @@ class Writer:
 
     def _write(self, name: str, data: bytes) -> None:
         try:
-            with (self.path / name).open("ab") as f:
-                before = f.tell()
+            # Unbuffered: a buffer that cannot be flushed cannot be truncated either.
+            with (self.path / name).open("ab", buffering=0) as f:
+                before, left = f.tell(), memoryview(data)
                 try:
-                    f.write(data)
-                    f.flush()
-                except OSError:
+                    while left:
+                        left = left[f.write(left) :]
+                except BaseException:
                     # A torn block in the middle would hide all that follows it.
                     f.truncate(before)
                     raise

@@ -31,6 +31,12 @@ def eventually(met: Callable[[], bool], what: str, within: float = 30.0) -> None
         time.sleep(0.01)
 
 
+def assert_told(told: tuple[str, str], cause: str, remedy: str = "") -> None:
+    """Cause and remedy hold these patterns."""
+    assert re.search(cause, told[0]), told
+    assert re.search(remedy, told[1]), told
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""

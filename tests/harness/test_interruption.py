@@ -97,6 +97,7 @@ def test_a_signal_in_any_phase_of_a_wall_drill_ends_it_and_keeps_it(
     assert len(recording.requests()) > 0
 
 
+@pytest.mark.slow
 def test_a_prometheus_that_the_drill_started_ends_with_it(cli: Cli, model: Toy) -> None:
     running = cli.start("run", scenarios.write(cli.folder, scenarios.WALL), "--target", model.url)
 
@@ -248,6 +249,7 @@ def test_a_model_that_dies_in_mid_drill_makes_the_drill_invalid(cli: Cli) -> Non
     assert failed[450:].all()
 
 
+@pytest.mark.slow
 def test_a_model_that_dies_in_a_wall_drill_makes_the_drill_invalid(cli: Cli) -> None:
     file = scenarios.write(cli.folder, scenarios.WALL, warm_up="2", fault="3", recovery="1", expect="[]")
     with toy.dying(request=80) as url:
@@ -257,6 +259,7 @@ def test_a_model_that_dies_in_a_wall_drill_makes_the_drill_invalid(cli: Cli) -> 
     assert done.recording.events()[-1]["complete"] is True
 
 
+@pytest.mark.slow
 def test_a_prometheus_that_dies_in_mid_drill_ends_it_and_keeps_what_was_recorded(cli: Cli, model: Toy) -> None:
     running = cli.start("run", scenarios.write(cli.folder, scenarios.WALL), "--target", model.url)
 
@@ -289,6 +292,7 @@ def check_kept(done: Done) -> None:
     assert len(done.recording.requests()) > 0
 
 
+@pytest.mark.slow
 def test_a_killed_drill_leaves_a_readable_recording_and_no_child(cli: Cli, model: Toy) -> None:
     running = cli.start("run", scenarios.write(cli.folder, scenarios.WALL), "--target", model.url)
 

@@ -8,7 +8,7 @@ import pytest
 
 from stack.prometheus import Server
 from tests.harness import scenarios, toy
-from tests.harness.command import Cli, Done, prometheus_for
+from tests.harness.command import Cli, Done, eventually, prometheus_for
 from tests.harness.toy import Answer, Toy
 
 
@@ -145,6 +145,7 @@ def test_a_model_that_refuses_most_clean_rows_makes_the_drill_invalid(cli: Cli) 
 # The generator.
 
 
+@pytest.mark.slow
 def test_a_generator_that_is_too_slow_makes_the_drill_invalid(cli: Cli, prometheus_binary: str) -> None:
     """60,000 requests a second are beyond what one processor sends, whatever the target."""
     file = scenarios.write(
@@ -152,8 +153,8 @@ def test_a_generator_that_is_too_slow_makes_the_drill_invalid(cli: Cli, promethe
         scenarios.WALL,
         rate="constant(60_000)",
         warm_up="0",
-        baseline="1",
-        fault="1.5",
+        baseline="0.5",
+        fault="1.2",
         recovery="0",
         rows="lambda: {'x': np.array([0.25, 0.75]), 'label': np.array([0.0, 1.0])}",
         expect="[]",
@@ -164,6 +165,7 @@ def test_a_generator_that_is_too_slow_makes_the_drill_invalid(cli: Cli, promethe
     assert "load not sent" in flat(done.invalid())
 
 
+@pytest.mark.slow
 def test_a_generator_that_was_suspended_makes_the_drill_invalid(cli: Cli, watched: tuple[Toy, Server]) -> None:
     """As a laptop that is closed: what was due meanwhile is sent late, by the generator's own fault."""
     model, server = watched
@@ -173,8 +175,7 @@ def test_a_generator_that_was_suspended_makes_the_drill_invalid(cli: Cli, watche
     running.says("baseline")
     running.send(signal.SIGSTOP)
     before = model.scrapes
-    while model.scrapes < before + 3:  # Prometheus's own clock: three seconds
-        pass
+    eventually(lambda: model.scrapes >= before + 3, "three seconds on Prometheus's own clock")
     running.send(signal.SIGCONT)
     done = running.wait()
 

@@ -134,6 +134,7 @@ def test_no_credential_of_a_virtual_drill_is_found_anywhere(cli: Cli) -> None:
     check_nowhere(done, commands)
 
 
+@pytest.mark.slow
 def test_no_credential_of_a_wall_drill_with_certificates_is_found_anywhere(cli: Cli, pem: Pem) -> None:
     with toy.serve(Toy(admit=admit), pem.context()) as model:
         configure(cli, model, f'ca = "{pem.ca}"\ncert = "{pem.client}"\nkey = "{pem.client}"')
@@ -180,6 +181,7 @@ scrape_configs:
         yield url
 
 
+@pytest.mark.slow
 def test_no_credential_of_an_existing_prometheus_is_found_anywhere(cli: Cli, prometheus_binary: str) -> None:
     file = scenarios.write(cli.folder, scenarios.WALL)
     with (
