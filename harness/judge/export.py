@@ -9,9 +9,10 @@ import yaml
 
 from harness.drive.recording import Recording, Samples
 from harness.errors import RecordingError
+from harness.judge.batches import batched
 from harness.judge.promtool_run import Axis, input_series
 from harness.judge.rules import Rules
-from harness.judge.timeline import batched, evaluate, needed
+from harness.judge.timeline import evaluate, needed
 from reports.timeline import AlertTrack
 from stack.promtool import Promtool
 from stack.rulefiles import Group, RuleFile, to_rule_file

@@ -122,10 +122,11 @@ class Rules:
     @property
     def needed(self) -> frozenset[str] | None:
         """Every scraped metric that some rule needs; None is everything."""
-        return _union(k.metrics for k in self.known)
+        return union(k.metrics for k in self.known)
 
 
-def _union(sets: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+def union(sets: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """All names of several sets; None is everything."""
     out: frozenset[str] = frozenset()
     for names in sets:
         if names is None:
@@ -140,7 +141,7 @@ def _metrics(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozenset
     parts: list[frozenset[str] | None] = [frozenset(n for n in a.metrics if n not in records)]
     for name in a.metrics & records.keys() - seen:
         parts += [_metrics(r, records, seen | {name}) for r in records[name]]
-    return _union(parts)
+    return union(parts)
 
 
 def _reads_clock(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozenset[str]) -> bool:

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from harness.drive.recording import STALE, Samples
+from harness.judge.batches import Batch, batched
 from harness.judge.promtool_run import ALERTS, Axis, Key, Points, run_until_clean
-from harness.judge.rules import KnownRule, Rules
+from harness.judge.rules import KnownRule, Rules, analyse, union
 from reports.timeline import AlertTrack, Interval, Labels, Track
 from stack.promtool import Promtool
 from stack.rulefiles import Group, Rule
@@ -39,13 +40,16 @@ def evaluate(
     exprs: Iterable[str] = (),
     phases: Sequence[float] = (),
     rebase: Rebase = lambda samples, zero: samples,
+    recorded: bool = False,
 ) -> Evaluated:
     """Evaluate ``rules`` over ``samples`` every ``interval`` seconds up to scenario second ``end``.
 
     Groups with an interval of their own are evaluated at it, in an order in which each follows what it reads.
     ``phases`` has a moment for each of ``rules.groups`` at which it is evaluated, the first or any; without it all are
     evaluated at second 0. ``rebase(samples, zero)`` may move values that are Unix times; scenario second 0 is the
-    engine's ``zero``. Raises :class:`MonitoringError` if promtool fails.
+    engine's ``zero``. Without ``recorded`` only those recorded series are answered that a later run reads.
+
+    Raises :class:`MonitoringError` if promtool fails.
     """
     batches = batched(rules, interval, phases)
     intervals = [batch.interval for batch in batches]
@@ -55,58 +59,29 @@ def evaluate(
     errors: dict[str, str] = {}
     wanted = list(dict.fromkeys(exprs))
     series: dict[str, tuple[Track, ...]] = {}
-    for batch in batches:
+    for i, batch in enumerate(batches):
+        last = i == len(batches) - 1
+        names = batch.makes if recorded else _read_later(batch, batches[i + 1 :], wanted)
         axis = Axis.of(samples, intervals, batch.phase, end)
         given = [*rebase(samples, axis.shift / 1000), *fed]
-        asked = wanted if batch is batches[-1] else []
-        got = run_until_clean(batch.groups, given, axis, batch.interval, promtool, asked, errors)
+        asked = wanted if last else []
+        got = run_until_clean(batch.groups, given, axis, batch.interval, promtool, asked, errors, names)
         found = got.points(0)
         alerts += fold(_alert_times(found), partial(_same, batch.interval), got.annotations)
         for key, points in found.items():
             if dict(key).get("__name__") != ALERTS and key not in made:  # else it is what an earlier run fed
                 made[key] = points
                 fed.append(_as_samples(dict(key), *points, batch.interval, end))
-        series |= {expr: tracks(got.points(i + 1)) for i, expr in enumerate(asked)}
+        series |= {expr: tracks(got.points(n)) for n, expr in enumerate(asked, 1)}
     return Evaluated(tuple(sorted(alerts, key=_order)), tracks(made), series, errors)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Groups of one run: promtool evaluates all that it is given at one interval and one phase."""
-
-    interval: float
-    """Seconds."""
-    phase: float
-    """A moment of evaluation, scenario seconds."""
-    groups: tuple[Group, ...]
-
-
-def batched(rules: Rules, interval: float, phases: Sequence[float] = ()) -> list[Batch]:
-    """The runs: every group after those whose recorded series it reads, in few runs."""
-    groups = rules.groups
-    paces = [(g.interval or interval, p) for g, p in zip(groups, phases or [0.0] * len(groups), strict=True)]
-    reads: list[frozenset[str] | None] = []
-    for group in groups:
-        found = [k.analysed.metrics for k in rules.known if k.group is group]
-        names = frozenset(name for metrics in found for name in metrics or ())
-        reads.append(None if any(m is None for m in found) else names)
-    makes = [frozenset(r.name for r in g.rules if r.kind == "record") for g in groups]
-
-    def waits(i: int, left: Sequence[int]) -> bool:
-        read = reads[i]
-        return any(j != i and (bool(makes[j]) if read is None else bool(read & makes[j])) for j in left)
-
-    left, out = list(range(len(groups))), list[tuple[tuple[float, float], list[Group]]]()
-    while left:
-        # Groups that wait for one another in a circle keep the order of the files.
-        ready = [i for i in left if not waits(i, left)] or left[:1]
-        same = [i for i in ready if out and paces[i] == out[-1][0]]
-        if not same:
-            out.append((paces[ready[0]], []))
-            same = [i for i in ready if paces[i] == paces[ready[0]]]
-        out[-1][1].extend(groups[i] for i in same)
-        left = [i for i in left if i not in same]
-    return [Batch(*pace, tuple(chosen)) for pace, chosen in out] or [Batch(interval, 0.0, ())]
+def _read_later(batch: Batch, later: Sequence[Batch], exprs: Sequence[str]) -> frozenset[str]:
+    """The recorded series of a run that later runs read; the last of them evaluates the expressions."""
+    if not later:
+        return frozenset()
+    names = union([*(b.reads for b in later), *(analyse(e).metrics for e in exprs)])
+    return batch.makes if names is None else batch.makes & names
 
 
 def _alert_times(found: Points) -> dict[Key, Sequence[float]]:

@@ -59,7 +59,7 @@ def judged(one: Live, copy: int) -> tuple[Evaluated, Promtool]:
     assert one.server.version.startswith(promtool.version)
     end = one.window(copy)[1]
     phases = live_phases(one.served(copy), rules)
-    return evaluate(one.samples, rules, promtool, end=end, interval=1.0, phases=phases), promtool
+    return evaluate(one.samples, rules, promtool, end=end, interval=1.0, phases=phases, recorded=True), promtool
 
 
 @pytest.fixture(params=MAJORS)
