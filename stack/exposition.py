@@ -162,9 +162,9 @@ def labels(line: Line, form: str, kind: bytes) -> dict[str, str]:
         _add(out, line, b"__name__", line.name)
     if "__name__" not in out:
         raise PageError(f"there is no metric name in {shown(line.series)}")
-    for name_, of in (("le", b"histogram"), ("quantile", b"summary")):
-        if name_ in out and kind == of:
-            out[name_] = _normalised(out[name_])
+    bound = {b"histogram": "le", b"summary": "quantile"}.get(kind, "")
+    if bound in out:
+        out[bound] = _normalised(out[bound])
     return out
 
 
@@ -234,7 +234,7 @@ def _pairs(block: bytes, form: str) -> Iterator[tuple[bytes, bytes | None]]:
         at = match.end()
         quoted, value = match["quoted"], match["value"]
         if value is None and (quoted is None or (not match["comma"] and at < end)):
-            raise PageError(f"expected ={'value'!r} after {shown(match[0])}")
+            raise PageError(f"expected = and a quoted value after {shown(match[0])}")
         if form == OPENMETRICS and not match["comma"] and at < end:
             raise PageError(f"expected a comma or }} at {shown(block[at:])}")
         if value is not None:

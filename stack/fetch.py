@@ -154,6 +154,8 @@ class Fetcher:
     def _refuse_foreign(self, origin: str, url: str) -> None:
         """Hosts are allowed by name, and this one was not; Prometheus would follow."""
         host = urlsplit(url).hostname or ""
+        if not url.startswith(("http://", "https://")):
+            raise StackError(f"redirected to {url!r}, expected http:// or https://")
         if host != urlsplit(f"//{origin}").hostname and host not in LOOPBACK:
             raise StackError(f"redirected to {host}, another host", hint="name the page's own address")
 

@@ -38,8 +38,7 @@ class Samples:
     ``ids`` int64 (n,) as the resolver answered; ``values`` float64 (n,); ``stamps`` float64 (n,) explicit timestamps
     in milliseconds of the exporter's clock, NaN where none, or None if the page has none at all. ``fresh`` holds, by
     position, the bytes of series that the last accepted page did not show; ``repeats`` int64, the positions of samples
-    without a timestamp whose series stands before. ``scraped`` counts the samples read, with the one that was refused
-    for its labels.
+    whose series stands before. ``scraped`` counts the samples read, with the one that was refused for its labels.
     """
 
     ids: npt.NDArray[np.int64]
@@ -61,7 +60,8 @@ class PageParser:
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
         self._ids: dict[bytes, int] = {}  # by the series' bytes
-        self._kinds: dict[bytes, bytes | None] = {}  # by the whole comment line: the type that it sets, if any
+        # by format and the whole comment line: the type that it sets, if any
+        self._kinds: dict[str, dict[bytes, bytes | None]] = {TEXT: {}, OPENMETRICS: {}}
 
     def parse(self, body: bytes, form: str = TEXT) -> Samples:
         """The samples of a page in the format ``form``. Never raises for what the target sent."""
@@ -81,13 +81,12 @@ class PageParser:
             self._forget_unseen(reading)
         self.forget(key for key, at in reading.fresh if at >= n)
         fresh = {at: key for key, at in reading.fresh if at < n}
-        stamps = _stamps(reading, n)
         return Samples(
             ids=np.array(reading.ids[:n], np.int64),
             values=values,
-            stamps=stamps,
+            stamps=_stamps(reading, n),
             fresh=fresh,
-            repeats=_repeats(reading.keys[:n], stamps),
+            repeats=_repeats(reading.keys[:n]),
             scraped=n + refused,
             error=error,
         )
@@ -98,7 +97,7 @@ class PageParser:
             self._ids.pop(key, None)
 
     def _read(self, lines: Iterator[bytes], form: str, tabs: bool, out: "_Reading") -> None:
-        known, kinds, kind = self._ids.get, self._kinds, b""
+        known, kinds, kind = self._ids.get, self._kinds[form], b""
         keys, ids, values = out.keys.append, out.ids.append, out.values.append
         for line in lines:
             # A known series' bytes, one blank and no further blank can only be that series and its value.
@@ -155,8 +154,9 @@ class PageParser:
     def _forget_unseen(self, reading: "_Reading") -> None:
         if len(self._ids) != len(reading.keys):
             self._ids = {key: self._ids[key] for key in reading.keys if key in self._ids}
-        if len(self._kinds) > 1000 + 2 * len(reading.keys):
-            self._kinds.clear()
+        for kinds in self._kinds.values():
+            if len(kinds) > 1000 + 2 * len(reading.keys):
+                kinds.clear()
 
 
 class _Reading:
@@ -180,14 +180,11 @@ def _stamps(reading: _Reading, n: int) -> npt.NDArray[np.float64] | None:
     return stamps
 
 
-def _repeats(keys: list[bytes], stamps: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
+def _repeats(keys: list[bytes]) -> npt.NDArray[np.int64]:
     if len(set(keys)) == len(keys):
         return _NONE
     first: dict[bytes, int] = {}
-    unstamped = (at for at in range(len(keys)) if stamps is None or np.isnan(stamps[at]))
-    for at, key in enumerate(keys):
-        first.setdefault(key, at)
-    return np.array([at for at in unstamped if first[keys[at]] != at], np.int64)
+    return np.array([at for at, key in enumerate(keys) if first.setdefault(key, at) != at], np.int64)
 
 
 def _lines(body: bytes, form: str) -> Iterator[bytes]:

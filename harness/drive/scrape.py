@@ -197,8 +197,7 @@ class _Loop:
         started, now = time.monotonic(), time.time()
         samples, error = self._samples()
         kept = samples.ids != DROPPED
-        offered = kept.copy()
-        offered[samples.repeats] = False
+        offered = kept & ~_repeated(samples)
         limit = self._target.job.limits.samples
         taken = offered & (np.cumsum(offered) <= limit) if limit else offered
         if error is None and (taken != offered).any():
@@ -282,6 +281,13 @@ class _Loop:
         _check_limits(found, name, job.limits)
         self._new += 1
         return UNWANTED if self._new > job.limits.samples > 0 else self._table.id(found)
+
+
+def _repeated(samples: Samples) -> Mask:
+    """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
+    repeated = np.zeros(len(samples.ids), np.bool_)
+    repeated[samples.repeats] = True
+    return repeated if samples.stamps is None else repeated & np.isnan(samples.stamps)
 
 
 def _first_of_each(ids: Ids) -> Mask:

@@ -29,9 +29,9 @@ from tests.stack.page_server import Page, PageServer, page_server
 
 CASES = cases() | {case.name: case for case in stamped(0)}
 OURS = "driftdrill"
-INTERVALS = ("3s", "1s")
+INTERVALS = ("2s", "1s")
 """Of pages that are scraped twice, and of those with more steps: all are through at about the same time."""
-TIMEOUTS = {name: 0.5 if "scrape_timeout" in c.job else 1.0 if c.scrapes > 3 else 3.0 for name, c in CASES.items()}
+TIMEOUTS = {name: 0.5 if "scrape_timeout" in c.job else 1.0 if c.scrapes > 3 else 2.0 for name, c in CASES.items()}
 Series = tuple[tuple[str, str], ...]
 
 
