@@ -27,7 +27,7 @@ from stack.prometheus import LoadedGroup, ScrapeTarget, prometheus, rules
 from stack.prometheus_yml import Given, jobs_from_prometheus_yml
 from stack.promtool import IMAGE, Promtool, check_rules, find_promtool
 from stack.rulefiles import Group, Rule, RuleFile, load_rule_files, to_rule_file
-from stack.scrapejob import ScrapeJob, simple_job
+from stack.scrapejob import HttpDiscovery, ScrapeJob, simple_job
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,11 @@ def _virtual(
     promtool = _promtool(how, settings, config)
     files = _checked(_patterns(scenario, settings, config), promtool, scenario)
     intervals = {g.interval or scenario.evaluation_interval for f in files for g in f.groups}
-    with Scraper(jobs_of(target, scenario.scrape_interval), evaluation_intervals=intervals) as scraper:
+    jobs = jobs_of(target, scenario.scrape_interval)
+    refuse_foreign_hosts(
+        target, allowed, also=[d.url for j in jobs for d in j.discoveries if isinstance(d, HttpDiscovery)]
+    )
+    with Scraper(jobs, evaluation_intervals=intervals) as scraper:
         refuse_foreign_hosts(target, allowed, also=[t.url for t in scraper.targets])
         plan = _plan(scenario, target, "virtual", settings)
         yield replace(plan, rules=files, scraper=scraper, engine=f"promtool {promtool.version}"), promtool
@@ -228,7 +232,8 @@ def jobs_of(target: Target, interval: float) -> list[ScrapeJob]:
         parts = urlsplit(m.connection.url)
         root = replace(m.connection, url=f"{parts.scheme}://{parts.netloc}")
         labels = {"instance": m.instance, **m.labels}
-        out.append(simple_job(m.job, root, metrics_path=parts.path, labels=labels, interval=interval))
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        out.append(simple_job(m.job, root, metrics_path=path, labels=labels, interval=interval))
     return out
 
 
