@@ -1,6 +1,7 @@
 """What tests share: what this machine has, and naming what it has not."""
 
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,10 @@ from stack import container
 from stack.errors import StackError
 from stack.promtool import IMAGE, find_binary
 from tests.images import make_prometheus_image
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell script Ctrl-C is ignored, and children inherit that: tests send it to them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from harness.expect import fires
@@ -32,7 +33,10 @@ def team(folder: Path, rules: str) -> None:
 
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "LOCUST"))}
-    command = [sys.executable, "-m", "pytest", "-p", "harness.pytest_plugin", "-q", *arguments]
+    # Where driftdrill is installed, pytest finds the plug-in by itself.
+    installed = any(e.value == "harness.pytest_plugin" for e in entry_points(group="pytest11"))
+    plugin = [] if installed else ["-p", "harness.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", *plugin, "-q", *arguments]
     return subprocess.run(
         command,
         cwd=folder,
