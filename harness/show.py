@@ -3,12 +3,14 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from harness.drive.plan import Progress
 from harness.expect import span_text
 from reports import text
 from reports.verdict import Verdict
+
+if TYPE_CHECKING:  # judging loads nothing that drives
+    from harness.drive.plan import Progress
 
 EVERY = 5.0
 """Seconds between plain lines."""
@@ -22,7 +24,7 @@ class Plain:
         self._said: tuple[object, ...] = ()
         self._at = 0.0
 
-    def __call__(self, p: Progress) -> None:
+    def __call__(self, p: "Progress") -> None:
         """Tell one step."""
         key = (p.phase, p.pending, p.firing)
         if key == self._said and time.monotonic() - self._at < EVERY:
@@ -31,7 +33,7 @@ class Plain:
         print(line(p), file=self.out, flush=True)
 
 
-def line(p: Progress) -> str:
+def line(p: "Progress") -> str:
     """One step in one line."""
     strength = " ".join(f"{name} {value:.2f}" for name, value in p.strength.items() if value > 0)
     alerts = " ".join([*(f"{a} pending" for a in p.pending), *(f"{a} FIRING" for a in p.firing)])
@@ -53,14 +55,14 @@ class Live:
 
         self._live = RichLive(refresh_per_second=8, transient=True)
 
-    def __enter__(self) -> Callable[[Progress], None]:
+    def __enter__(self) -> "Callable[[Progress], None]":
         self._live.start()
         return self.step
 
     def __exit__(self, *exc: object) -> None:
         self._live.stop()
 
-    def step(self, p: Progress) -> None:
+    def step(self, p: "Progress") -> None:
         """Show one step."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
@@ -84,7 +86,7 @@ def progress() -> "Live | _Lines":
 
 
 class _Lines:
-    def __enter__(self) -> Callable[[Progress], None]:
+    def __enter__(self) -> "Callable[[Progress], None]":
         return Plain(sys.stderr)
 
     def __exit__(self, *exc: object) -> None:

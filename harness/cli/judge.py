@@ -1,11 +1,14 @@
 """driftdrill judge: judge recordings again, against their own rules or others. No load, no network, no model."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.options import outputs, write_outputs
+
+if TYPE_CHECKING:
+    from reports.verdict import Verdict
 
 
 @click.command("judge")
@@ -28,16 +31,19 @@ def command(recordings: tuple[Path, ...], rules: tuple[str, ...], **given: Any) 
     from harness.judge import judge
     from harness.judge.accept import accept, load_accepted
     from harness.judge.engines import compared
+    from harness.judge.several import in_parallel
     from harness.show import finish
     from stack.promtool import find_promtool
 
     engines = [find_promtool(binary=path) for path in given["engine"] or [None]]
     how = {name: given[name] for name in ("phases", "history", "fail_on")}
     known = load_accepted(given["accept"]) if given["accept"] else ()
-    verdicts = []
-    for recording in recordings:
+
+    def verdict(recording: Path) -> "Verdict":
         first, *others = [judge(recording, rules or None, promtool=engine, **how) for engine in engines]
-        verdicts.append(accept(compared(first, others), known))
+        return accept(compared(first, others), known)
+
+    verdicts = in_parallel(verdict, recordings)
     codes = [finish(verdict) for verdict in verdicts]
     write_outputs(verdicts, given)
     return max(codes)

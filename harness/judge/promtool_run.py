@@ -91,7 +91,9 @@ def run_until_clean(
 ) -> Got:
     """Run promtool; a rule that cannot be evaluated hides the whole timeline, so it is dropped and run again.
 
-    Beside ALERTS and ``exprs`` it is asked for the ``recorded`` series: printing all takes it a third longer. Such rules are added to ``errors`` with promtool's reason. Raises :class:`MonitoringError` if promtool fails.
+    Beside ALERTS and ``exprs`` it is asked for the ``recorded`` series: printing all of them takes a third longer.
+    Rules that were dropped are added to ``errors`` with promtool's reason. Raises :class:`MonitoringError` if promtool
+    fails.
     """
     chosen = list(groups)
     while True:

@@ -1,0 +1,52 @@
+"""Work on several recordings in parallel processes, which end with this one, whatever ends it."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_parallel(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
+    """``[work(thing) for thing in things]``, in as many processes as there are cores; the first error is raised.
+
+    Processes are forked, so ``work`` may be any function; what it answers must be picklable. Ctrl-C and SIGTERM here
+    end them in order, as does the end of this process.
+    """
+    count = min(len(things), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    if count < 2:
+        return [work(thing) for thing in things]
+    ours, control = os.pipe()
+    try:
+        with multiprocessing.get_context("fork").Pool(count, _begin, (work, ours, control)) as pool:
+            return list(pool.imap(_one, things))
+    finally:
+        os.close(ours)
+        os.close(control)
+
+
+_work: list[Callable[[Any], Any]] = []
+"""In a process of the pool, what it does: inherited by the fork, since a function need not be picklable."""
+
+
+def _one(thing: Any) -> Any:
+    return _work[0](thing)
+
+
+def _begin(work: Callable[[Any], Any], ours: int, control: int) -> None:
+    """Ctrl-C in a terminal reaches every process: the first one decides. SIGTERM unwinds what is under way."""
+    _work[:] = [work]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+    os.close(control)
+    threading.Thread(target=_end_with_parent, args=(ours,), daemon=True).start()
+
+
+def _end_with_parent(ours: int) -> None:
+    os.read(ours, 1)  # nothing is ever written; it ends when the last control end is closed
+    os.kill(os.getpid(), signal.SIGTERM)
