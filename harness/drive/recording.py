@@ -128,11 +128,12 @@ class Writer:
 
     def _write(self, name: str, data: bytes) -> None:
         try:
-            with (self.path / name).open("ab") as f:
-                before = f.tell()
+            # Unbuffered: a buffer would be written again by truncate and close, after the truncation.
+            with (self.path / name).open("ab", buffering=0) as f:
+                before, left = f.tell(), memoryview(data)
                 try:
-                    f.write(data)
-                    f.flush()
+                    while left:
+                        left = left[f.write(left) :]
                 except OSError:
                     # A torn block in the middle would hide all that follows it.
                     f.truncate(before)
