@@ -287,7 +287,8 @@ def main() -> int:
         held = stalled(
             worker, "fast_http", url, wait="wait_time = constant_throughput(10)", users=50, seconds=SECONDS - 1
         )
-        print(f"2 s stall: fewest sends in a second ours {slowest(stall):.0f}, constant_throughput {slowest(held):.0f}; "
+        print(f"2 s stall: fewest sends in a second ours {slowest(stall):.0f}, "
+              f"constant_throughput {slowest(held):.0f}; "
               f"p95 ours {stall['p95_ms']:.0f} ms (Locust's table {stall['p95_locust_ms']:.0f}), "
               f"constant_throughput {held['p95_ms']:.0f} ms")  # fmt: skip
     before, after, each = records_memory(1_000_000)

@@ -231,7 +231,8 @@ def main() -> int:
     said = re.search(r"version (\S+)", version.stdout + version.stderr)
     memory = psutil.virtual_memory().total / 2**30
     print(
-        f"promtool {said[1] if said else '?'}, Python {platform.python_version()}, {os.cpu_count()} cores, {memory:.0f} GB"
+        f"promtool {said[1] if said else '?'}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores, {memory:.0f} GB"
     )
     held = True
     with tempfile.TemporaryDirectory() as made:
