@@ -14,12 +14,11 @@ from urllib.parse import urljoin, urlsplit
 
 import httptools
 
-from harness.traffic.wire import Link, RequestFailed, Wire
+from harness.traffic.wire import Link, RequestFailed, Watch, Wire
 from stack.connection import Connection
 
 LARGEST_REPLY = 64 * 1024 * 1024
 """Bytes of one response, its head included; also of an inflated body."""
-RECEIVE = 65536
 INLINE = 16 * 1024
 """Bodies up to this many bytes go out in one segment with the head; larger ones are sent as they are, uncopied."""
 MOVES = 5
@@ -54,6 +53,7 @@ class Client:
         self.url = connection.at(path)
         self._content_type = content_type
         self._wire = Wire(connection)
+        self._watch = Watch()
         self._head = self._head_for(self.url)
 
     def post(self, body: bytes) -> Reply:
@@ -88,29 +88,27 @@ class Client:
         may_be_stale = link.idle_since is not None and time.monotonic() - link.idle_since > PATIENT
         try:
             link.sock.settimeout(max(0.001, deadline - time.monotonic()))
+            self._watch.over(link, deadline)
             for part in parts:
-                link.sock.sendall(part)
-            _receive(link, deadline)
+                link.send(part)
+            _receive(link)
             return _reply(link)
-        except _Closed as e:
-            if may_be_stale and not e.received:
+        except (_Closed, OSError, httptools.HttpParserError) as e:
+            if link.expired or isinstance(e, TimeoutError):
+                raise RequestFailed("timeout", f"no whole response in {self.timeout:g} s") from e
+            if isinstance(e, httptools.HttpParserError):
+                raise RequestFailed("malformed", str(e)) from e
+            if isinstance(e, ssl.SSLError):  # TLS 1.3: a server tells only now that it misses the client's certificate
+                raise RequestFailed("tls", e.reason or str(e)) from e
+            if may_be_stale and not link.heard:
                 return None
-            raise RequestFailed("reset", str(e)) from e
-        except TimeoutError as e:
-            raise RequestFailed("timeout", f"no whole response in {self.timeout:g} s") from e
-        except httptools.HttpParserError as e:
-            raise RequestFailed("malformed", str(e)) from e
-        except ssl.SSLError as e:  # TLS 1.3: a server tells only now that it misses the client's certificate
-            raise RequestFailed("tls", e.reason or str(e)) from e
-        except OSError as e:
-            if may_be_stale and not link.has_head:
-                return None
-            raise RequestFailed("reset", e.strerror or str(e)) from e
+            raise RequestFailed("reset", str(e) if isinstance(e, _Closed) else e.strerror or str(e)) from e
         finally:
-            if link.keep:
+            self._watch.deadlines.pop(link, None)
+            if link.keep and not link.expired:
                 self._wire.keep(link)
             else:
-                link.sock.close()
+                link.close()
 
     def _move(self, reply: Reply) -> None:
         """Go where a redirect points, if that is the same origin."""
@@ -149,28 +147,21 @@ def _origin(url: str) -> tuple[str, str | None, int]:
 
 
 class _Closed(Exception):
-    """The server closed before the response was whole, ``received`` bytes into it."""
-
-    def __init__(self, received: int) -> None:
-        super().__init__("closed in the middle of a response" if received else "closed without a response")
-        self.received = received
+    """The server closed before the response was whole."""
 
 
-def _receive(link: Link, deadline: float) -> None:
+def _receive(link: Link) -> None:
     """Read until the response is whole; one without a length is whole when the server closes."""
-    received = 0
     while not link.complete:
-        chunk = link.sock.recv(RECEIVE)
+        chunk = link.receive()
         if not chunk:
-            if link.has_head and not link.framed:
+            if link.has_head and not link.framed and not link.expired:
                 return
-            raise _Closed(received)
-        received += len(chunk)
-        if received > LARGEST_REPLY:
+            raise _Closed("closed in the middle of a response" if link.heard else "closed without a response")
+        link.heard += len(chunk)
+        if link.heard > LARGEST_REPLY:
             raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes")
         link.parser.feed_data(chunk)
-        if not link.complete:
-            link.sock.settimeout(max(0.001, deadline - time.monotonic()))
 
 
 def _reply(link: Link) -> Reply:

@@ -122,7 +122,7 @@ class Player:
         self.times = payload.times[slots]
         self.records = Records()
         self.sent = self.ended = 0
-        self._next = 0
+        self._next = self._due = 0
         self._changed = Event()
         self._greenlets: list[gevent.Greenlet] = []
         self._busy = _Busy()
@@ -153,7 +153,7 @@ class Player:
 
         Raises what made a worker fail, if one did.
         """
-        due = int(np.searchsorted(self.times, upto, side="left"))
+        due = self._due = int(np.searchsorted(self.times, upto, side="left"))
         deadline = time.monotonic() + timeout
         while self.ended < due and self.failure is None:
             self._changed.clear()
@@ -251,7 +251,8 @@ class Player:
             out.strength.setdefault(name, []).append(float(strength[at]))
             out.changed.setdefault(name, []).append(bool(block.changed[name][at]))
         self.ended += 1
-        self._changed.set()
+        if self.ended >= self._due:
+            self._changed.set()
 
     def _ask(self, client: Client, body: bytes) -> tuple[Reply | None, float, Predictions | None, Exception | None]:
         """The response, the seconds until it was whole, its predictions, and what was wrong."""

@@ -2,13 +2,19 @@
 
 import ssl
 import time
+from contextlib import suppress
 from typing import Any
 
+import gevent
 import httptools
-from gevent import socket
+from gevent import get_hub, socket
 from gevent.ssl import SSLContext as GeventContext
 
 from stack.connection import Connection
+
+RECEIVE = 65536
+TICK = 0.05
+"""Seconds by which a time-out may come late."""
 
 
 class RequestFailed(Exception):
@@ -24,12 +30,16 @@ class Link:
     """One socket and the parser of its responses, which calls back here; ``begin`` before each request."""
 
     __slots__ = (
-        "begun", "chunks", "complete", "encoding", "framed", "has_head", "idle_since", "keep", "location", "parser",
-        "pieces", "sock", "status",
+        "begun", "chunks", "complete", "encoding", "expired", "framed", "has_head", "heard", "idle_since", "keep",
+        "location", "parser", "pieces", "raw", "readable", "sock", "status",
     )  # fmt: skip
 
-    def __init__(self, sock: "socket.socket") -> None:
-        self.sock = sock
+    def __init__(self, sock: "socket.socket", *, plain: bool) -> None:
+        self.sock: Any = sock
+        self.raw = self.sock._sock
+        # Kept for the socket's life: a watcher and a timer for each request would cost more than parsing it.
+        self.readable: Any = get_hub().loop.io(sock.fileno(), 1) if plain else None
+        self.expired = False
         self.idle_since: float | None = None
         """Monotonic seconds; None for a socket just connected."""
         self.parser = httptools.HttpResponseParser(self)
@@ -42,7 +52,41 @@ class Link:
         self.pieces: list[tuple[float, int]] = []
         self.complete = self.framed = self.has_head = self.keep = False
         self.location = self.encoding = ""
-        self.status = 0
+        self.status = self.heard = 0
+
+    def send(self, data: bytes) -> None:
+        """Send it all; a small request on a plain socket is one system call."""
+        sent = 0
+        if self.readable is not None:
+            with suppress(BlockingIOError):
+                sent = self.raw.send(data)
+        if sent < len(data):
+            self.sock.sendall(memoryview(data)[sent:])
+
+    def receive(self) -> bytes:
+        """The next bytes; empty where the server closed, and where the watch over deadlines cut the wait short."""
+        if self.readable is None:
+            found: bytes = self.sock.recv(RECEIVE)
+            return found
+        while True:
+            get_hub().wait(self.readable)
+            try:
+                found = self.raw.recv(RECEIVE)
+            except BlockingIOError:
+                continue
+            return found
+
+    def expire(self) -> None:
+        """Cut short whatever waits on this socket."""
+        self.expired = True
+        with suppress(OSError):
+            self.raw.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self.readable is not None:
+            self.readable.close()
+        self.sock.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Lengths first: most headers are none of ours, and this runs for each of them.
@@ -71,6 +115,33 @@ class Link:
         self.complete = self.has_head
 
 
+class Watch:
+    """Deadlines of the requests in flight, looked at every ``TICK`` seconds as long as there are any.
+
+    A timer for each request would cost as much as sending it.
+    """
+
+    def __init__(self) -> None:
+        self.deadlines: dict[Link, float] = {}
+        self._running = False
+
+    def over(self, link: Link, deadline: float) -> None:
+        """Expire ``link`` soon after ``deadline``, monotonic seconds, unless it is removed before."""
+        self.deadlines[link] = deadline
+        if not self._running:
+            self._running = True
+            gevent.spawn(self._look)
+
+    def _look(self) -> None:
+        while self.deadlines:
+            now = time.monotonic()
+            for link in [k for k, deadline in self.deadlines.items() if deadline <= now]:
+                del self.deadlines[link]
+                link.expire()
+            gevent.sleep(TICK)
+        self._running = False
+
+
 class Wire:
     """Makes sockets to one address and keeps the idle ones, last in, first out."""
 
@@ -85,7 +156,7 @@ class Wire:
             link = self._kept.pop()
             if not _closed(link.sock, tls=self._context is not None):
                 return link
-            link.sock.close()
+            link.close()
         return None
 
     def keep(self, link: Link) -> None:
@@ -96,7 +167,7 @@ class Wire:
     def close(self) -> None:
         """Close the idle sockets."""
         while self._kept:
-            self._kept.pop().sock.close()
+            self._kept.pop().close()
 
     def connect(self, deadline: float) -> Link:
         """A new socket before ``deadline`` (monotonic seconds). Raises :class:`RequestFailed`."""
@@ -106,9 +177,9 @@ class Wire:
             sock = socket.create_connection((host, port), timeout=max(0.001, deadline - time.monotonic()))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is None:
-                return Link(sock)
+                return Link(sock, plain=True)
             sock.settimeout(max(0.001, deadline - time.monotonic()))
-            return Link(self._context.wrap_socket(sock, server_hostname=host))
+            return Link(self._context.wrap_socket(sock, server_hostname=host), plain=False)
         except OSError as e:
             if sock is not None:
                 sock.close()
