@@ -9,7 +9,7 @@ import logging
 import ssl
 import time
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import httptools
@@ -29,8 +29,7 @@ PATIENT = 1.0
 log = logging.getLogger("driftdrill.traffic")
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole response. ``location`` is set for redirects; ``encoding`` is its Content-Encoding, if any."""
 
     status: int
@@ -87,7 +86,6 @@ class Client:
         link.begin(timed=self.timed)
         may_be_stale = link.idle_since is not None and time.monotonic() - link.idle_since > PATIENT
         try:
-            link.sock.settimeout(max(0.001, deadline - time.monotonic()))
             self._watch.over(link, deadline)
             for part in parts:
                 link.send(part)

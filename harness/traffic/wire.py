@@ -61,11 +61,13 @@ class Link:
             with suppress(BlockingIOError):
                 sent = self.raw.send(data)
         if sent < len(data):
+            self.sock.settimeout(None)  # the watch over deadlines ends it
             self.sock.sendall(memoryview(data)[sent:])
 
     def receive(self) -> bytes:
         """The next bytes; empty where the server closed, and where the watch over deadlines cut the wait short."""
         if self.readable is None:
+            self.sock.settimeout(None)
             found: bytes = self.sock.recv(RECEIVE)
             return found
         while True:
