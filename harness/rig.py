@@ -4,15 +4,15 @@ import contextlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from harness.config import Config, load_config, pick_target
-from harness.drive.plan import Plan, Progress
+from harness.drive.plan import Plan
 from harness.drive.recording import refuse_unwritable
 from harness.drive.scrape import Scraper
 from harness.errors import ConfigError, RuleError, ScenarioError
@@ -47,7 +47,6 @@ class Settings:
     rows_per_request: int = 1
     fail_on: tuple[str, ...] = ()
     judge: bool = True
-    progress: Callable[[Progress], None] = field(default=lambda progress: None)
 
 
 @contextlib.contextmanager

@@ -54,13 +54,11 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="driftdrill", prog_name="driftdrill")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+def cli(debug: bool) -> None:
     """Fire drills for model monitoring: inject a controlled fault, and see whether the alert fires.
 
     Exit codes: 0 held, 1 an expectation failed, 2 usage or rig, 3 INVALID, 130 interrupted.
     """
-    ctx.obj = {"debug": debug}
 
 
 def main(args: list[str] | None = None) -> int:

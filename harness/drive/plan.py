@@ -1,6 +1,5 @@
 """What a drive is told beforehand, how it is steered, and what the loops of both clocks share."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +118,6 @@ class Run:
     """Virtual clock: samples that are not written yet."""
     failed: int = 0
     last: tuple[float, int] = (0.0, 0)
-    written: float = field(default_factory=time.monotonic)
 
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
         """Set held faults, write requests, tell progress, obey a stop."""
