@@ -24,8 +24,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness.drive.scrape import Scraper
-from stack.page import PageParser
-from stack.scrapejob import ScrapeJob, TargetGroup
+from stack.scrape.page import PageParser
+from stack.scrape.scrapejob import ScrapeJob, TargetGroup
 
 WITHIN, FASTER = 20.0, 20.0
 BINS = 10

@@ -17,6 +17,12 @@ Batch = dict[str, npt.NDArray[Any]]
 RowsFault = Callable[[Batch, npt.NDArray[np.float64], np.random.Generator], Batch]
 """``how(batch, strength, rng) -> batch``; strength is float64 (n,) in [0, 1], 1 = the stated size."""
 
+Seam = Literal["rows", "payload", "held"]
+"""Where drive puts a fault in: into rows before they are encoded, into encoded requests, or held around the drill.
+
+A ``how`` that is no function on rows says its seam as its attribute ``seam``, unless it can be held.
+"""
+
 Vantage = Literal["client", "proxy", "server", "scrape", "nowhere"]
 """Where the fault can be seen at the earliest; "nowhere" is nowhere without labels."""
 
@@ -76,9 +82,15 @@ class Fault:
             )
 
     @property
+    def seam(self) -> Seam:
+        """Where drive puts it in."""
+        found: Seam = "held" if isinstance(self.how, HeldFault) else getattr(self.how, "seam", "rows")
+        return found
+
+    @property
     def held(self) -> bool:
-        """Whether drive must hold this fault, rather than apply it to rows."""
-        return isinstance(self.how, HeldFault)
+        """Whether drive must hold this fault around the drill."""
+        return self.seam == "held"
 
     def describe(self) -> Mapping[str, Any]:
         """What a recording says of this fault: plain JSON values, no rows, no credentials."""
@@ -89,6 +101,7 @@ class Fault:
             "how": repr(self.how),
             "strength": self.strength.name,
             "visible_from": self.visible_from,
+            "seam": self.seam,
             "held": self.held,
             "where": None if self.where is None else getattr(self.where, "__name__", repr(self.where)),
         }

@@ -24,10 +24,10 @@ from harness.target import Target, refuse_foreign_hosts
 from stack.connection import Connection
 from stack.errors import StackError
 from stack.prometheus import LoadedGroup, ScrapeTarget, prometheus, rules
-from stack.prometheus_yml import Given, jobs_from_prometheus_yml
 from stack.promtool import IMAGE, Promtool, check_rules, find_promtool
 from stack.rulefiles import Group, Rule, RuleFile, load_rule_files, to_rule_file
-from stack.scrapejob import HttpDiscovery, ScrapeJob, simple_job
+from stack.scrape.prometheus_yml import Given, jobs_from_prometheus_yml
+from stack.scrape.scrapejob import HttpDiscovery, ScrapeJob, simple_job
 
 
 @dataclass(frozen=True)

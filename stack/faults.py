@@ -1,10 +1,10 @@
 """Every kind of fault of this layer, for listings: what ``driftdrill list faults`` prints of the network, of processes
 and of metrics pages."""
 
+from stack.held import PROCESS_FAULTS
 from stack.kinds import Kind, kind
-from stack.pagefaults import PAGE_FAULTS
-from stack.process_faults import PROCESS_FAULTS
 from stack.proxy import HTTP_FAULTS, TOXICS, Page
+from stack.scrape.pagefaults import PAGE_FAULTS
 
 ALSO = {
     "sys.jitter": "latency with a jitter",

@@ -19,10 +19,10 @@ from harness.errors import ScenarioError
 from harness.fault import Batch
 from harness.scenario import Scenario
 from harness.target import Target, refuse_foreign_hosts
+from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
 from harness.traffic.detect import settled
 from harness.traffic.latency import percentiles
-from harness.traffic.payload import Payload
 from harness.traffic.player import Clock, Player, Records
 from harness.traffic.schedule import arrivals, generator
 
@@ -151,9 +151,9 @@ def _played(
 ) -> Records:
     target, spoken = settled(target)
     clients = [Client(c, spoken.path, spoken.content_type) for c in target.all]
-    payload = Payload(_scenario(rows, ends), spoken, times)
+    blocks = Blocks(_scenario(rows, ends), spoken, times)
     ignored: Any = lambda *_: None  # noqa: E731
-    player = Player(payload, clients, clock, slots=np.arange(len(times)), report=ignored, connections=connections)
+    player = Player(blocks, clients, clock, slots=np.arange(len(times)), report=ignored, connections=connections)
     player.start()
     try:
         patience = max(c.timeout for c in target.all)

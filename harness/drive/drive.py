@@ -16,9 +16,9 @@ from harness.drive.inject import hold
 from harness.drive.plan import Plan, Playing, Run, Steering
 from harness.drive.recording import Meta, Writer
 from harness.target import ProtocolOptions
+from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
 from harness.traffic.detect import settled
-from harness.traffic.payload import Payload
 from harness.traffic.player import Player, Reported
 from harness.traffic.protocols import Protocol
 from harness.traffic.schedule import schedule
@@ -40,7 +40,7 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
     clock = VirtualClock() if plan.clock == "virtual" else WallClock()
     own = player_for(plan, spoken, clock, steering.report)
     preflight.known_alerts(scenario, plan.rules)
-    preflight.probe(target, own.payload, own.clients)
+    preflight.probe(target, own.blocks, own.clients)
     if plan.server is not None:
         preflight.loaded(plan.server, plan.rules)
         preflight.scraped(plan.server, plan.target, timeout=max(30.0, 3 * scenario.scrape_interval))
@@ -73,7 +73,7 @@ def player_for(
     index, processes = share
     timed = spoken.measure is not None
     return Player(
-        Payload(plan.scenario, spoken, times, plan.rows_per_request),
+        Blocks(plan.scenario, spoken, times, plan.rows_per_request),
         [Client(c, spoken.path, spoken.content_type, timed=timed) for c in plan.target.all],
         clock,
         slots=np.arange(len(times))[index::processes],

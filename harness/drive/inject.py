@@ -11,7 +11,7 @@ from harness.errors import RigError
 from harness.fault import Fault, InForce
 from harness.scenario import Scenario
 from harness.target import Target
-from harness.traffic.payload import strength_at
+from harness.traffic.blocks import strength_at
 
 
 @dataclass

@@ -13,7 +13,7 @@ from harness.drive.scrape import Scraper
 from harness.errors import Interrupted
 from harness.scenario import Scenario
 from harness.target import Target
-from harness.traffic.payload import strength_at
+from harness.traffic.blocks import strength_at
 from harness.traffic.player import Records, Reported
 from stack.prometheus import Server
 from stack.rulefiles import RuleFile

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from harness.errors import MonitoringError, RuleError, TargetError, nearest
 from harness.scenario import Scenario
 from harness.target import Target
+from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client, Reply
 from harness.traffic.detect import other_protocol
-from harness.traffic.payload import Payload
-from harness.traffic.protocols import Undecodable
+from harness.traffic.protocols import Request, Undecodable
 from harness.traffic.wire import RequestFailed
 from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
@@ -27,19 +27,19 @@ class Probe:
     prediction: float
 
 
-def probe(target: Target, payload: Payload, clients: Sequence[Client]) -> Probe:
+def probe(target: Target, blocks: Blocks, clients: Sequence[Client]) -> Probe:
     """Send the schedule's first request to every address, once.
 
     Raises :class:`TargetError` if an address refuses, hangs, or answers what is no prediction; the hint names the
     protocol that the server's own answers tell, if it is another.
     """
-    body = payload.block(0).bodies[0]
+    body = blocks.block(0).bodies[0]
     begun = time.perf_counter()
-    values = [_ask(client, body, payload, target) for client in clients]
+    values = [_ask(client, body, blocks, target) for client in clients]
     return Probe((time.perf_counter() - begun) / len(clients), values[0])
 
 
-def _ask(client: Client, body: bytes, payload: Payload, target: Target) -> float:
+def _ask(client: Client, body: bytes | Request, blocks: Blocks, target: Target) -> float:
     url, redact = client.url, client.connection.redact
     try:
         reply = client.post(body)
@@ -57,7 +57,7 @@ def _ask(client: Client, body: bytes, payload: Payload, target: Target) -> float
             hint=_remedy(reply.status, target),
         )
     try:
-        return float(payload.protocol.decode(reply.body, payload.rows_per_request)[0])
+        return float(blocks.protocol.decode(reply.body, blocks.rows_per_request)[0])
     except Undecodable as e:
         raise TargetError(
             redact(f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}"),

@@ -18,13 +18,13 @@ import numpy.typing as npt
 
 from harness.drive.recording import STALE
 from harness.drive.timestamps import Timestamps
-from stack.discovery import DiscoveredTarget, discover
 from stack.errors import StackError
-from stack.exposition import PageError, SeriesError, media_type
-from stack.fetch import Fetcher
-from stack.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples
-from stack.relabel import attach, relabel
-from stack.scrapejob import Limits, ScrapeJob
+from stack.scrape.discovery import DiscoveredTarget, discover
+from stack.scrape.exposition import PageError, SeriesError, media_type
+from stack.scrape.fetch import Fetcher
+from stack.scrape.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples
+from stack.scrape.relabel import attach, relabel
+from stack.scrape.scrapejob import Limits, ScrapeJob
 
 REPORTED = (
     "up",

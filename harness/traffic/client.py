@@ -9,11 +9,13 @@ import logging
 import ssl
 import time
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import httptools
 
+from harness.traffic.protocols.base import Request
 from harness.traffic.wire import Link, RequestFailed, Watch, Wire
 from stack.connection import Connection
 
@@ -53,13 +55,13 @@ class Client:
         self._content_type = content_type
         self._wire = Wire(connection)
         self._watch = Watch()
-        self._head = self._head_for(self.url)
+        self._head = self._head_for(self.url, content_type)
 
-    def post(self, body: bytes) -> Reply:
+    def post(self, request: bytes | Request) -> Reply:
         """The whole response. Raises :class:`RequestFailed`; a keep-alive socket gone stale is replaced once."""
         deadline = time.monotonic() + self.timeout
         for _ in range(MOVES):
-            reply = self._post(body, deadline)
+            reply = self._post(request, deadline)
             if not (reply.location and 300 <= reply.status < 400):
                 return reply
             self._move(reply)
@@ -69,8 +71,12 @@ class Client:
         """Close the idle connections."""
         self._wire.close()
 
-    def _post(self, body: bytes, deadline: float) -> Reply:
-        head = b"%b%d\r\n\r\n" % (self._head, len(body))
+    def _post(self, request: bytes | Request, deadline: float) -> Reply:
+        if isinstance(request, bytes):
+            body, head = request, self._head
+        else:
+            body, head = request.body, self._head_for(self.url, request.content_type, request.headers)
+        head = b"%b%d\r\n\r\n" % (head, len(body))
         parts = (head + body,) if len(body) <= INLINE else (head, body)
         kept = self._wire.idle()
         if kept is not None:
@@ -118,9 +124,9 @@ class Client:
         if len(origins) > 1:
             raise RequestFailed("redirect", f"HTTP {reply.status} to {there[:80]}, another origin: not followed")
         log.warning("%s redirects (HTTP %d); requests go to %s from now on", self.url, reply.status, there)
-        self.url, self._head = there, self._head_for(there)
+        self.url, self._head = there, self._head_for(there, self._content_type)
 
-    def _head_for(self, url: str) -> bytes:
+    def _head_for(self, url: str, content_type: str, more: Sequence[tuple[str, str]] = ()) -> bytes:
         """Everything up to the value of Content-Length."""
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -131,9 +137,9 @@ class Client:
             f"POST {target} HTTP/1.1",
             f"Host: {host}" if connection.port == default else f"Host: {host}:{connection.port}",
             "User-Agent: driftdrill",
-            f"Content-Type: {self._content_type}",
+            *([f"Content-Type: {content_type}"] if content_type else []),
             "Accept: */*",
-            *(f"{name}: {value}" for name, value in connection.reveal_headers().items()),
+            *(f"{name}: {value}" for name, value in (*connection.reveal_headers().items(), *more)),
             "Content-Length: ",
         ]
         return "\r\n".join(lines).encode("latin-1")

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from gevent.event import Event
 
+from harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
 from harness.traffic.client import Client, Reply
-from harness.traffic.payload import BLOCK_ROWS, Block, Payload
-from harness.traffic.protocols import Predictions, Undecodable
+from harness.traffic.protocols import Predictions, Request, Undecodable
 from harness.traffic.wire import RequestFailed
 
 LATE = 1.0
@@ -108,7 +108,7 @@ class Player:
 
     def __init__(
         self,
-        payload: Payload,
+        blocks: Blocks,
         clients: Sequence[Client],
         clock: Clock,
         *,
@@ -117,9 +117,9 @@ class Player:
         connections: int = 64,
         patience: float = 30.0,
     ) -> None:
-        self.payload, self.clients, self.clock, self.report = payload, list(clients), clock, report
+        self.blocks, self.clients, self.clock, self.report = blocks, list(clients), clock, report
         self.slots, self.connections, self.patience = slots, connections, patience
-        self.times = payload.times[slots]
+        self.times = blocks.times[slots]
         self.records = Records()
         self.sent = self.ended = 0
         self._next = self._due = 0
@@ -173,7 +173,7 @@ class Player:
         return []
 
     def _block(self, position: int) -> Block:
-        return self.payload.block(int(self.slots[position]) // BLOCK_ROWS)
+        return self.blocks.block(int(self.slots[position]) // BLOCK_ROWS)
 
     def _work(self) -> None:
         try:
@@ -213,9 +213,9 @@ class Player:
         self._measure(reply if failure is None else None)
 
     def _measure(self, reply: Reply | None) -> None:
-        if self.payload.protocol.measure is None:
+        if self.blocks.protocol.measure is None:
             return
-        found = {} if reply is None else self.payload.protocol.measure(reply.body, reply.pieces)
+        found = {} if reply is None else self.blocks.protocol.measure(reply.body, reply.pieces)
         self.records.measure(found)
         for name, value in found.items():
             if "time" in name:
@@ -235,7 +235,7 @@ class Player:
         predictions: Predictions | None,
         failure: str,
     ) -> None:
-        slot, out, rows = int(self.slots[position]), self.records, self.payload.rows_per_request
+        slot, out, rows = int(self.slots[position]), self.records, self.blocks.rows_per_request
         at = slot - block.first
         out.slot.append(slot)
         out.intended.append(float(self.times[position]))
@@ -254,7 +254,9 @@ class Player:
         if self.ended >= self._due:
             self._changed.set()
 
-    def _ask(self, client: Client, body: bytes) -> tuple[Reply | None, float, Predictions | None, Exception | None]:
+    def _ask(
+        self, client: Client, body: bytes | Request
+    ) -> tuple[Reply | None, float, Predictions | None, Exception | None]:
         """The response, the seconds until it was whole, its predictions, and what was wrong."""
         begun = time.perf_counter()
         try:
@@ -265,7 +267,7 @@ class Player:
         if not 200 <= reply.status < 300:
             return reply, took, None, StatusFailed(reply)
         try:
-            return reply, took, self.payload.protocol.decode(reply.body, self.payload.rows_per_request), None
+            return reply, took, self.blocks.protocol.decode(reply.body, self.blocks.rows_per_request), None
         except Undecodable as e:
             return reply, took, None, e
 

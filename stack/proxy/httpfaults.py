@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from stack.errors import StackError
 from stack.kinds import one_of, unit_interval, within
-from stack.pagefaults import AnyPageFault
 from stack.proxy.toxics import MS, Holdable
+from stack.scrape.pagefaults import AnyPageFault
 
 EXCLUDED = ("/metrics", "/health", "/healthz")
 """Paths that a fault leaves alone unless its own path names them: what watches must not be hit by accident."""
@@ -149,7 +149,7 @@ class MergePatch(HttpFault, frozen=True, repr_omit_defaults=True, tag="merge_pat
 
 
 class Page(HttpFault, frozen=True, kw_only=True, repr_omit_defaults=True, tag="page"):
-    """Apply a fault of :mod:`stack.pagefaults` to the metrics page at ``path``; strength is the page fault's."""
+    """Apply a fault of :mod:`stack.scrape.pagefaults` to the metrics page at ``path``; strength is the page fault's."""
 
     id: ClassVar[str] = "mon.page"
     visible_from: ClassVar[str] = "scrape"

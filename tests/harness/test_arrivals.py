@@ -9,7 +9,7 @@ import pytest
 from harness.arrivals import even, trace
 from harness.errors import ScenarioError
 from harness.target import ProtocolOptions
-from harness.traffic.payload import Payload
+from harness.traffic.blocks import Blocks
 from harness.traffic.protocols import protocol
 from harness.traffic.schedule import schedule
 from tests.harness.traffic.test_payload import SCENARIO
@@ -39,8 +39,8 @@ def test_a_log_gives_seconds_from_its_first_line(tmp_path: Path, name: str, text
 def test_bodies_are_sent_as_they_are(tmp_path: Path) -> None:
     lines = ['{"time": 0, "body": {"x": 1}}', '{"time": 70, "body": "raw NaN"}', '{"time": 80, "body": [2]}']
     scenario = replace(BARE, arrivals=trace(log(tmp_path, "a.jsonl", "\n".join(lines))))
-    payload = Payload(scenario, protocol(ProtocolOptions()), schedule(scenario))
-    assert payload.block(0).bodies == [b'{"x": 1}', b"raw NaN", b"[2]"]
+    blocks = Blocks(scenario, protocol(ProtocolOptions()), schedule(scenario))
+    assert blocks.block(0).bodies == [b'{"x": 1}', b"raw NaN", b"[2]"]
     quoted = log(tmp_path, "a.csv", 'time,body\n0,"{""x"": 1}"\n70,two\n')
     assert trace(quoted).bodies == (b'{"x": 1}', b"two")
 
@@ -49,7 +49,7 @@ def test_times_alone_send_the_scenarios_rows(tmp_path: Path) -> None:
     scenario = replace(SCENARIO, arrivals=trace(log(tmp_path, "a.csv", "time\n0\n65\n90\n9999\n")))
     times = schedule(scenario)
     assert times.tolist() == [0, 65, 90]
-    block = Payload(scenario, protocol(ProtocolOptions()), times).block(0)
+    block = Blocks(scenario, protocol(ProtocolOptions()), times).block(0)
     assert len(block.bodies) == 3
     assert block.truth is not None
 

@@ -15,9 +15,9 @@ from harness.drive.clock import VirtualClock
 from harness.expect import quiet
 from harness.scenario import Scenario
 from harness.target import Target
+from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
 from harness.traffic.detect import detect, find_metrics, other_protocol, settled
-from harness.traffic.payload import Payload
 from harness.traffic.player import Player, Records
 from harness.traffic.protocols.base import Protocol
 from harness.traffic.schedule import arrivals, generator
@@ -71,7 +71,7 @@ def play(served: Served, protocol: Protocol, requests_: int) -> Records:
     times = arrivals(scenario.rate, scenario.duration, generator(0, "schedule"), "even")
     clock = VirtualClock()
     player = Player(
-        Payload(scenario, protocol, times),
+        Blocks(scenario, protocol, times),
         [Client(Connection(served.url), protocol.path, protocol.content_type)],
         clock,
         slots=np.arange(len(times)),

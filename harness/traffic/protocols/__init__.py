@@ -2,7 +2,7 @@
 
 from harness.errors import ConfigError, nearest
 from harness.target import ProtocolOptions
-from harness.traffic.protocols.base import Ask, Family, Predictions, Protocol, Undecodable
+from harness.traffic.protocols.base import Ask, Family, Predictions, Protocol, Request, Undecodable
 from harness.traffic.protocols.generic import JSON
 from harness.traffic.protocols.mlflow import MLFLOW
 from harness.traffic.protocols.open_inference import V2
@@ -10,7 +10,7 @@ from harness.traffic.protocols.openai import CHAT, COMPLETIONS
 from harness.traffic.protocols.seldon import SELDON
 from harness.traffic.protocols.tf_serving import V1
 
-__all__ = ["PROTOCOLS", "Family", "Predictions", "Protocol", "Undecodable", "protocol"]
+__all__ = ["PROTOCOLS", "Family", "Predictions", "Protocol", "Request", "Undecodable", "protocol"]
 
 PROTOCOLS: dict[str, Family] = {
     "v2": V2,

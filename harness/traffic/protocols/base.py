@@ -19,6 +19,15 @@ class Undecodable(ValueError):
 
 
 @dataclass(frozen=True)
+class Request:
+    """An encoded request that is not sent as its protocol would: ``content_type`` "" is none at all."""
+
+    body: bytes
+    content_type: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Protocol:
     """How one endpoint is spoken to.
 

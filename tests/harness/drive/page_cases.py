@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.stack.page_server import OPENMETRICS, Asked, Page
+from tests.stack.scrape.page_server import OPENMETRICS, Asked, Page
 
 PLAIN_PAGE = b"""\
 # HELP requests_total How many.

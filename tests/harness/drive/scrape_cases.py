@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.harness.drive.page_cases import PLAIN_PAGE, Case, openmetrics_cases, text_cases
-from tests.stack.page_server import OPENMETRICS, TEXT, Asked, Page
+from tests.stack.scrape.page_server import OPENMETRICS, TEXT, Asked, Page
 
 
 def cases() -> dict[str, Case]:

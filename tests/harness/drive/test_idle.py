@@ -10,7 +10,7 @@ import pytest
 from harness.drive.idle import moving
 from harness.drive.scrape import Scraper
 from stack.connection import Connection
-from stack.scrapejob import simple_job
+from stack.scrape.scrapejob import simple_job
 
 
 class Page(BaseHTTPRequestHandler):

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from harness.drive.recording import STALE_BITS
 from harness.drive.scrape import Scrape, Scraper, SeriesTable, offsets
 from stack.connection import Connection
-from stack.discovery import DiscoveredTarget
 from stack.errors import StackError
-from stack.prometheus_yml import jobs_from_prometheus_yml
-from stack.scrapejob import Limits, ScrapeJob, TargetGroup, simple_job
-from tests.stack.page_server import Page, PageServer, page_server
+from stack.scrape.discovery import DiscoveredTarget
+from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
+from stack.scrape.scrapejob import Limits, ScrapeJob, TargetGroup, simple_job
+from tests.stack.scrape.page_server import Page, PageServer, page_server
 
 
 @pytest.fixture
@@ -218,8 +218,8 @@ def test_it_works_under_gevents_sockets_in_one_greenlet() -> None:
         import gevent, time
         from harness.drive.scrape import Scraper
         from stack.connection import Connection
-        from stack.scrapejob import simple_job
-        from tests.stack.page_server import Page, page_server
+        from stack.scrape.scrapejob import simple_job
+        from tests.stack.scrape.page_server import Page, page_server
 
         ticks = []
         def tick():

@@ -21,11 +21,11 @@ import yaml
 from harness.drive.recording import STALE_BITS
 from harness.drive.scrape import Scraper, ScrapeTarget
 from stack.prometheus import Server, prometheus
-from stack.prometheus_yml import jobs_from_prometheus_yml
+from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
 from tests.harness.drive.page_cases import Case
 from tests.harness.drive.remote_read import stored_samples
 from tests.harness.drive.scrape_cases import cases, stamped
-from tests.stack.page_server import Page, PageServer, page_server
+from tests.stack.scrape.page_server import Page, PageServer, page_server
 
 CASES = cases() | {case.name: case for case in stamped(0)}
 OURS = "driftdrill"

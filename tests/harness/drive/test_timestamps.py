@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.drive.timestamps import Timestamps
-from stack.page import Samples
+from stack.scrape.page import Samples
 
 NOW = 1_700_000_000.0
 NONE = np.empty(0, np.int64)

@@ -23,7 +23,7 @@ from stack.prometheus import ScrapeTarget, Server, prometheus, query
 from stack.rulefiles import parse
 from tests.harness.command import eventually
 from tests.harness.made import make
-from tests.stack.page_server import Page, PageServer
+from tests.stack.scrape.page_server import Page, PageServer
 
 COPIES = 16
 SCRAPES = 44

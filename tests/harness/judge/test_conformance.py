@@ -14,7 +14,7 @@ from reports.timeline import AlertTrack
 from stack.promtool import Promtool
 from tests.harness.judge import live
 from tests.harness.judge.live import Live, Stored
-from tests.stack.page_server import page_server
+from tests.stack.scrape.page_server import page_server
 
 MAJORS = ("2", "3")
 TRIES = 3

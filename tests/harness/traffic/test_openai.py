@@ -10,8 +10,8 @@ from harness.drive.clock import WallClock
 from harness.errors import ConfigError
 from harness.fault import Batch
 from harness.target import ProtocolOptions
+from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
-from harness.traffic.payload import Payload
 from harness.traffic.player import Player, Records
 from harness.traffic.protocols import protocol
 from stack.connection import Connection
@@ -28,8 +28,8 @@ def ask(server: Listening, options: ProtocolOptions, count: int = 12) -> tuple[R
     spoken, told, clock = protocol(replace(options, model="words")), Told(), WallClock()
     client = Client(Connection(server.url), spoken.path, spoken.content_type, timed=True)
     scenario = replace(SCENARIO, rows=lambda: PROMPTS, truth=None)
-    payload = Payload(scenario, spoken, np.zeros(count))
-    made = Player(payload, [client], clock, slots=np.arange(count), report=told, connections=3)
+    blocks = Blocks(scenario, spoken, np.zeros(count))
+    made = Player(blocks, [client], clock, slots=np.arange(count), report=told, connections=3)
     clock.start()
     made.start()
     assert made.wait_ended(1.0, timeout=20)

@@ -12,8 +12,8 @@ from harness.drive.clock import VirtualClock, WallClock
 from harness.expect import quiet
 from harness.scenario import Scenario
 from harness.target import ProtocolOptions
+from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
-from harness.traffic.payload import Payload
 from harness.traffic.player import Player, Records
 from harness.traffic.protocols import protocol
 from harness.traffic.schedule import Kind, arrivals, generator
@@ -56,9 +56,9 @@ def player(
     times = arrivals(rate, duration, generator(0, "schedule"), kind)
     spoken, told = protocol(ProtocolOptions()), Told()
     client = Client(Connection(server.url, timeout=timeout), spoken.path, spoken.content_type)
-    payload = Payload(scenario, spoken, times)
+    blocks = Blocks(scenario, spoken, times)
     made = Player(
-        payload,
+        blocks,
         [client],
         clock,
         slots=np.arange(len(times))[slots],

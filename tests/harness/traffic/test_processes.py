@@ -17,7 +17,7 @@ import pytest
 from harness.drive.recording import open_recording
 from harness.scenario import Scenario, load
 from harness.target import ProtocolOptions
-from harness.traffic.payload import BLOCK_ROWS, Payload
+from harness.traffic.blocks import BLOCK_ROWS, Blocks
 from harness.traffic.protocols import protocol
 from harness.traffic.schedule import schedule
 from stack.model_service import Service, serve
@@ -130,8 +130,8 @@ def test_two_workers_send_the_single_process_schedule_row_for_row(drills: list[R
     assert "VALID" in output
     scenario, requests = drills[0].scenario, open_recording(drills[0].out).requests()
     times = schedule(scenario)
-    payload = Payload(scenario, protocol(ProtocolOptions()), times)
-    blocks = [payload.block(i) for i in range(-(-len(times) // BLOCK_ROWS))]
+    blocks = Blocks(scenario, protocol(ProtocolOptions()), times)
+    blocks = [blocks.block(i) for i in range(-(-len(times) // BLOCK_ROWS))]
     assert requests.slot.tolist() == list(range(len(times)))
     np.testing.assert_allclose(requests.intended, times, atol=1e-5)
     truth = np.concatenate([b.truth for b in blocks if b.truth is not None])

@@ -8,8 +8,8 @@ import pytest
 
 from stack.connection import Connection, Secret
 from stack.errors import StackError
-from stack.prometheus_yml import jobs_from_prometheus_yml
-from stack.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, simple_job
+from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
+from stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, simple_job
 
 GLOBAL = """
 global:

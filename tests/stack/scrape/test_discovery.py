@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from stack.discovery import discover
 from stack.errors import StackError
-from stack.relabel import Relabel
-from stack.scrapejob import Access, FileDiscovery, HttpDiscovery, Inline, ScrapeJob, TargetGroup
-from tests.stack.page_server import Page, PageServer, page_server
+from stack.scrape.discovery import discover
+from stack.scrape.relabel import Relabel
+from stack.scrape.scrapejob import Access, FileDiscovery, HttpDiscovery, Inline, ScrapeJob, TargetGroup
+from tests.stack.scrape.page_server import Page, PageServer, page_server
 
 SERVED = b'[{"targets": ["a:1", "b:2"], "labels": {"zone": "z"}}]'
 

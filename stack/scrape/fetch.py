@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from stack.errors import StackError
-from stack.scrapejob import Access, Tls
+from stack.scrape.scrapejob import Access, Tls
 
 REDIRECTS = 10  # Go's http.Client follows so many
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

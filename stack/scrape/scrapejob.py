@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from stack.connection import Connection, Secret
 from stack.duration import format_duration
 from stack.errors import StackError
-from stack.relabel import Relabel
+from stack.scrape.relabel import Relabel
 
 PROTOCOLS = {
     "OpenMetricsText1.0.0": "application/openmetrics-text;version=1.0.0",

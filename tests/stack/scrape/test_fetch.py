@@ -12,9 +12,9 @@ import pytest
 
 from stack.connection import Secret
 from stack.errors import StackError
-from stack.fetch import Fetcher, ssl_context
-from stack.scrapejob import Access, Inline, Tls
-from tests.stack.page_server import Asked, Page, PageServer, page_server
+from stack.scrape.fetch import Fetcher, ssl_context
+from stack.scrape.scrapejob import Access, Inline, Tls
+from tests.stack.scrape.page_server import Asked, Page, PageServer, page_server
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from harness.errors import DriftdrillError, ScenarioError
 from harness.fault import Batch, Fault
 from harness.scenario import Scenario
-from harness.traffic.protocols import Protocol
+from harness.traffic.protocols import Protocol, Request
 from harness.traffic.schedule import generator
 
 BLOCK_ROWS = 256
@@ -20,7 +20,8 @@ class Block:
     """``BLOCK_ROWS`` requests in a row: what is sent, what is true, and what was done to them."""
 
     first: int
-    bodies: list[bytes]
+    bodies: list[bytes | Request]
+    """Ready-made bodies, and whole requests where a fault of the payload changed one."""
     truth: npt.NDArray[np.float64] | None
     """float64 (rows,), or None where the scenario has no truth."""
     strength: dict[str, npt.NDArray[np.float64]]
@@ -29,7 +30,7 @@ class Block:
     """Fault name -> whether any row of the request was changed by it."""
 
 
-class Payload:
+class Blocks:
     """Every request's body, made in blocks that depend on the seed and the block's number alone.
 
     ``times`` are the scheduled arrivals, seconds (n,). A block is kept until the next two are asked for, so
@@ -45,7 +46,8 @@ class Payload:
     ) -> None:
         self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
         self.source = {} if scenario.arrivals.bodies is not None else checked_rows(scenario)
-        self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if not f.held]
+        self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if f.seam == "rows"]
+        self.mutations = [f for f in scenario.faults if f.seam == "payload"]
         self._blocks: dict[int, Block] = {}
 
     def block(self, index: int) -> Block:
@@ -79,13 +81,38 @@ class Payload:
             batch = faulty
         truth = batch.pop(self.scenario.truth) if self.scenario.truth else None
         kept = {name: column[: len(times) * self.rows_per_request] for name, column in batch.items()}
+        bodies: list[bytes | Request] = list(self.protocol.encode(kept, self.rows_per_request))
+        for fault in self.mutations:
+            strength = strength_at(fault, self.scenario, padded)[: len(times)]
+            strengths[fault.name], changes[fault.name] = strength, self._mutate(fault, bodies, strength, index)
         return Block(
             first,
-            self.protocol.encode(kept, self.rows_per_request),
+            bodies,
             None if truth is None else np.asarray(truth[: len(times) * self.rows_per_request], dtype=np.float64),
             strengths,
             changes,
         )
+
+    def _mutate(
+        self, fault: Fault, bodies: list[bytes | Request], strength: npt.NDArray[np.float64], index: int
+    ) -> npt.NDArray[np.bool_]:
+        """Change a share ``strength`` of the requests in place; which were changed, bool (requests,)."""
+        changed = np.zeros(len(bodies), dtype=np.bool_)
+        if not strength.any():
+            return changed
+        how: Any = fault.how
+        rng = generator(self.scenario.seed, "faults", fault.name, index)
+        for i in np.flatnonzero(rng.random(BLOCK_ROWS)[: len(bodies)] < strength).tolist():
+            body = bodies[i]
+            before = body if isinstance(body, Request) else Request(body, self.protocol.content_type)
+            try:
+                bodies[i] = after = how(before, rng)
+            except ScenarioError:
+                raise
+            except Exception as e:  # the author's functions may raise anything
+                raise ScenarioError(f"fault {fault.name!r}: {_said(e)}", hint=getattr(e, "hint", None)) from e
+            changed[i] = after != before
+        return changed
 
     def _apply(self, fault: Fault, batch: Batch, strength: npt.NDArray[np.float64], index: int) -> Batch:
         if not strength.any():

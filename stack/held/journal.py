@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from stack.errors import StackError
-from stack.process_faults.undo import AnyUndo
+from stack.held.undo import AnyUndo
 
 
 class Note(msgspec.Struct, frozen=True):

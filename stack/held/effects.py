@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from stack.errors import StackError
-from stack.process_faults import burners, containers, local
-from stack.process_faults.faults import (
+from stack.held import burners, containers, local
+from stack.held.faults import (
     AnyFault,
     CpuBurner,
     CpuLimit,
@@ -16,8 +16,8 @@ from stack.process_faults.faults import (
     MemoryBurner,
     MemoryLimit,
 )
-from stack.process_faults.targets import AnyTarget, Container, LocalProcess
-from stack.process_faults.undo import AnyUndo
+from stack.held.targets import AnyTarget, Container, LocalProcess
+from stack.held.undo import AnyUndo
 
 
 class Effect(Protocol):

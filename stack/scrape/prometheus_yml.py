@@ -15,8 +15,8 @@ import yaml
 from stack.connection import Secret
 from stack.duration import parse_duration, parse_size
 from stack.errors import StackError
-from stack.relabel import Relabel
-from stack.scrapejob import (
+from stack.scrape.relabel import Relabel
+from stack.scrape.scrapejob import (
     Access,
     Credential,
     FileDiscovery,

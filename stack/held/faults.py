@@ -1,7 +1,7 @@
 """Faults of processes and of this machine: frozen values; how strength scales each is in its docstring.
 
-Each is held in a :class:`~stack.process_faults.targets.LocalProcess` (with its descendants) or a
-:class:`~stack.process_faults.targets.Container`; a burner in this machine, whatever the target. ``ttl`` is seconds
+Each is held in a :class:`~stack.held.targets.LocalProcess` (with its descendants) or a
+:class:`~stack.held.targets.Container`; a burner in this machine, whatever the target. ``ttl`` is seconds
 after which the fault is undone if nothing was heard of the drill.
 """
 
@@ -13,7 +13,7 @@ import msgspec
 from stack.kinds import within
 
 if TYPE_CHECKING:
-    from stack.process_faults.hold import Held
+    from stack.held.hold import Held
 
 MIB = 1 << 20
 
@@ -39,7 +39,7 @@ class ProcessFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults
 
         Raises :class:`StackError` where the target has no such process, or another fault fights for the same place.
         """
-        from stack.process_faults.hold import hold
+        from stack.held.hold import hold
 
         return hold(self, target)
 

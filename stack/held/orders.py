@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from stack.process_faults.faults import AnyFault
-from stack.process_faults.targets import AnyTarget
+from stack.held.faults import AnyFault
+from stack.held.targets import AnyTarget
 
 
 class Settings(msgspec.Struct, frozen=True):

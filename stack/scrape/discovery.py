@@ -14,10 +14,10 @@ import yaml
 
 from stack.duration import format_duration, parse_duration
 from stack.errors import StackError
-from stack.fetch import Fetcher
-from stack.prometheus_yml import target_group
-from stack.relabel import relabel
-from stack.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
+from stack.scrape.fetch import Fetcher
+from stack.scrape.prometheus_yml import target_group
+from stack.scrape.relabel import relabel
+from stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
 
 DISCOVERY_TIMEOUT = 10.0
 

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from stack.errors import StackError
-from stack.process_faults import (
+from stack.held import (
     PROCESS_FAULTS,
     Container,
     CpuBurner,
@@ -335,7 +335,7 @@ def test_a_disk_burner_writes(tmp_path: Path) -> None:
 DRILL = """
 import json, sys, threading
 from contextlib import ExitStack
-from stack.process_faults import *
+from stack.held import *
 with ExitStack() as stack:
     held = [stack.enter_context(fault.hold(eval(sys.argv[2]))) for fault in eval(sys.argv[1])]
     for one in held:

@@ -7,11 +7,11 @@ import msgspec
 
 from stack.child import Child
 from stack.errors import StackError
+from stack.held.faults import BURNERS, ProcessFault
+from stack.held.journal import leftovers
+from stack.held.orders import Order, Report, Settings
+from stack.held.targets import target_of
 from stack.kinds import unit_interval
-from stack.process_faults.faults import BURNERS, ProcessFault
-from stack.process_faults.journal import leftovers
-from stack.process_faults.orders import Order, Report, Settings
-from stack.process_faults.targets import target_of
 
 RELEASE = 60.0
 """Seconds in which a fault must be undone: a restarted model may load for long."""
@@ -48,7 +48,7 @@ def hold(fault: ProcessFault, target: object) -> Iterator[Held]:
     what to do by hand.
     """
     at = None if isinstance(fault, BURNERS) else target_of(target)
-    child = Child("stack.process_faults.guardian", Settings(fault, at), what=f"the guardian of {fault.type}")  # type: ignore[arg-type]
+    child = Child("stack.held.guardian", Settings(fault, at), what=f"the guardian of {fault.type}")  # type: ignore[arg-type]
     try:
         yield Held(child, fault)
     finally:

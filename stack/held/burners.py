@@ -13,8 +13,8 @@ from contextlib import suppress
 import psutil
 
 from stack.errors import StackError
-from stack.process_faults.faults import CpuBurner, IoBurner, MemoryBurner
-from stack.process_faults.undo import Nothing
+from stack.held.faults import CpuBurner, IoBurner, MemoryBurner
+from stack.held.undo import Nothing
 
 SLICE = 0.1
 """Seconds of one turn of burning and resting."""

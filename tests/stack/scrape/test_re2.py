@@ -8,7 +8,7 @@ import requests
 
 from stack.errors import StackError
 from stack.prometheus import Server, prometheus
-from stack.re2 import expand, fullmatch
+from stack.scrape.re2 import expand, fullmatch
 
 INPUTS = [
     "a",

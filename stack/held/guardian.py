@@ -1,6 +1,6 @@
 """The guardian's child process: holds one fault of a process, and undoes it when its control channel closes.
 
-Run as ``python -m stack.process_faults.guardian FD PARENT``. Its first question holds the :class:`Settings`.
+Run as ``python -m stack.held.guardian FD PARENT``. Its first question holds the :class:`Settings`.
 """
 
 import math
@@ -12,9 +12,9 @@ import psutil
 
 from stack.child import POLL, serve
 from stack.errors import StackError
-from stack.process_faults.effects import Effect, effect
-from stack.process_faults.journal import Claim, Note, claim
-from stack.process_faults.orders import Order, Report, Settings
+from stack.held.effects import Effect, effect
+from stack.held.journal import Claim, Note, claim
+from stack.held.orders import Order, Report, Settings
 
 
 class Guardian:

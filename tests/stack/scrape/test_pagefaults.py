@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from stack.connection import Connection
 from stack.errors import StackError
-from stack.pagefaults import (
+from stack.proxy import Delay, Page, proxy
+from stack.scrape.pagefaults import (
     PAGE_FAULTS,
     AddLabel,
     BucketCoverage,
@@ -37,7 +38,6 @@ from stack.pagefaults import (
     WorkerCounters,
     WrongType,
 )
-from stack.proxy import Delay, Page, proxy
 from tests.stack.services import free_port, upstream, wait_until
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]

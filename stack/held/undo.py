@@ -4,7 +4,7 @@ import msgspec
 import psutil
 
 from stack.errors import StackError
-from stack.process_faults.engine import container, engine_errors, update
+from stack.held.engine import container, engine_errors, update
 
 
 class Identity(msgspec.Struct, frozen=True):

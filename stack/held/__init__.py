@@ -5,7 +5,7 @@ with Hang().hold(LocalProcess(pid)) as held:
     assert held.verify() is None
 """
 
-from stack.process_faults.faults import (
+from stack.held.faults import (
     PROCESS_FAULTS,
     CpuBurner,
     CpuLimit,
@@ -17,9 +17,9 @@ from stack.process_faults.faults import (
     MemoryLimit,
     ProcessFault,
 )
-from stack.process_faults.hold import Held
-from stack.process_faults.journal import Leftover, leftovers
-from stack.process_faults.targets import Container, LocalProcess, listening
+from stack.held.hold import Held
+from stack.held.journal import Leftover, leftovers
+from stack.held.targets import Container, LocalProcess, listening
 
 __all__ = [
     "PROCESS_FAULTS",

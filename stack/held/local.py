@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 
 from stack.errors import StackError
-from stack.process_faults.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
-from stack.process_faults.targets import LocalProcess, listening
-from stack.process_faults.undo import Continue, Identity, Limit, Restart, set_soft_limit
+from stack.held.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
+from stack.held.targets import LocalProcess, listening
+from stack.held.undo import Continue, Identity, Limit, Restart, set_soft_limit
 
 SLICE = 0.1
 """Seconds of one turn of a CPU limit: long against the scheduler's, short against a scrape."""

@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 from stack.errors import StackError
-from stack.process_faults import engine
-from stack.process_faults.faults import CpuLimit, CrashLoop, Hang, MemoryLimit
-from stack.process_faults.targets import Container
-from stack.process_faults.undo import Start, Unpause, Update
+from stack.held import engine
+from stack.held.faults import CpuLimit, CrashLoop, Hang, MemoryLimit
+from stack.held.targets import Container
+from stack.held.undo import Start, Unpause, Update
 
 PERIOD = 100_000
 """Microseconds of a CPU quota's period, the kernel's default."""

@@ -13,7 +13,7 @@ from harness.expect import quiet
 from harness.fault import Batch, Fault
 from harness.scenario import Scenario
 from harness.target import ProtocolOptions
-from harness.traffic.payload import BLOCK_ROWS, Payload
+from harness.traffic.blocks import BLOCK_ROWS, Blocks
 from harness.traffic.protocols import protocol
 from harness.traffic.schedule import arrivals, generator
 
@@ -47,14 +47,14 @@ SCENARIO = Scenario(
 )
 
 
-def payload(scenario: Scenario = SCENARIO, rows_per_request: int = 1) -> Payload:
+def payload(scenario: Scenario = SCENARIO, rows_per_request: int = 1) -> Blocks:
     times = arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"))
     body = "$row" if rows_per_request == 1 else '{"rows": $rows}'
     spoken = protocol(ProtocolOptions(body=body))
-    return Payload(scenario, spoken, times, rows_per_request)
+    return Blocks(scenario, spoken, times, rows_per_request)
 
 
-def bodies(made: Payload) -> list[bytes]:
+def bodies(made: Blocks) -> list[bytes]:
     return [body for i in range(-(-len(made.times) // BLOCK_ROWS)) for body in made.block(i).bodies]
 
 
@@ -78,7 +78,7 @@ def test_a_block_is_the_same_whoever_made_which_blocks_before() -> None:
 def test_a_longer_drill_begins_with_the_same_rows() -> None:
     """The last block is short; its rows are drawn as if it were whole."""
     times = np.linspace(0, 100, 300)
-    short, long = (Payload(SCENARIO, protocol(ProtocolOptions()), t, 1) for t in (times, np.linspace(0, 100, 900)))
+    short, long = (Blocks(SCENARIO, protocol(ProtocolOptions()), t, 1) for t in (times, np.linspace(0, 100, 900)))
     assert [json.loads(b)["kind"] for b in short.block(1).bodies] == [
         json.loads(b)["kind"] for b in long.block(1).bodies[:44]
     ]

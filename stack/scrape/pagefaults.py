@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from stack.errors import StackError
 from stack.kinds import unit_interval, within
-from stack.pageline import LABEL, META, SUFFIX, Sample, counters, draw, sample_of, samples, written
+from stack.scrape.pageline import LABEL, META, SUFFIX, Sample, counters, draw, sample_of, samples, written
 
 if TYPE_CHECKING:
     from numpy.random import Generator

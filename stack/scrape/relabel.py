@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stack.errors import StackError
-from stack.re2 import expand, fullmatch
+from stack.scrape.re2 import expand, fullmatch
 
 ACTIONS = (
     "replace",

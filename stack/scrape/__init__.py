@@ -1,0 +1,1 @@
+"""A scrape, as Prometheus makes it: configuration, discovery, relabelling, the GET, the page and its faults."""
