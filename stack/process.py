@@ -26,6 +26,18 @@ class Started(Protocol):
         """The last lines that it printed."""
         ...
 
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files (name -> content) into its folder, private to it."""
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only this user may read, in place of one that is there."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(content)
+    new.replace(path)
+
 
 @dataclass(frozen=True)
 class Guarded:
@@ -114,6 +126,11 @@ class Process:
     def log(self) -> str:
         """The last lines that it printed."""
         return tail(self.logfile)
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files into its folder."""
+        for name, content in files.items():
+            write_private(self.logfile.parent / name, content)
 
 
 @contextmanager

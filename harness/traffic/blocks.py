@@ -74,7 +74,7 @@ class Blocks:
         strengths: dict[str, npt.NDArray[np.float64]] = {}
         changes: dict[str, npt.NDArray[np.bool_]] = {}
         for fault in self.faults:
-            strength = strength_at(fault, self.scenario, padded)
+            strength = self.scenario.strength(fault, padded)
             faulty = self._apply(fault, batch, np.repeat(strength, self.rows_per_request), index)
             changed = np.any(rows_changed(batch, faulty).reshape(BLOCK_ROWS, -1), axis=1)
             strengths[fault.name], changes[fault.name] = strength[: len(times)], changed[: len(times)]
@@ -83,7 +83,7 @@ class Blocks:
         kept = {name: column[: len(times) * self.rows_per_request] for name, column in batch.items()}
         bodies: list[bytes | Request] = list(self.protocol.encode(kept, self.rows_per_request))
         for fault in self.mutations:
-            strength = strength_at(fault, self.scenario, padded)[: len(times)]
+            strength = self.scenario.strength(fault, padded)[: len(times)]
             strengths[fault.name], changes[fault.name] = strength, self._mutate(fault, bodies, strength, index)
         return Block(
             first,
@@ -154,13 +154,6 @@ def _solved(fault: Fault, reference: Batch, seed: int) -> Fault:
         return replace(fault, how=solve(reference, generator(seed, "faults", fault.name)))
     except ValueError as e:
         raise ScenarioError(f"fault {fault.name!r}: {e}", hint=getattr(e, "hint", None)) from e
-
-
-def strength_at(fault: Fault, scenario: Scenario, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The fault's strength at scenario seconds ``at``, float64, clipped to [0, 1], 0 outside the fault phase."""
-    phase = scenario.phases[2]
-    inside = (at >= phase.start) & (at < phase.end)
-    return np.where(inside, np.clip(fault.strength(at - phase.start), 0.0, 1.0), 0.0)
 
 
 def rows_changed(before: Batch, after: Batch) -> npt.NDArray[np.bool_]:

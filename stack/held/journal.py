@@ -5,6 +5,7 @@ names no environment and no credential.
 """
 
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ import msgspec
 
 from stack.errors import StackError
 from stack.held.undo import AnyUndo
+
+LONGEST = 80
+"""Characters of a place in its file's name."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -62,7 +66,10 @@ def claim(place: str) -> Claim:
 
     Raises :class:`StackError` where another fault holds it, or what was left cannot be undone.
     """
-    path = folder() / f"{place.replace('/', '_')}.json"
+    name = place.replace("/", "_")
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
+    path = folder() / f"{name}.json"
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
