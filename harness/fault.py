@@ -113,7 +113,7 @@ class Fault:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ScenarioError(f"Fault: name must be a non-empty text, not {self.name!r}")
-        if not isinstance(self.how, HeldFault) and not callable(self.how):
+        if self.seam == "rows" and not callable(self.how):
             raise ScenarioError(f"Fault {self.name!r}: how must be a generator or a held fault, not {self.how!r}")
         if not isinstance(self.strength, Curve):
             raise ScenarioError(

@@ -36,6 +36,14 @@ class Reach:
     pages: tuple[Proxy, ...] = ()
     """Wall clock: the proxies before the target's metrics pages, if a fault spoils any."""
 
+    @property
+    def forwarded(self) -> Callable[[], int] | None:
+        """What counts the requests that proxies let through; None without proxies, and where they do not count."""
+        proxies = [a.proxy for a in self.addresses if a.proxy is not None]
+        if not proxies or self.whole.toxiproxy is not None:
+            return None
+        return lambda: sum(proxy.ledger().forwarded for proxy in proxies)
+
 
 def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None:
     """Raise :class:`ScenarioError` or :class:`RigError` for a fault that cannot be held here, before anything starts.
@@ -75,7 +83,8 @@ def reached(scenario: Scenario, target: Target, clock: str) -> Iterator[Reach]:
         whole, addresses, pages = target, plain, tuple[Proxy, ...]()
         proxied = [f for f in scenario.faults if isinstance(f.how, Holdable)]
         if proxied:
-            http = any(isinstance(f.how, HttpFault) for f in proxied)
+            # In virtual time what it let through is waited for, so it must read what passes.
+            http = clock == "virtual" or any(isinstance(f.how, HttpFault) for f in proxied)
             addresses = tuple(replace(a, proxy=stack.enter_context(_before(a, http, scenario.seed))) for a in plain)
             whole = replace(target, proxy=addresses[0].proxy)
             reachable = [a.proxy.address for a in addresses]

@@ -137,6 +137,8 @@ def _plan(scenario: Scenario, reach: Reach, clock: str, settings: Settings, watc
         versions=versions(),
         revision=_revision(),
         watch=watch,
+        whole=reach.whole,
+        forwarded=reach.forwarded,
         golden=watch is not None or any(asks_golden(fault, reach) for fault in scenario.faults),
         rows_per_request=settings.rows_per_request,
     )

@@ -17,5 +17,14 @@ def aside(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     if monkey.is_module_patched("socket"):
         return call(*args, **kwargs)
-    answer: T = gevent.get_hub().threadpool.apply(call, args, kwargs)
-    return answer
+
+    def caught() -> tuple[T | None, BaseException | None]:
+        try:
+            return call(*args, **kwargs), None
+        except BaseException as e:  # gevent would print it
+            return None, e
+
+    answer, error = gevent.get_hub().threadpool.apply(caught)
+    if error is not None:
+        raise error
+    return answer  # type: ignore[no-any-return]

@@ -80,7 +80,7 @@ def player_for(
     index, processes = share
     timed = spoken.measure is not None
     return Player(
-        Blocks(plan.scenario, spoken, times, plan.rows_per_request),
+        Blocks(plan.scenario, spoken, times, plan.rows_per_request, len(plan.target.all)),
         [Client(c, spoken.path, spoken.content_type, timed=timed) for c in plan.target.all],
         clock,
         slots=np.arange(len(times))[index::processes],
@@ -139,7 +139,7 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
         scrape_interval=scenario.scrape_interval,
         evaluation_interval=scenario.evaluation_interval,
         started_at=started_at,
-        target=plan.target.describe(),
+        target=(plan.whole or plan.target).describe(),
         targets=[labels for labels, _ in scraped],
         scrape_intervals=[interval for _, interval in scraped],
         rules=[(_copy_name(i), str(f.path)) for i, f in enumerate(plan.rules)],

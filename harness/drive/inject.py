@@ -4,13 +4,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from harness.drive.aside import aside
 from harness.drive.golden import Golden
+from harness.errors import NotUndone
 from harness.fault import Fault, InForce
 from harness.scenario import Scenario
+from stack.errors import StackError
 
 Hold = Callable[[], AbstractContextManager[InForce]]
 """Enters a fault with strength 0; leaving undoes it."""
@@ -91,5 +94,25 @@ def hold(scenario: Scenario, holds: Mapping[str, Hold], golden: Golden | None = 
     """Enter every fault of ``holds`` (by name) with strength 0; leave them all, whatever happens."""
     by_name = {fault.name: fault for fault in scenario.faults}
     with ExitStack() as stack:
-        entered = {name: (by_name[name], stack.enter_context(enter())) for name, enter in holds.items()}
+        entered = {n: (by_name[n], stack.enter_context(_Undoing(n, enter()))) for n, enter in holds.items()}
         yield Held(scenario, entered, golden)
+
+
+class _Undoing:
+    """A fault being held; that it could not be undone is told louder than whatever ended the drill."""
+
+    def __init__(self, name: str, held: AbstractContextManager[InForce]) -> None:
+        self._name, self._held = name, held
+
+    def __enter__(self) -> InForce:
+        return self._held.__enter__()
+
+    def __exit__(self, *exc: Any) -> bool | None:
+        try:
+            return self._held.__exit__(*exc)
+        except StackError as e:
+            if e is exc[1]:
+                raise
+            raise NotUndone(
+                f"FAULT NOT UNDONE: {self._name!r}: {e}", hint=f"DO BY HAND: {e.hint}" if e.hint else None
+            ) from e

@@ -51,8 +51,12 @@ class Plan:
     """Virtual clock: what scrapes the target."""
     server: Server | None = None
     """Wall clock: the Prometheus that scrapes it."""
+    whole: Target | None = None
+    """The target as it is without the proxies of this drill, where it has any: what a recording names."""
     holds: Mapping[str, Hold] = field(default_factory=dict)
     """How each fault that is set as time goes by is entered, by its name."""
+    forwarded: Callable[[], int] | None = None
+    """Requests that proxies before the target let through so far; None where none stands there or nobody counts."""
     watch: Watch | None = None
     """The drill's own metrics page, where the scenario has a canary."""
     golden: bool = False

@@ -20,6 +20,8 @@ FLUSH_SECONDS = 2.0
 """Real seconds after which what is held is written."""
 STALL = 5.0
 """Real seconds beyond a request's own time-out without any request ending, after which a drive gives up."""
+VAIN = 3
+"""Waits in vain after which a counter that does not catch up is waited for no longer: a fault may keep it behind."""
 GOLDEN = "golden request"
 LAG = 0.5
 """Real seconds to wait for a target's own counter to catch up with what it answered."""
@@ -42,7 +44,7 @@ def play(run: Run, clock: VirtualClock) -> None:
     scraper, watch = plan.scraper, plan.watch
     if scraper is None:
         raise RigError("a drive in virtual time needs a metrics page", hint="give the target a metrics endpoint")
-    counters = _Counters()
+    counters = _Counters(run)
     since = time.monotonic()
     for at, target in _events(scraper, scenario):
         clock.open(at)
@@ -60,11 +62,8 @@ def play(run: Run, clock: VirtualClock) -> None:
 
 
 def _scrape(run: Run, scraper: Scraper, counters: "_Counters", target: ScrapeTarget, at: float) -> None:
-    watch = run.plan.watch
-    if watch is not None and target.labels.get("job") == JOB:  # the drill's own page counts what nobody waits for
-        clean = scraper.scrape(target, at)
-    else:
-        clean = counters.settled(scraper, target, at, run.player.ended + (watch.answered if watch else 0))
+    own = run.plan.watch is not None and target.labels.get("job") == JOB  # of the drill itself: it lags behind nobody
+    clean = scraper.scrape(target, at) if own else counters.settled(scraper, target, at)
     found = scraper.stored(target, clean)
     times = found.times if found.times is not None else np.full(len(found.ids), np.nan)
     for i, v, t in zip(found.ids.tolist(), found.values.tolist(), times.tolist(), strict=True):
@@ -119,30 +118,43 @@ class _Counters:
     whose sum grew by exactly what was answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
         self.name = ""
         self.base: dict[str, float] = {}
         self.unsettled = 0
+        self._run, self._before = run, run.plan.forwarded() if run.plan.forwarded is not None else 0
         self._tried = False
+        self._vain = 0
+        """Scrapes in a row whose wait was in vain."""
 
-    def settled(self, scraper: Scraper, target: ScrapeTarget, at: float, answered: int) -> Scrape:
-        """One scrape, repeated for at most half a second while the counter lags behind what was ``answered``."""
+    def _answered(self) -> int:
+        """Requests that reached the target since the drill began, golden ones among them."""
+        plan = self._run.plan
+        if plan.forwarded is not None:
+            return plan.forwarded() - self._before
+        return self._run.player.ended + (plan.watch.answered if plan.watch is not None else 0)
+
+    def settled(self, scraper: Scraper, target: ScrapeTarget, at: float) -> Scrape:
+        """One scrape, repeated for at most half a second while the counter lags behind what was answered."""
+        answered = self._answered()
         found = scraper.scrape(target, at)
         if not self.base:
             self.base = self._sums(found, scraper)
             return found
         if answered == 0 or found.error or (self._tried and not self.name):
             return found
-        deadline = time.monotonic() + LAG
+        deadline = time.monotonic() + (LAG if self._vain < VAIN else 0.0)
         while True:
             sums = self._sums(found, scraper)
             if not self.name:
                 grown = [n for n, v in sums.items() if v - self.base.get(n, 0.0) == answered]
                 self.name = min(grown, key=lambda n: ("request" not in n, n), default="")
             if self.name and sums.get(self.name, 0.0) - self.base.get(self.name, 0.0) >= answered:
+                self._vain = 0
                 break
             if time.monotonic() > deadline:
                 self.unsettled += 1
+                self._vain += 1
                 break
             gevent.sleep(0.002)
             found = scraper.scrape(target, at)

@@ -33,7 +33,7 @@ class Block:
 class Blocks:
     """Every request's body, made in blocks that depend on the seed and the block's number alone.
 
-    ``times`` are the scheduled arrivals, seconds (n,). A block is kept until the next two are asked for, so
+    ``times`` are the scheduled arrivals, seconds (n,); slot i goes to address i modulo ``addresses``. A block is kept until the next two are asked for, so
     memory is flat in the drill's length.
     """
 
@@ -43,8 +43,10 @@ class Blocks:
         protocol: Protocol,
         times: npt.NDArray[np.float64],
         rows_per_request: int = 1,
+        addresses: int = 1,
     ) -> None:
         self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
+        self.addresses = addresses
         self.source = {} if scenario.arrivals.bodies is not None else checked_rows(scenario)
         self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if f.seam == "rows"]
         self.mutations = [f for f in scenario.faults if f.seam == "payload"]
@@ -74,7 +76,7 @@ class Blocks:
         strengths: dict[str, npt.NDArray[np.float64]] = {}
         changes: dict[str, npt.NDArray[np.bool_]] = {}
         for fault in self.faults:
-            strength = self.scenario.strength(fault, padded)
+            strength = self._strength(fault, padded, first)
             faulty = self._apply(fault, batch, np.repeat(strength, self.rows_per_request), index)
             changed = np.any(rows_changed(batch, faulty).reshape(BLOCK_ROWS, -1), axis=1)
             strengths[fault.name], changes[fault.name] = strength[: len(times)], changed[: len(times)]
@@ -83,7 +85,7 @@ class Blocks:
         kept = {name: column[: len(times) * self.rows_per_request] for name, column in batch.items()}
         bodies: list[bytes | Request] = list(self.protocol.encode(kept, self.rows_per_request))
         for fault in self.mutations:
-            strength = self.scenario.strength(fault, padded)[: len(times)]
+            strength = self._strength(fault, padded, first)[: len(times)]
             strengths[fault.name], changes[fault.name] = strength, self._mutate(fault, bodies, strength, index)
         return Block(
             first,
@@ -92,6 +94,13 @@ class Blocks:
             strengths,
             changes,
         )
+
+    def _strength(self, fault: Fault, times: npt.NDArray[np.float64], first: int) -> npt.NDArray[np.float64]:
+        """The fault's strength for requests from slot ``first`` on; 0 for those that go to another replica than its."""
+        strength = self.scenario.strength(fault, times)
+        if fault.replica is None:
+            return strength
+        return np.where((first + np.arange(len(times))) % self.addresses == fault.replica, strength, 0.0)
 
     def _mutate(
         self, fault: Fault, bodies: list[bytes | Request], strength: npt.NDArray[np.float64], index: int

@@ -32,11 +32,17 @@ class Note(msgspec.Struct, frozen=True):
 
 
 def folder() -> Path:
-    """This user's folder of notes, made if it is not there, readable by this user only. Raises :class:`StackError`."""
+    """This user's folder of notes, made if it is not there, readable by this user only. Raises :class:`StackError`.
+
+    It may be gone at once: whoever lets go last removes it.
+    """
     path = Path(tempfile.gettempdir()) / f"driftdrill-{os.getuid()}"
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    seen = path.lstat()
+    try:
+        seen = path.lstat()
+    except FileNotFoundError:
+        return path
     if seen.st_uid != os.getuid() or not path.is_dir() or path.is_symlink():
         raise StackError(f"{path} belongs to somebody else", hint="set TMPDIR to a folder of your own")
     return path
@@ -58,6 +64,7 @@ class Claim:
         """Give the place free, and forget how to undo."""
         with suppress(OSError):
             self.path.unlink()
+            self.path.parent.rmdir()  # unless others hold something
         os.close(self.fd)
 
 
@@ -69,9 +76,12 @@ def claim(place: str) -> Claim:
     name = place.replace("/", "_")
     if len(name) > LONGEST:
         name = f"{name[:LONGEST]}-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
-    path = folder() / f"{name}.json"
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = folder() / f"{name}.json"
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # the last one to let go removed the folder meanwhile
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
