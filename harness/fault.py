@@ -68,6 +68,11 @@ class Control:
 
     def hold(self, target: Any) -> AbstractContextManager[InForce]:
         """Hold the target's hook of that name. Raises :class:`RigError` where it has none."""
+        held: AbstractContextManager[InForce] = self.hook(target).hold(target)
+        return held
+
+    def hook(self, target: Any) -> Any:
+        """The target's hook of that name. Raises :class:`RigError` where it has none."""
         hook = target.hooks.get(self.name)
         if hook is None:
             raise RigError(
@@ -75,8 +80,7 @@ class Control:
                 hint=nearest(self.name, target.hooks)
                 or f"[targets.{target.name}.hooks.{self.name}] in driftdrill.toml",
             )
-        held: AbstractContextManager[InForce] = hook.hold(target)
-        return held
+        return hook
 
     def __repr__(self) -> str:
         return f"control({self.name!r})"

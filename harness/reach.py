@@ -50,9 +50,18 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
 
     ``ours``: Prometheus is one that this drill starts.
     """
+    from stack.held import ProcessFault
+
     for fault in scenario.faults:
         if fault.replica is not None:
             target.address(fault.replica)
+        if isinstance(fault.how, ProcessFault) and fault.how.each and target.process is None:
+            raise RigError(
+                f"fault {fault.name!r} acts on a process or container, and target {target.name!r} names none",
+                hint=f"[targets.{target.name}.process] in driftdrill.toml: listens = true, pid, pid_file or container",
+            )
+        if isinstance(fault.how, Control):
+            fault.how.hook(target)
         if clock == "virtual" and getattr(fault.how, "real_time", False):
             raise ScenarioError(
                 f"fault {fault.name!r} takes real time, and this drill is in virtual time",
@@ -160,7 +169,7 @@ def asks_golden(fault: Fault, reach: Reach) -> bool:
     """Whether only golden answers can tell that a fault is in force: one that is a hook without a check."""
     from stack.held import Hook
 
-    hook = reach.whole.hooks.get(fault.how.name) if isinstance(fault.how, Control) else fault.how
+    hook = fault.how.hook(reach.whole) if isinstance(fault.how, Control) else fault.how
     return isinstance(hook, Hook) and hook.check is None
 
 

@@ -11,7 +11,7 @@ from functools import reduce
 
 import numpy as np
 
-from harness.drive.scrapeloop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil
+from harness.drive.scrapeloop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil, goes_on
 from stack.errors import StackError
 from stack.scrape.discovery import DiscoveredTarget, discover
 from stack.scrape.fetch import Fetcher
@@ -89,20 +89,25 @@ class Scraper:
     def change(self, target: ScrapeTarget, faults: Sequence[Callable[[ScrapeJob], ScrapeJob]]) -> None:
         """From now on scrape a target as its job says with these faults in it; none is the job as it was.
 
-        As when Prometheus loads a configuration: the old target's series end, the new one's begin.
+        As when Prometheus loads a configuration (scrape/scrape.go and manager.go): with another interval, time-out or
+        sample limit alone a target goes on; else the series that its new configuration does not have become stale at
+        the next scrape; those of a job whose name is gone just end, without a marker.
         """
-        before = self._loops[target]
-        if before is not None:
-            self._ended[target].append(before.end())
+        before, clean = self._loops[target], self._clean[target]
+        job = reduce(lambda job, fault: fault(job), faults, target.job)
+        after: Loop | None = clean
         if faults:
-            found = discover(reduce(lambda job, fault: fault(job), faults, target.job))
-            at = target.number
-            fetcher = self._clean[target].fetcher
-            new = _placed(found[at], target.offset, at) if at < len(found) else None
-            self._loops[target] = None if new is None else Loop(new, self.table, fetcher, None)
+            found = discover(job)
+            new = _placed(found[target.number], target.offset, target.number) if target.number < len(found) else None
+            after = None if new is None else Loop(new, self.table, clean.fetcher, None)
+        if before is not None and after is not None and goes_on(before.target, after.target):
+            after.adopt(before)
         else:
-            self._clean[target].end()
-            self._loops[target] = self._clean[target]
+            if after is clean:
+                clean.end()
+            if before is not None and before.target.job.name == job.name:
+                self._ended[target].append(before.end())
+        self._loops[target] = after
 
     def now(self, target: ScrapeTarget) -> ScrapeTarget | None:
         """The target as it is scraped now; None where the configuration has no such target."""

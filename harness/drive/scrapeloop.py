@@ -108,6 +108,18 @@ class _Memory:
     timestamps: Timestamps = field(default_factory=Timestamps)
 
 
+def goes_on(before: ScrapeTarget, after: ScrapeTarget) -> bool:
+    """Whether Prometheus keeps what it knows of a target over a reload: only its pace or its sample limit changed."""
+    old = replace(
+        before.job,
+        interval=after.job.interval,
+        timeout=after.job.timeout,
+        limits=replace(before.job.limits, samples=after.job.limits.samples),
+        access=after.job.access,
+    )
+    return (before.url, before.labels) == (after.url, after.labels) and old == after.job
+
+
 class Loop:
     """One target from scrape to scrape."""
 
@@ -124,6 +136,11 @@ class Loop:
         self._memory = self._before = _Memory(np.empty(0, np.int64))
         self._at: float | None = None
         self._fresh: tuple[bytes, ...] = ()
+
+    def adopt(self, before: "Loop") -> None:
+        """Go on where another loop is: what it knows of series, and what may become stale."""
+        self._memory = self._before = before._memory
+        self._parser = before._parser.copy(self._resolve)
 
     def end(self) -> Ids:
         """Begin anew; the numbers of the series that lived until now."""

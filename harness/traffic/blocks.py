@@ -33,8 +33,8 @@ class Block:
 class Blocks:
     """Every request's body, made in blocks that depend on the seed and the block's number alone.
 
-    ``times`` are the scheduled arrivals, seconds (n,); slot i goes to address i modulo ``addresses``. A block is kept until the next two are asked for, so
-    memory is flat in the drill's length.
+    ``times`` are the scheduled arrivals, seconds (n,); slot i goes to address i modulo ``addresses``. A block is kept
+    until the next two are asked for, so memory is flat in the drill's length.
     """
 
     def __init__(

@@ -21,6 +21,11 @@ class JobFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
     seam: ClassVar[str] = "scrape"
     visible_from: ClassVar[str] = "scrape"
 
+    @property
+    def type(self) -> str:
+        """The name of this type."""
+        return str(self.__struct_config__.tag)
+
     def __call__(self, job: ScrapeJob) -> ScrapeJob:
         """The job with this fault in it. Raises :class:`StackError` for a job that cannot have it."""
         raise NotImplementedError
