@@ -82,14 +82,17 @@ def create_app(model: Model, *, earlier: Model | None = None, token: str | None 
     told = metrics.ModelMetrics([model] if earlier is None else [model, earlier], registry)
     _instrument(app, registry)
     answer: Callable[[Row], Answer] = partial(plain_answer, model)
+    board: Switchboard | None = None
     if earlier is not None and token:
         board = Switchboard(Models(model, earlier), told.tell)
         answer = board.answer
         app.include_router(admin_routes(board, token))
 
-    # Coroutines without a pause: a row is counted, in full, before its answer is sent.
+    # No pause between asking and counting: a row is counted, in full, before its answer is sent.
     @app.post("/predict", response_model=Prediction | Predictions)
     async def predict(asked: Asked) -> Response:
+        if board is not None:
+            await board.pause()
         answers = [answer(row.__dict__) for row in (asked.rows if isinstance(asked, Flights) else [asked])]
         told.observe(answers)
         predictions = [None if math.isnan(a.probability) else a.probability for a in answers]
