@@ -13,7 +13,7 @@ from harness.expect import Expectation, Fires
 from harness.judge import history as past
 from harness.judge import marks as limits
 from harness.judge import timeline as engine
-from harness.judge.responses import Facts, merged, respond
+from harness.judge.responses import Facts, over_moments, over_phases, respond
 from harness.judge.rules import KnownRule, Rules
 from reports.timeline import Labels, Phase, Track
 from reports.verdict import Finding, Response
@@ -54,6 +54,11 @@ class Drill:
     def must_fire(self) -> frozenset[str]:
         """The alerts that may not fire before the fault."""
         return frozenset(a for e in self.expect if e.fires_alert for a in e.alerts)
+
+    @property
+    def exprs(self) -> tuple[str, ...]:
+        """The PromQL expressions that the expectations ask for."""
+        return tuple(expr for e in self.expect for expr in e.exprs)
 
     @cached_property
     def requests(self) -> Requests:
@@ -105,11 +110,18 @@ class Judged:
     drill: Drill
     rules: Rules
     evaluated: tuple[engine.Evaluated, ...]
-    """One a phase shift; the first is not shifted."""
+    """One a phase shift, the first of which is not shifted; all of these for each moment in turn."""
     engine: str = ""
     """Such as "promtool 3.5.3"."""
     live: bool = False
     """Whether a real server evaluated these very rules, so that its answers stand."""
+    moments: tuple[str, ...] = ()
+    """When scenario second 0 is taken to be, in turn, for rules that read the clock; none: as the engine's clock is."""
+
+    @property
+    def shifts(self) -> int:
+        """Phase shifts at each moment."""
+        return len(self.evaluated) // max(1, len(self.moments))
 
     @cached_property
     def facts(self) -> tuple[Facts, ...]:
@@ -147,8 +159,9 @@ class Judged:
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
         expected = known.rule.name in self.named()
         each = [respond(facts, known, labels, within, expected) for facts in self.facts]
-        limited = limits.marks(known, self.drill.wall_only, self.drill.present, rebased=not self.live)
-        return replace(merged(each), marks=limited)
+        limited = limits.marks(known, self.drill.wall_only, self.drill.present, not self.live, self.moments)
+        at = [over_phases(each[start : start + self.shifts]) for start in range(0, len(each), self.shifts)]
+        return replace(over_moments(at, self.moments) if self.moments else at[0], marks=limited)
 
     @cached_property
     def listed(self) -> Mapping[str, str]:

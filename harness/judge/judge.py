@@ -16,10 +16,11 @@ from harness.judge import timeline as engine
 from harness.judge.draw import timeline
 from harness.judge.evidence import Drill, Judged
 from harness.judge.harm import harms
-from harness.judge.responses import PHASE_NOTE
+from harness.judge.moments import Moment, moment, refuse_unreadable
+from harness.judge.responses import MOMENT_NOTE, PHASE_NOTE
 from harness.judge.rules import Rules, analyse
 from harness.judge.validity import validity
-from reports.verdict import Finding, Validity, Verdict
+from reports.verdict import Finding, Response, Validity, Verdict
 from stack.promtool import Promtool, find_promtool
 from stack.rulefiles import RuleFile, load_rule_files, parse
 
@@ -31,19 +32,23 @@ def judge(
     promtool: Promtool | None = None,
     phases: int = 1,
     history: Recording | str | Path | None = None,
+    at: Sequence[str] = (),
     fail_on: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on a recording under ``rules`` (files or globs); None is the rules that were recorded.
 
     ``phases`` evaluates at that many shifts against the recorded scrapes: time-to-detect becomes a range.
-    ``history`` is a clean recording that is put before this one.
+    ``history`` is a clean recording that is put before this one. ``at`` are moments such as 2026-03-29T02:30+01:00,
+    each of which scenario second 0 is taken to be in turn, for rules that read the clock.
 
     Raises :class:`RecordingError`, :class:`RuleError`, or an error that says which promtool is missing.
     """
     opened = recording if isinstance(recording, Recording) else open_recording(recording)
     files = recorded_rules(opened) if rules is None else load_rule_files(rules)
     drill = Drill(opened, open_recording(history) if isinstance(history, (str, Path)) else history)
-    return verdict(under(drill, with_alerts(files), promtool or find_promtool(), phases, own=rules is None), fail_on)
+    moments = [moment(text) for text in at]
+    found = promtool or find_promtool()
+    return verdict(under(drill, with_alerts(files), found, phases, moments, own=rules is None), fail_on)
 
 
 def recorded_rules(recording: Recording) -> list[RuleFile]:
@@ -68,35 +73,67 @@ def with_alerts(files: Sequence[RuleFile]) -> Rules:
     return rules
 
 
-def under(drill: Drill, rules: Rules, promtool: Promtool, phases: int = 1, *, own: bool = False) -> Judged:
-    """The drill under ``rules``, evaluated at ``phases`` shifts; ``own`` are the rules that were recorded with it."""
+def under(
+    drill: Drill,
+    rules: Rules,
+    promtool: Promtool,
+    phases: int = 1,
+    moments: Sequence[Moment] = (),
+    *,
+    own: bool = False,
+) -> Judged:
+    """The drill under ``rules``, evaluated at ``phases`` shifts, for each of the moments if there are any.
+
+    ``own`` are the rules that were recorded with it: then a live server's answers stand, but for chosen moments.
+    """
+    refuse_unreadable(rules, moments)
     meta = drill.meta
-    lefts = [k.analysed.threshold.left for k in rules.alerts if k.analysed.threshold is not None]
-    exprs = [*lefts, *(e for x in drill.expect for e in x.exprs)]
-    chosen = engine.needed(drill.samples, rules.known, [analyse(e).metrics for e in exprs])
-
-    def at(moments: Sequence[float]) -> engine.Evaluated:
-        return engine.evaluate(
-            chosen,
-            rules,
-            promtool,
-            end=drill.phases["recovery"].end,
-            interval=meta.evaluation_interval,
-            exprs=exprs,
-            phases=moments,
-            rebase=lambda samples, zero: limits.rebase(samples, rules, meta, zero),
-        )
-
-    live = own and meta.clock == "wall"
+    live = own and meta.clock == "wall" and not moments
     name = meta.engine if live else f"promtool {promtool.version}"
+    lefts = [k.analysed.threshold.left for k in rules.alerts if k.analysed.threshold is not None]
+    exprs = [*lefts, *drill.exprs]
     if live:
         shifts = [engine.live_phases(drill.served, rules)]
     else:
-        shifts = [[shift] * len(rules.groups) for shift in _phases(chosen, meta.evaluation_interval, phases)]
-    if len(shifts) == 1:
-        return Judged(drill, rules, (at(shifts[0]),), name, live)
-    with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
-        return Judged(drill, rules, tuple(pool.map(at, shifts)), name, live)
+        step = meta.evaluation_interval
+        shifts = [[s] * len(rules.groups) for s in _phases(_needed(drill, rules, exprs), step, phases)]
+    runs = [(shift, m) for m in moments or (None,) for shift in shifts]
+    if len(runs) == 1:
+        made = [evaluated(drill, rules, promtool, exprs, *runs[0])]
+    else:
+        with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
+            made = list(pool.map(lambda run: evaluated(drill, rules, promtool, exprs, *run), runs))
+    return Judged(drill, rules, tuple(made), name, live, tuple(m.said for m in moments))
+
+
+def evaluated(
+    drill: Drill,
+    rules: Rules,
+    promtool: Promtool,
+    exprs: Sequence[str],
+    phases: Sequence[float] = (),
+    at: Moment | None = None,
+) -> engine.Evaluated:
+    """The rules over the drill's samples, and ``exprs``; each group at its moment in ``phases``, 0 without."""
+
+    def rebase(samples: Sequence[Samples], zero: float) -> list[Samples]:
+        return limits.rebase(samples, rules, drill.meta, zero if at is None else at.unix)
+
+    return engine.evaluate(
+        _needed(drill, rules, exprs),
+        rules,
+        promtool,
+        end=drill.phases["recovery"].end,
+        interval=drill.meta.evaluation_interval,
+        exprs=exprs,
+        phases=phases,
+        rebase=rebase,
+        clock=(lambda expr, zero: expr) if at is None else at.clock,
+    )
+
+
+def _needed(drill: Drill, rules: Rules, exprs: Sequence[str]) -> list[Samples]:
+    return engine.needed(drill.samples, rules.known, [analyse(e).metrics for e in exprs])
 
 
 def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
@@ -143,7 +180,7 @@ def _validity(judged: Judged) -> Validity:
 
 
 def _about_rules(judged: Judged) -> list[Finding]:
-    """Rules that cannot be evaluated, and responses that hang on the phase between scrape and evaluation."""
+    """Rules that cannot be evaluated, and responses that hang on the phase or the moment of evaluation."""
     known = {k.rule.name: k for k in judged.rules.known}
     out = [
         Finding(
@@ -157,19 +194,30 @@ def _about_rules(judged: Judged) -> list[Finding]:
         )
         for name, why in sorted(judged.evaluated[0].errors.items())
     ]
-    return out + [
-        Finding(
-            check=f"{r.alert} responds alike at every phase",
-            held=False,
-            code="phase.dependent",
-            expected=f"one response over {len(judged.evaluated)} phases between scrape and evaluation",
-            seen=r.note,
-            where=r.where,
-            hint="its range is too short for its interval: look over at least four scrapes",
-        )
-        for r in judged.each
-        if r.note.startswith(PHASE_NOTE)
-    ]
+    return out + [f for r in judged.each if (f := _dependent(judged, r)) is not None]
+
+
+def _dependent(judged: Judged, r: Response) -> Finding | None:
+    """The finding on a response that hangs on the phase, or on the moment."""
+    if r.note.startswith(PHASE_NOTE):
+        what, code = "phase", "phase.dependent"
+        expected = f"one response over {judged.shifts} phases between scrape and evaluation"
+        hint = "its range is too short for its interval: look over at least four scrapes"
+    elif r.note.startswith(MOMENT_NOTE):
+        what, code = "moment", "clock.dependent"
+        expected = f"one response at {', '.join(judged.moments)}"
+        hint = "it reads the clock, and sleeps at some moments: if that is meant, accept this finding with the reason"
+    else:
+        return None
+    return Finding(
+        check=f"{r.alert} responds alike at every {what}",
+        held=False,
+        code=code,
+        expected=expected,
+        seen=r.note,
+        where=r.where,
+        hint=hint,
+    )
 
 
 def _target(meta: Meta) -> str:

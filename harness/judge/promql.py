@@ -105,28 +105,30 @@ def show(node: Any, parts: Sequence[str] | None = None) -> str:
             return binary(node, of)
         case "VectorSelector":
             return selector(node)
-        case "MatrixSelector":
-            moved = _moved(node.vector_selector)
-            return of[0].removesuffix(moved) + f"[{duration(node.range)}]" + moved
-        case "SubqueryExpr":
-            step = "" if node.step is None else duration(node.step)
-            return f"{of[0]}[{duration(node.range)}:{step}]{_moved(node)}"
+        case "MatrixSelector" | "SubqueryExpr":
+            return ranged(node, of, node.range)
     raise ValueError(f"no PromQL is known for a {kind(node)}")
 
 
 def binary(node: Any, parts: Sequence[str], op: str | None = None, matching: str | None = None) -> str:
     """A binary expression, if need be with another operator or another matching such as ``on (job)``."""
-    how, group = node.modifier, ""
-    if how is not None and (side := _GROUPS.get(str(how.card))):
-        group = f"{side} ({_labels(how.group_labels or [])})"
+    how = node.modifier
     words = [
         op or str(node.op),
         "bool" if how is not None and how.return_bool else "",
         matches(node) if matching is None else matching,
-        group,
+        grouped(node),
         *_fill(how),
     ]
     return " ".join([parts[0], *filter(None, words), parts[1]])
+
+
+def grouped(node: Any) -> str:
+    """The ``group_left (...)`` or ``group_right (...)`` of a binary expression; "" without one."""
+    how = node.modifier
+    if how is None or (side := _GROUPS.get(str(how.card))) is None:
+        return ""
+    return f"{side} ({_labels(how.group_labels or [])})"
 
 
 def _fill(how: Any) -> list[str]:
@@ -164,6 +166,14 @@ def selector(node: Any, name: str | None = None, given: Sequence[Matcher] | None
         inside = _inside(matchers(node) if given is None else given)
     metric = name or node.name or ""
     return metric + (f"{{{inside}}}" if inside or not metric else "") + _moved(node)
+
+
+def ranged(node: Any, parts: Sequence[str], span: timedelta) -> str:
+    """A range selector or a subquery, over another range if need be."""
+    if kind(node) == "MatrixSelector":
+        moved = _moved(node.vector_selector)
+        return f"{parts[0].removesuffix(moved)}[{duration(span)}]{moved}"
+    return f"{parts[0]}[{duration(span)}:{'' if node.step is None else duration(node.step)}]{_moved(node)}"
 
 
 def _inside(given: Sequence[Matcher]) -> str:

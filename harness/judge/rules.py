@@ -12,12 +12,15 @@ from typing import Any
 
 import promql_parser
 
-from harness.judge.promql import COMPARISONS, children, constant, kind, matchers, show
+from harness.judge.promql import COMPARISONS, children, constant, kind, matchers, show, tree
 from stack.rulefiles import Group, Rule, RuleFile
 
 FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 _DURATION = re.compile(r"\[([0-9a-z]+)(?::[0-9a-z]*)?\]")
-_CLOCK = re.compile(r"\b(time|hour|minute|day_of_\w+|days_in_month|month|year)\s*\(")
+ALERT_SERIES = ("ALERTS", "ALERTS_FOR_STATE")
+_WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_NAMELESS = re.compile(r"(^|[^\w:])\{|__name__")
+_CLOCK = re.compile(r"\b(time|timestamp|hour|minute|day_of_\w+|days_in_month|month|year)\s*\(")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Analysed:
     reads_clock: bool = False
     """Whether it calls time(), hour() and the like."""
 
-    @property
+    @cached_property
     def metrics(self) -> frozenset[str] | None:
         """Metric names; None is everything."""
         names = {name for name, _ in self.reads}
@@ -110,6 +113,24 @@ class Rules:
             for f, g, r, a in flat
         )
 
+    @cached_property
+    def touched(self) -> Mapping[int, tuple[Rule, ...]]:
+        """id() of a rule -> what changes with it, in order: itself, those of its name, and all that may read what these
+        make, directly or not."""
+        every = [k.rule for k in self.known]
+        readers = {
+            (kind_, name): {_key(r) for r in every if may_read(r.expr, [name] if kind_ == "record" else ALERT_SERIES)}
+            for kind_, name in map(_key, every)
+        }
+        out = {}
+        for rule in every:
+            found, new = {_key(rule)}, {_key(rule)}
+            while new:
+                new = {reader for one in new for reader in readers[one]} - found
+                found |= new
+            out[id(rule)] = tuple(r for r in every if _key(r) in found)
+        return out
+
     @property
     def alerts(self) -> tuple[KnownRule, ...]:
         """The alerting rules."""
@@ -124,6 +145,20 @@ class Rules:
     def needed(self) -> frozenset[str] | None:
         """Every scraped metric that some rule needs; None is everything."""
         return union(k.metrics for k in self.known)
+
+
+def _key(rule: Rule) -> tuple[str, str]:
+    return rule.kind, rule.name
+
+
+def may_read(expr: str, names: Iterable[str]) -> bool:
+    """Whether an expression may read a series of one of these names."""
+    metrics = analyse(expr).metrics
+    if metrics is not None:
+        return not metrics.isdisjoint(names)
+    if tree(expr) is not None or _NAMELESS.search(expr):
+        return True
+    return not set(_WORD.findall(expr)).isdisjoint(names)  # what cannot be parsed reads no name that it does not hold
 
 
 def union(sets: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
@@ -164,11 +199,11 @@ def analyse(expr: str) -> Analysed:
     """Read one expression; one that cannot be parsed needs everything."""
     clock = _CLOCK.search(expr) is not None
     try:
-        tree = promql_parser.parse(expr)
+        root = promql_parser.parse(expr)
     except ValueError:
         ranges = [_seconds(d) for d in _DURATION.findall(expr)]
         return Analysed(((None, max(ranges, default=0.0)),), None, clock)
-    return Analysed(tuple(_reads(tree, 0.0)), _threshold(tree), clock)
+    return Analysed(tuple(_reads(root, 0.0)), _threshold(root), clock)
 
 
 def _seconds(duration: str) -> float:
