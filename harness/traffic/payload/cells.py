@@ -97,10 +97,8 @@ class Missing(PayloadFault, frozen=True, repr_omit_defaults=True, tag="missing")
     column: str
 
     def _change(self, request: Request) -> Request:
-        text = decoded(request.body)
-        return replace(
-            request, parts=spliced(text, [without(text, self._layout(request).own(self.column))]), layout=None
-        )
+        text, own = decoded(request.body), self._layout(request).own(self.column)
+        return replace(request, parts=spliced(text, [without(text, own)]), layout=None)
 
 
 class DuplicateKey(PayloadFault, frozen=True, repr_omit_defaults=True, tag="duplicate_key"):

@@ -365,6 +365,14 @@ def test_where_limits_it_to_the_requests_of_a_slice() -> None:
     assert 0.5 < np.mean(nulled[600:1200]) < 0.9  # 1 - (2/3) ** 3 is .70
 
 
+def test_a_request_that_a_fault_leaves_as_it_was_does_not_count_as_changed() -> None:
+    emptied = Fault("lost", lambda b, s, r: {**b, "x": np.where((s > 0) & (b["x"] > 250), np.nan, b["x"])})
+    sent, all_blocks = made([emptied, Fault("null", Null("x"))])
+    changed = {name: np.concatenate([b.changed[name] for b in all_blocks]) for name in ("lost", "null")}
+    assert all(json.loads(b)["x"] is None for b in sent[600:1200])
+    assert (changed["lost"][600:1200] != changed["null"][600:1200]).all()
+
+
 def test_a_fault_of_rows_is_in_the_request_before_one_of_the_payload() -> None:
     rows = Fault("minus one", lambda b, s, r: {**b, "x": np.where(s > 0, -1.0, b["x"])})
     sent, _ = made([Fault("text", WrongType("x")), rows])
