@@ -96,7 +96,7 @@ class Client:
             try:
                 for part in parts:
                     link.send(part)
-            except ConnectionError:  # noqa: SIM105 - on every request's path
+            except ConnectionError:
                 pass  # a server may refuse a large body before it has read it: its answer is there to be read
             _receive(link)
             return _reply(link)

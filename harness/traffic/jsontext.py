@@ -81,7 +81,7 @@ def innermost(text: str, place: Place, key: str = "") -> tuple[int, int, dict[st
         members = {part.step: part for part in parts(text, start)}
         if text[start] == "{" and (not key or key in members):
             return start, end, members
-    raise LookupError(f"no object with the key {key!r} holds the cell" if key else "no object holds the row")
+    raise LookupError(f"no object with the key {key!r} is above the cell" if key else "no object holds the row")
 
 
 def spliced(text: str, edits: Sequence[Edit]) -> tuple[bytes, ...]:

@@ -126,7 +126,9 @@ def _uneven(row: list[str]) -> str:
 def _declared(request: Request, cell: Place, key: str, other: Callable[[str], str]) -> Request:
     """The request with another text for what the input that holds ``cell`` declares under ``key``."""
     text = decoded(request.body)
-    _, _, members = innermost(text, cell[:-1], key)
-    declared = members[key]
+    try:
+        declared = innermost(text, cell[:-1], key)[2][key]
+    except LookupError:
+        raise LookupError(f"nothing in it declares a {key}, as inputs of V2 do") from None
     edit = Edit(declared.value, declared.end, (other(text[declared.value : declared.end]),))
     return replace(request, parts=spliced(text, [edit]))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -288,8 +289,8 @@ def test_parameters_that_mean_nothing_are_refused(make: Any, says: str) -> None:
     [
         ([Missing("kinds")], ROW, r"no column 'kinds' is sent in the body"),
         ([Null("late")], ROW, r"no column 'late' is sent"),
-        ([WrongShape()], ROW, r"no object with the key 'shape' holds the cell"),
-        ([WrongDatatype()], V1, r"no object with the key 'datatype'"),
+        ([WrongShape()], ROW, r"nothing in it declares a shape"),
+        ([WrongDatatype()], V1, r"nothing in it declares a datatype"),
         ([BatchShape("transposed")], COLUMNS, r"columns stand apart already"),
         ([ContentType("application/json")], ROW, r"changes nothing in the first 32 requests"),
         ([WrongType("kind", "text")], ROW, r"changes nothing"),
@@ -405,7 +406,20 @@ def test_every_edge_text_reaches_the_server_exactly(value: Any) -> None:
     assert json.loads(sent)["v"] == (value.value if value.change is None else value.change("Acme"))
 
 
-# The catalogue.
+# The documentation and the catalogue.
+
+
+def test_the_faults_of_the_documentation_can_be_in_requests_with_those_columns() -> None:
+    from tests.test_docs import ROOT
+
+    page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(from harness.*?)```", page, re.DOTALL)
+    made: dict[str, Any] = {}
+    exec(example, made)
+    rows = {"dep_delay": np.array([1.0]), "hour": np.array([7])}
+    rows |= {name: np.array(["UA"]) for name in ("carrier", "origin")}
+    scenario = replace(SCENARIO, rows=lambda: rows, truth=None, faults=made["faults"])
+    assert len(Blocks(scenario, protocol(ROW), np.arange(10.0)).mutations) == 3
 
 
 def test_every_kind_can_be_listed_and_made_from_words() -> None:
