@@ -17,7 +17,7 @@ Batch = dict[str, npt.NDArray[Any]]
 RowsFault = Callable[[Batch, npt.NDArray[np.float64], np.random.Generator], Batch]
 """``how(batch, strength, rng) -> batch``; strength is float64 (n,) in [0, 1], 1 = the stated size."""
 
-PayloadFault = Callable[[Any, np.random.Generator], Any]
+RequestsFault = Callable[[Any, np.random.Generator], Any]
 """``how(request, rng) -> request`` on encoded requests; its attribute ``seam`` is "payload"."""
 
 Seam = Literal["rows", "payload", "held"]
@@ -55,7 +55,7 @@ class HeldFault(Protocol):
 class Fault:
     """One thing that is broken in a drill.
 
-    ``how`` is a pure function on rows (see :data:`RowsFault`) or on encoded requests (see :data:`PayloadFault`), or a
+    ``how`` is a pure function on rows (see :data:`RowsFault`) or on encoded requests (see :data:`RequestsFault`), or a
     :class:`HeldFault`. ``strength`` is a :class:`Curve` over seconds from the start of the fault phase. ``where``
     limits a fault of rows to the rows for which ``where(batch)`` is true, bool (n,), and one of the payload to requests
     with such a row. ``id`` is the catalogue's, if it has one.
@@ -64,7 +64,7 @@ class Fault:
     """
 
     name: str
-    how: RowsFault | PayloadFault | HeldFault
+    how: RowsFault | RequestsFault | HeldFault
     strength: Curve = field(default_factory=constant, kw_only=True)
     where: Callable[[Batch], npt.NDArray[np.bool_]] | None = field(default=None, kw_only=True)
     visible_from: Vantage = field(default="server", kw_only=True)

@@ -133,12 +133,13 @@ def search(made: Search, rows: Batch, *, examples: int, seed: int) -> None:
         from hypothesis.errors import Flaky, NoSuchExample
     except ImportError as e:
         raise RigError("--search needs hypothesis, which is not installed", hint="pip install hypothesis") from e
+    slow = hypothesis.HealthCheck  # a service may be
     settings = hypothesis.settings(
         max_examples=examples,
         database=None,
         deadline=None,
         phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-        suppress_health_check=[*hypothesis.HealthCheck.__members__.values()],
+        suppress_health_check=[slow.too_slow, slow.filter_too_much, slow.data_too_large, slow.large_base_example],
     )
     columns = list(made.prober.base.layout.cells)
     left_out = [Change(missing=column) for column in columns]

@@ -85,10 +85,11 @@ def innermost(text: str, place: Place, key: str = "") -> tuple[int, int, dict[st
 
 
 def spliced(text: str, edits: Sequence[Edit]) -> tuple[bytes, ...]:
-    """The text with edits that do not overlap, in pieces; equal long pieces are one object if they were."""
-    out, at, made = [], 0, dict[int, bytes]()
+    """The text with edits that do not overlap, in pieces; equal pieces of edits are one object."""
+    made = {piece: encoded(piece) for edit in edits for piece in set(edit.pieces)}
+    out, at = list[bytes](), 0
     for start, end, pieces in sorted(edits):
-        out += [encoded(text[at:start]), *(made.setdefault(id(p), encoded(p)) for p in pieces)]
+        out += [encoded(text[at:start]), *map(made.__getitem__, pieces)]
         at = end
     return tuple(piece for piece in (*out, encoded(text[at:])) if piece)
 
