@@ -15,11 +15,14 @@ from tests.harness.edge.servers import React, prober, served
 QUIET: Any = lambda done, of: None  # noqa: E731
 
 
-def table(react: React, *codes: str, bounds: Bounds | None = None, timeout: float = 5.0) -> Progress:
+def table(
+    react: React, *codes: str, bounds: Bounds | None = None, timeout: float = 5.0, grace: float = 0.3
+) -> Progress:
     """The named cases (all, if none is) against a server that reacts so."""
     progress = Progress()
     with served(react) as server:
         asking = prober(server, timeout=timeout)
+        asking.grace = grace
         ready = [r for r in prepared(asking.base) if not codes or r.case.code in codes]
         probe(asking, ready, bounds or Bounds(), progress, QUIET)
         asking.client.close()
@@ -52,7 +55,7 @@ def to(mark: bytes, said: Any) -> React:
     ids=lambda value: str(value)[:24],
 )
 def test_each_answer_has_its_word_and_only_bad_ones_are_findings(said: Any, outcome: str, code: str | None) -> None:
-    progress = table(to(b"NaN", said), "edge.nan.nan", timeout=0.3 if said == "hang" else 5.0)
+    progress = table(to(b"NaN", said), "edge.nan.nan", timeout=1.0 if said == "hang" else 5.0)
     (case,) = progress.cases
     assert (case.case, case.outcome, case.column) == ("edge.nan.nan", outcome, "x")
     assert [f.code for f in progress.findings] == ([code] if code else [])
@@ -93,7 +96,7 @@ def test_a_service_that_comes_back_in_time_is_not_dead() -> None:
             return "reset"
         return (503, b"starting") if number <= down["until"] else None
 
-    progress = table(restarting, "edge.nan.nan", "edge.nan.infinity")
+    progress = table(restarting, "edge.nan.nan", "edge.nan.infinity", grace=20.0)
     assert [f.code for f in progress.findings] == ["edge.nan.nan.lost"]
     assert progress.cases[1].outcome == "rejected"
 
