@@ -93,8 +93,11 @@ class Client:
         may_be_stale = link.idle_since is not None and time.monotonic() - link.idle_since > PATIENT
         try:
             self._watch.over(link, deadline)
-            for part in parts:
-                link.send(part)
+            try:
+                for part in parts:
+                    link.send(part)
+            except ConnectionError:
+                pass  # a server may refuse a large body before it has read it: its answer is there to be read
             _receive(link)
             return _reply(link)
         except (_Closed, OSError, httptools.HttpParserError) as e:

@@ -104,7 +104,13 @@ def create_app(model: Model, *, earlier: Model | None = None, token: str | None 
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": model.version}
 
-    app.add_exception_handler(RequestValidationError, _refuse)
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_: Request, error: RequestValidationError) -> Response:
+        """422 without an echo of the input: FastAPI's own answer to NaN is a 500, since JSON cannot say NaN."""
+        told.refused.inc()
+        detail = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+        return JSONResponse({"detail": detail}, status_code=422)
+
     return app
 
 
@@ -113,10 +119,3 @@ def _instrument(app: FastAPI, registry: CollectorRegistry) -> None:
         registry=registry, should_group_status_codes=False, excluded_handlers=["^/metrics$", "^/health$", "^/admin/"]
     )
     instrumentator.add(metrics.http_metrics(registry)).instrument(app).expose(app)
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    """422 without an echo of the input: FastAPI's own answer to NaN is a 500, since JSON cannot say NaN."""
-    assert isinstance(error, RequestValidationError)
-    detail = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
-    return JSONResponse({"detail": detail}, status_code=422)

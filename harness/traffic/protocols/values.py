@@ -96,4 +96,7 @@ def numbers(found: Any, rows: int) -> Predictions:
     for value in flat:
         if not isinstance(value, (int, float)):
             raise Undecodable(f"expected a number, found {type(value).__name__} {str(value)[:40]!r}")
-    return np.array(flat, dtype=np.float64)
+    try:
+        return np.array(flat, dtype=np.float64)
+    except OverflowError as e:
+        raise Undecodable(f"expected a number, found one beyond float64: {e}") from e
