@@ -20,7 +20,7 @@ RowsFault = Callable[[Batch, npt.NDArray[np.float64], np.random.Generator], Batc
 RequestsFault = Callable[[Any, np.random.Generator], Any]
 """``how(request, rng) -> request`` on encoded requests; its attribute ``seam`` is "payload"."""
 
-Seam = Literal["rows", "payload", "traffic", "page", "scrape", "held"]
+Seam = Literal["rows", "payload", "load", "page", "scrape", "held"]
 """Where drive puts a fault in: into rows before they are encoded, encoded requests, the schedule, metrics pages, the
 scrape configuration; or held around the drill, for networks, processes and services.
 
@@ -132,7 +132,7 @@ class Fault:
         if self.where is not None and not self.per_request:
             raise ScenarioError(f"Fault {self.name!r}: where chooses rows, and this fault acts at {self.seam!r}")
         number = isinstance(self.replica, int) and not isinstance(self.replica, bool)
-        if self.replica is not None and (not number or self.replica < 0 or self.seam == "traffic"):
+        if self.replica is not None and (not number or self.replica < 0 or self.seam == "load"):
             raise ScenarioError(
                 f"Fault {self.name!r}: replica must be an address of the target, 0 or more, not {self.replica!r}"
             )

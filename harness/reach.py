@@ -124,7 +124,7 @@ def holds_of(
     for fault in scenario.faults:
         if fault.seam == "held":
             out[fault.name] = partial(_held, fault, reach)
-        elif fault.seam == "traffic":
+        elif fault.seam == "load":
             out[fault.name] = partial(_always, _Planned())
         elif fault.seam in ("page", "scrape"):
             out[fault.name] = scraping(fault)

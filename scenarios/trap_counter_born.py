@@ -17,14 +17,14 @@ counter_born = Scenario(
     arrivals=even,
     warm_up=2 * minutes,
     baseline=4 * minutes,
-    fault=6 * minutes,
+    fault=8 * minutes,
     recovery=6 * minutes,
     faults=[
         Fault("labels not initialised", HideZeros(metric="http_requests")),
-        Fault("one refused", WrongType("dep_delay"), strength=pulse(at=2 * minutes, width=1)),
+        Fault("one refused", WrongType("dep_delay"), strength=pulse(at=4 * minutes, width=1)),
     ],
     expect=[
-        fires("OneRefusedInitialised", within=1 * minutes),
+        fires("OneRefusedInitialised", within=5 * minutes),
         resolves("OneRefusedInitialised"),
         quiet("OneRefusedBorn"),
     ],

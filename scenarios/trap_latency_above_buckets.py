@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from harness import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, resolves
 from stack.model_service import flights
 from stack.model_service.switches import Slow
 from stack.scrape.pagefaults import BucketCoverage
@@ -16,14 +16,14 @@ latency_above_buckets = Scenario(
     rate=constant(0.2),
     warm_up=2 * minutes,
     baseline=4 * minutes,
-    fault=6 * minutes,
+    fault=9 * minutes,
     recovery=6 * minutes,
     faults=[
         Fault("buckets end at 0.1 s", BucketCoverage(metric="http_request_duration_seconds", top=0.1)),
-        Fault("0.2 s slower", Slow(delay=0.2)),
+        Fault("0.2 s slower", Slow(delay=0.2), strength=pulse(at=3 * minutes, width=4 * minutes)),
     ],
     expect=[
-        fires("LatencyBeyondBuckets", within=4 * minutes),
+        fires("LatencyBeyondBuckets", within=6 * minutes),
         resolves("LatencyBeyondBuckets"),
         quiet("LatencyByQuantile"),
     ],

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves, traffic
+from harness import Fault, ModelUser, Scenario, constant, fires, load, minutes, quiet, resolves
 from stack.model_service import flights
 
 no_traffic = Scenario(
@@ -17,7 +17,7 @@ no_traffic = Scenario(
     fault=6 * minutes,
     recovery=6 * minutes,
     faults=[
-        Fault("no requests", traffic(times=0)),
+        Fault("no requests", load(times=0)),
     ],
     expect=[fires("NoRequests", within=4 * minutes), resolves("NoRequests"), quiet("ErrorRatio")],
     rules=[Path(__file__).parent / "rules" / "trap_no_traffic.yml"],

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from harness import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, step
-from shift_generators import rescale
 from stack.model_service import flights
-from stack.model_service.switches import NanOutput
+from stack.model_service.switches import ClassMap, NanOutput
 
 one_nan = Scenario(
     name="one NaN poisons a sum",
-    story="For some seconds the model answers NaN; later its answers drift, and the mean cannot say so.",
+    story="For some seconds the model answers NaN; then its classes are exchanged, and the mean cannot say so.",
     rows=flights.held_out,
     truth="late",
     smallest_harm=0.02,
@@ -20,7 +19,7 @@ one_nan = Scenario(
     recovery=6 * minutes,
     faults=[
         Fault("some NaN", NanOutput(), strength=pulse(at=30, width=15)),
-        Fault("dep_delay x60", rescale("dep_delay", by=60), strength=step(at=1 * minutes)),
+        Fault("classes exchanged", ClassMap(), strength=step(at=1 * minutes)),
     ],
     expect=[fires("MeanIsNaN", within=4 * minutes), quiet("MeanIsHigh")],
     rules=[Path(__file__).parent / "rules" / "trap_one_nan.yml"],
