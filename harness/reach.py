@@ -50,8 +50,11 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
 
     ``ours``: Prometheus is one that this drill starts.
     """
+    from harness.catalogue import check_ids
     from stack.held import ProcessFault
 
+    if any(fault.id is not None for fault in scenario.faults):
+        check_ids(scenario.faults)
     for fault in scenario.faults:
         if fault.replica is not None:
             target.address(fault.replica)
