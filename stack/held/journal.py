@@ -31,14 +31,15 @@ class Note(msgspec.Struct, frozen=True):
     undo: AnyUndo
 
 
-def folder() -> Path:
+def folder(*, make: bool = True) -> Path:
     """This user's folder of notes, made if it is not there, readable by this user only. Raises :class:`StackError`.
 
     It may be gone at once: whoever lets go last removes it.
     """
     path = Path(tempfile.gettempdir()) / f"driftdrill-{os.getuid()}"
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
+    if make:
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
     try:
         seen = path.lstat()
     except FileNotFoundError:
@@ -129,7 +130,7 @@ def leftovers() -> list[Leftover]:
 
 
 def _leftovers() -> Iterator[Leftover]:
-    for path in sorted(folder().glob("*.json")):
+    for path in sorted(folder(make=False).glob("*.json")):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:

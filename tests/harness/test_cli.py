@@ -9,6 +9,7 @@ import pytest
 from tests.harness import scenarios
 from tests.harness.command import Cli
 from tests.harness.toy import Toy
+from tests.stack.services import upstream
 
 WRONG = "[fires('Down', within=60), quiet('HighMean')]"
 """Expectations that the drill does not meet."""
@@ -103,8 +104,18 @@ def test_doctor_says_what_this_machine_can_do_and_what_a_target_lacks(cli: Cli, 
     assert good.code == 0, good
     assert "virtual drills: yes" in good.out
     assert "3 samples" in good.out
+    assert "no  protocol of the target" in good.out  # it answers every GET with its metrics
+    assert "docs/protocols.md" in good.out
     assert bad.code == 2
     assert "no  target" in bad.out
+
+
+def test_doctor_finds_the_protocol_of_a_server_that_tells_it(cli: Cli) -> None:
+    pages = {"/openapi.json": b'{"paths": {"/score": {"post": {}}}}', "/metrics": b"up 1\n"}
+    with upstream(lambda path, body: pages.get(path, b"{}")) as server:
+        told = cli("doctor", "--target", server.url)
+        assert {method for method, _, _ in server.requests} == {"GET"}
+    assert "json (/openapi.json lists POST /score), path = '/score'" in told.out, told
 
 
 def test_a_log_gets_plain_lines_with_phase_rate_and_fault(cli: Cli, model: Toy) -> None:

@@ -425,7 +425,7 @@ def test_the_faults_of_the_documentation_can_be_in_requests_with_those_columns()
 def test_every_kind_can_be_listed_and_made_from_words() -> None:
     examples: dict[str, Any] = {"column": "x", "to": "many", "text": "a", "patch": {"a": 1}}
     for fault in PAYLOAD_FAULTS:
-        listed = kind(fault, "request")
+        listed = kind(fault, "encoded request", "harness.traffic.payload")
         assert listed.id.startswith("edge.")
         assert (listed.visible_from, fault.seam) == ("client", "payload")
         assert len(listed.description) > 20
@@ -435,7 +435,7 @@ def test_every_kind_can_be_listed_and_made_from_words() -> None:
             if f.required  # no default
         }
         assert isinstance(parse(PAYLOAD_FAULTS, listed.name, needed), fault)
-    assert len({kind(f, "").name for f in PAYLOAD_FAULTS}) == len(PAYLOAD_FAULTS)
+    assert len({kind(f, "", "").name for f in PAYLOAD_FAULTS}) == len(PAYLOAD_FAULTS)
 
 
 def test_every_edge_of_the_catalogue_is_a_fault_of_the_payload_or_of_rows() -> None:
