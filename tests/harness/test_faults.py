@@ -1,32 +1,83 @@
 """Faults beyond rows, each in a drill of its own on a real model: in force, recorded, undone, and never pretended."""
 
-import os
+import itertools
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import requests
 
-from harness.drive.recording import Recording, Samples
+from harness.drive.recording import Recording, Samples, open_recording
+from harness.errors import DriftdrillError
+from harness.rig import Settings
+from harness.scenario import load as load_scenario
+from reports.verdict import Verdict
+from stack.errors import StackError
 from tests.harness import scenarios, toy
 from tests.harness.command import ROOT, Cli, assert_told, eventually
 from tests.harness.toy import Answer, Toy
+from tests.stack.services import free_port
 
 FAULT, RECOVERY = 165.0, 315.0
 """Scenario seconds at which the phases of the toy's scenario begin."""
 QUIET = "[quiet('Down')]"
 
 
-def drilled(cli: Cli, model: Toy, *more: object, code: int = 0, **fields: str) -> Recording:
-    """A drill of the toy in virtual time."""
-    file = scenarios.write(cli.folder, **{"expect": QUIET, **fields})  # type: ignore[arg-type]
-    done = cli("run", file, "--target", model.url, *more)
-    assert done.code == code, done
-    return done.recording
+@dataclass(frozen=True)
+class Drilled:
+    """A drill that came to its end."""
+
+    recording: Recording
+    verdict: Verdict
+
+    @property
+    def reasons(self) -> str:
+        """Why it is INVALID."""
+        return "; ".join(self.verdict.validity.reasons)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self.recording.events()
+
+
+Drill = Callable[..., Drilled]
+
+
+@pytest.fixture
+def drilled(tmp_path: Path, prometheus_binary: str, monkeypatch: pytest.MonkeyPatch) -> Drill:
+    """Drives a scenario of the toy in this process; the target is a URL, or None for that of driftdrill.toml."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DRIFTDRILL_PROMETHEUS", prometheus_binary)
+    monkeypatch.setenv("DRIFTDRILL_PROMTOOL", "promtool")
+    numbers = itertools.count()
+
+    def run(
+        url: str | None, base: dict[str, str] = scenarios.VIRTUAL, *, settings: Any = None, **fields: str
+    ) -> Drilled:
+        from harness.cli.drill import drill
+
+        file = scenarios.write(tmp_path, base, **{"expect": QUIET, **fields})  # type: ignore[arg-type]
+        given = Settings(target=url, out=str(tmp_path / f"{next(numbers)}.drill"), **(settings or {}))
+        path, verdict = drill(load_scenario(file), given)
+        assert verdict is not None
+        return Drilled(open_recording(path), verdict)
+
+    return run
+
+
+def refused(run: Callable[[], object], cause: str, remedy: str) -> None:
+    """It is refused before anything is sent, with this cause and remedy."""
+    with pytest.raises((DriftdrillError, StackError)) as told:
+        run()
+    assert_told((str(told.value), str(told.value.hint)), cause, remedy)
 
 
 def series(recording: Recording, name: str, **labels: str) -> Samples:
@@ -42,78 +93,79 @@ def alive(one: Samples) -> tuple[float, float]:
     return float(times[0]), float(times[-1])
 
 
-def ledger(recording: Recording) -> int:
+def ledger(done: Drilled) -> int:
     """What the fault's last event says that it touched."""
-    return int(next(e["touched"] for e in reversed(recording.events()) if e["event"] == "fault"))
+    return int(next(e["touched"] for e in reversed(done.events) if e["event"] == "fault"))
 
 
 # Networks
 
 
-def test_http_errors_of_a_proxy_reach_the_load_and_not_the_service(cli: Cli, model: Toy) -> None:
-    recording = drilled(
-        cli, model, imports="from stack.proxy import Status", faults="[Fault('errors', Status(503, share=0.4))]"
+def test_http_errors_of_a_proxy_reach_the_load_and_not_the_service(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url, imports="from stack.proxy import Status", faults="[Fault('errors', Status(503, share=0.4))]"
     )
 
-    requests = recording.requests()
+    requests = done.recording.requests()
     failed = requests.status == 503
-    assert failed.sum() == ledger(recording) > 50
+    assert failed.sum() == ledger(done) > 50
     assert FAULT <= requests.intended[failed].min() < requests.intended[failed].max() < RECOVERY
     assert model.requests == int((~failed).sum()) + 1  # and the probe: what the proxy answered never came here
-    assert recording.meta.target["connections"][0]["url"] == model.url
-    (counter,) = [e for e in recording.events() if e["event"] == "counter"]
+    assert done.recording.meta.target["connections"][0]["url"] == model.url
+    (counter,) = [e for e in done.events if e["event"] == "counter"]
     assert (counter["name"], counter["unsettled"]) == ("toy_requests_total", 0)
 
 
-def test_two_runs_of_one_seed_hit_the_same_requests(cli: Cli, model: Toy) -> None:
-    file = scenarios.write(
-        cli.folder,
-        expect=QUIET,
-        imports="from stack.proxy import Status",
-        faults="[Fault('e', Status(503, share=0.3))]",
-    )
+def test_two_runs_of_one_seed_hit_the_same_requests(drilled: Drill, model: Toy) -> None:
     hit = []
-    for out in ("one.drill", "two.drill"):
-        assert cli("run", file, "--target", model.url, "--out", out).code == 0
-        from harness.drive.recording import open_recording
+    for _ in range(2):
+        done = drilled(
+            model.url, imports="from stack.proxy import Status", faults="[Fault('e', Status(503, share=0.3))]"
+        )
+        requests = done.recording.requests()
+        hit.append(requests.slot[requests.status == 503].tolist())
+    assert hit[0] == hit[1] != []
 
-        requests = open_recording(cli.folder / out).requests()
-        hit.append(int((requests.status == 503).sum()))
-    assert hit[0] == hit[1] > 0
 
-
-def test_a_fault_whose_selector_fits_nothing_makes_the_drill_invalid(cli: Cli, model: Toy) -> None:
-    file = scenarios.write(
-        cli.folder, imports="from stack.proxy import Status", faults="[Fault('e', Status(503, path='/elsewhere'))]"
+def test_a_fault_whose_selector_fits_nothing_makes_the_drill_invalid(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url, imports="from stack.proxy import Status", faults="[Fault('e', Status(503, path='/elsewhere'))]"
     )
-    told = cli("run", file, "--target", model.url).invalid()
-    assert "its selector fits none of" in told
+    assert "its selector fits none of" in done.reasons
 
 
-def test_a_fault_that_takes_real_time_is_refused_in_virtual_time(cli: Cli, model: Toy) -> None:
-    file = scenarios.write(
-        cli.folder, imports="from stack.proxy import Latency", faults="[Fault('slow', Latency(300))]"
+def test_two_faults_that_fight_for_one_place_are_refused(drilled: Drill, model: Toy) -> None:
+    two = "[Fault('a', Status(503)), Fault('b', Status(500))]"
+    refused(
+        lambda: drilled(model.url, imports="from stack.proxy import Status", faults=two),
+        "two faults fight for one place",
+        "give one of them a name=",
     )
-    told = cli("run", file, "--target", model.url).refused()
-    assert_told(told, "fault 'slow' takes real time", "--clock wall")
+
+
+def test_a_fault_that_takes_real_time_is_refused_in_virtual_time(drilled: Drill, model: Toy) -> None:
+    refused(
+        lambda: drilled(model.url, imports="from stack.proxy import Latency", faults="[Fault('slow', Latency(300))]"),
+        "fault 'slow' takes real time",
+        "--clock wall",
+    )
 
 
 @pytest.mark.slow
-def test_latency_and_a_renamed_metric_on_the_wall_clock(cli: Cli, model: Toy) -> None:
-    file = scenarios.write(
-        cli.folder,
+def test_latency_and_a_renamed_metric_on_the_wall_clock(drilled: Drill, model: Toy, tmp_path: Path) -> None:
+    (tmp_path / "gone.yml").write_text(
+        "groups: [{name: g, rules: [{alert: Gone, expr: absent(toy_x_count)}, {alert: Down, expr: up == 0}]}]"
+    )
+    done = drilled(
+        model.url,
         scenarios.WALL,
         expect="[fires('Gone'), quiet('Down')]",
         imports="from stack.proxy import Latency\nfrom stack.scrape.pagefaults import RenameMetric",
         faults="[Fault('slow', Latency(150)), Fault('renamed', RenameMetric(metric='toy_x', to='toy_y'))]",
         rules="['gone.yml']",
     )
-    (cli.folder / "gone.yml").write_text(
-        "groups: [{name: g, rules: [{alert: Gone, expr: absent(toy_x_count)}, {alert: Down, expr: up == 0}]}]"
-    )
-    done = cli("run", file, "--target", model.url)
 
-    assert done.code == 0, done
+    assert done.verdict.exit_code == 0, done.verdict.failures
     requests, (fault, recovery) = done.recording.requests(), (6.0, 11.0)
     during = (requests.intended > fault + 1) & (requests.intended < recovery - 1)
     assert np.median(requests.took[during]) > 0.15 > np.median(requests.took[requests.intended < fault])
@@ -137,31 +189,34 @@ def served_apart() -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_a_hang_of_the_process_that_listens_is_seen_by_the_scrape_and_ends_with_the_fault(cli: Cli) -> None:
-    file = scenarios.write(
-        cli.folder,
-        scenarios.WALL,
-        expect="[fires('Down'), resolves('Down')]",
-        imports="from stack.held import Hang",
-        faults="[Fault('hang', Hang())]",
-        truth="None",
-        smallest_harm="None",
-    )
+def test_a_hang_of_the_process_that_listens_is_seen_by_the_scrape_and_ends_with_the_fault(
+    drilled: Drill, tmp_path: Path
+) -> None:
     with served_apart() as url:
-        (cli.folder / "driftdrill.toml").write_text(
+        (tmp_path / "driftdrill.toml").write_text(
             f'[targets.toy]\nurl = "{url}"\ntimeout = 1.0\nprocess = {{ listens = true }}\n'
         )
-        done = cli("run", file)
-    assert done.code == 0, done
+        done = drilled(
+            None,
+            scenarios.WALL,
+            expect="[fires('Down'), resolves('Down')]",
+            imports="from stack.held import Hang",
+            faults="[Fault('hang', Hang())]",
+            truth="None",
+            smallest_harm="None",
+        )
+    assert done.verdict.exit_code == 0, done.verdict.failures
     assert set(done.recording.requests().failure) >= {"", "timeout"}
 
 
-def test_a_process_fault_without_a_process_says_what_is_missing(cli: Cli, model: Toy) -> None:
-    file = scenarios.write(
-        cli.folder, scenarios.WALL, imports="from stack.held import Hang", faults="[Fault('hang', Hang())]"
+def test_a_process_fault_without_a_process_says_what_is_missing(drilled: Drill, model: Toy) -> None:
+    refused(
+        lambda: drilled(
+            model.url, scenarios.WALL, imports="from stack.held import Hang", faults="[Fault('hang', Hang())]"
+        ),
+        "fault 'hang' acts on a process or container, and target 'target' names none",
+        "listens = true",
     )
-    told = cli("run", file, "--target", model.url).refused()
-    assert_told(told, "fault 'hang' acts on a process or container, and target 'target' names none", "listens = true")
 
 
 # Services
@@ -179,131 +234,136 @@ def mode(tmp_path: Path) -> Path:
     return path
 
 
-def toml(cli: Cli, url: str, apply: str, revert: str) -> None:
-    (cli.folder / "driftdrill.toml").write_text(
+def toml(folder: Path, url: str, apply: str, revert: str) -> None:
+    """A target with a control hook of two commands."""
+    (folder / "driftdrill.toml").write_text(
         f'[targets.toy]\nurl = "{url}"\n[targets.toy.hooks.old_model]\n'
         f"apply = {{ command = ['sh', '-c', '{apply}'] }}\nrevert = {{ command = ['sh', '-c', '{revert}'] }}\n"
     )
 
 
-def test_a_control_hook_is_in_force_while_golden_answers_differ(cli: Cli, mode: Path) -> None:
+OLD = "[Fault('old', control('old_model'), id='mis.wrong_version')]"
+
+
+def test_a_control_hook_is_in_force_while_golden_answers_differ(drilled: Drill, mode: Path, tmp_path: Path) -> None:
     with toy.serve(moody(mode)) as model:
-        toml(cli, model.url, f"printf wrong >{mode}", f"printf right >{mode}")
-        file = scenarios.write(
-            cli.folder, expect=QUIET, faults="[Fault('old', control('old_model'), id='mis.wrong_version')]"
-        )
-        done = cli("run", file)
-    assert done.code == 0, done
+        toml(tmp_path, model.url, f"printf wrong >{mode}", f"printf right >{mode}")
+        done = drilled(None, faults=OLD)
+    assert done.verdict.validity.valid, done.reasons
     requests = done.recording.requests()
     wrong = requests.prediction[:, 0] == 0.25
     assert wrong[(requests.intended > FAULT + 16) & (requests.intended < RECOVERY)].all()
     assert mode.read_text() == "right"
 
 
-def test_a_hook_that_changes_nothing_makes_the_drill_invalid(cli: Cli, mode: Path) -> None:
+@pytest.mark.parametrize(
+    ("apply", "revert", "why"),
+    [
+        ("true", "true", "expected the answers to golden requests to change; seen: the same"),
+        ("printf wrong >{mode}", "true", "as before once it was undone"),
+    ],
+    ids=["changes nothing", "is not undone"],
+)
+def test_a_hook_that_does_not_do_what_it_says_makes_the_drill_invalid(
+    drilled: Drill, mode: Path, tmp_path: Path, apply: str, revert: str, why: str
+) -> None:
     with toy.serve(moody(mode)) as model:
-        toml(cli, model.url, "true", "true")
-        told = cli("run", scenarios.write(cli.folder, faults="[Fault('old', control('old_model'))]")).invalid()
-    assert "expected the answers to golden requests to change; seen: the same" in " ".join(told.split())
-
-
-def test_a_hook_whose_revert_does_nothing_makes_the_drill_invalid(cli: Cli, mode: Path) -> None:
-    with toy.serve(moody(mode)) as model:
-        toml(cli, model.url, f"printf wrong >{mode}", "true")
-        told = cli("run", scenarios.write(cli.folder, faults="[Fault('old', control('old_model'))]")).invalid()
-    assert "as before once it was undone" in " ".join(told.split())
+        toml(tmp_path, model.url, apply.format(mode=mode), revert)
+        assert why in drilled(None, faults=OLD).reasons
 
 
 def test_a_revert_that_fails_is_the_loudest_line_and_exit_code_2(cli: Cli, mode: Path) -> None:
     with toy.serve(moody(mode)) as model:
-        toml(cli, model.url, f"printf wrong >{mode}", "exit 7")
-        done = cli.start("run", scenarios.write(cli.folder, faults="[Fault('old', control('old_model'))]")).wait(
-            left=True
-        )
-    told = done.refused()
-    assert_told(told, "FAULT NOT UNDONE: 'old': .*status 7", "DO BY HAND: sh -c exit 7")
+        toml(cli.folder, model.url, f"printf wrong >{mode}", "exit 7")
+        done = cli.start("run", scenarios.write(cli.folder, faults=OLD)).wait(left=True)
+    assert_told(done.refused(), "FAULT NOT UNDONE: 'old': .*status 7", "DO BY HAND: sh -c exit 7")
 
 
-def test_a_hook_that_the_target_does_not_offer_is_told_with_the_nearest(cli: Cli, mode: Path) -> None:
+def test_a_hook_that_the_target_does_not_offer_is_told_with_the_nearest(
+    drilled: Drill, mode: Path, tmp_path: Path
+) -> None:
     with toy.serve(moody(mode)) as model:
-        toml(cli, model.url, "true", "true")
-        told = cli("run", scenarios.write(cli.folder, faults="[Fault('old', control('old_modle'))]")).refused()
-    assert_told(told, "target 'toy' offers no control hook 'old_modle'", "did you mean old_model")
+        toml(tmp_path, model.url, "true", "true")
+        refused(
+            lambda: drilled(None, faults="[Fault('old', control('old_modle'))]"),
+            "target 'toy' offers no control hook 'old_modle'",
+            "did you mean old_model",
+        )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_hook_is_reverted_however_the_drill_ends(cli: Cli, mode: Path, number: signal.Signals) -> None:
-    with toy.serve(moody(mode)) as model:
-        # The load waits for an answer while the hook is in force.
-        inner, model.predict = model.predict, lambda n, asked: _slowly(inner, mode, n, asked)
-        toml(cli, model.url, f"printf wrong >{mode}", f"printf right >{mode}")
-        running = cli.start("run", scenarios.write(cli.folder, faults="[Fault('old', control('old_model'))]"))
+    held = threading.Event()
+
+    def predict(number: int, asked: object) -> Answer | None:
+        if mode.read_text() == "wrong" and number > 400:
+            held.wait(30)  # the load waits for this answer while the hook is in force
+        return None
+
+    with toy.serve(Toy(predict=predict)) as model:
+        toml(cli.folder, model.url, f"printf wrong >{mode}", f"printf right >{mode}")
+        # A check, so that no golden request waits.
+        hooks = (cli.folder / "driftdrill.toml").read_text() + "check = { command = ['true'] }\n"
+        (cli.folder / "driftdrill.toml").write_text(hooks)
+        running = cli.start("run", scenarios.write(cli.folder, faults=OLD))
         eventually(lambda: mode.read_text() == "wrong" or running.ended, "the hook is in force")
         running.send(number)
-        running.wait(left=number == signal.SIGKILL)
         eventually(lambda: mode.read_text() == "right", "the revert")
-
-
-def _slowly(inner: object, mode: Path, number: int, asked: object) -> Answer | None:
-    import time
-
-    if mode.read_text() == "wrong":
-        time.sleep(0.05)
-    return inner(number, asked)  # type: ignore[operator]
+        held.set()
+        running.wait(left=number == signal.SIGKILL)
 
 
 # Monitoring
 
 
-def test_a_renamed_metric_is_gone_in_the_fault_and_back_after_it(cli: Cli, model: Toy) -> None:
-    recording = drilled(
-        cli,
-        model,
+def test_a_renamed_metric_is_gone_in_the_fault_and_back_after_it(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
         imports="from stack.scrape.pagefaults import RenameMetric",
         faults="[Fault('renamed', RenameMetric(metric='toy_x', to='toy_y'))]",
     )
-    old, new = series(recording, "toy_x_count"), series(recording, "toy_y_count")
+    old, new = series(done.recording, "toy_x_count"), series(done.recording, "toy_y_count")
     begun, ended = alive(new)
     assert FAULT <= begun < FAULT + 15
     assert RECOVERY - 15 <= ended < RECOVERY
     assert old.stale.sum() == new.stale.sum() == 1
     assert not ((old.times[~old.stale] / 1000 >= FAULT) & (old.times[~old.stale] / 1000 < RECOVERY)).any()
     assert alive(old)[1] > RECOVERY
-    assert ledger(recording) == 10
-    assert model.requests == len(recording.requests()) + 1
+    assert ledger(done) == 10
+    assert done.verdict.harms == ()  # it does nothing to predictions
+    assert model.requests == len(done.recording.requests()) + 1
 
 
-def test_a_page_fault_that_fits_no_series_makes_the_drill_invalid(cli: Cli, model: Toy) -> None:
-    file = scenarios.write(
-        cli.folder,
+def test_a_page_fault_that_fits_no_series_makes_the_drill_invalid(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
         imports="from stack.scrape.pagefaults import DropSeries",
         faults="[Fault('drop', DropSeries(metric='toy_z'))]",
     )
-    assert "it changed nothing that passed" in cli("run", file, "--target", model.url).invalid()
+    assert "it changed nothing that passed" in done.reasons
 
 
-def test_a_page_that_comes_too_late_fails_its_scrapes(cli: Cli, model: Toy) -> None:
-    recording = drilled(
-        cli,
-        model,
+def test_a_page_that_comes_too_late_fails_its_scrapes(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
         expect="[fires('Down'), resolves('Down')]",
         imports="from stack.scrape.pagefaults import SlowPage",
         faults="[Fault('slow', SlowPage(30))]",
     )
-    up = series(recording, "up")
+    assert done.verdict.exit_code == 0, done.verdict.failures
+    up = series(done.recording, "up")
     down = up.times[up.values == 0] / 1000
     assert FAULT <= down.min() < down.max() < RECOVERY
     assert len(down) == 10
 
 
-def test_a_renamed_job_ends_the_old_series_and_begins_new_ones(cli: Cli, model: Toy) -> None:
-    recording = drilled(
-        cli,
-        model,
+def test_a_renamed_job_ends_the_old_series_and_begins_new_ones(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
         imports="from stack.scrape.jobfaults import RenameJob",
         faults="[Fault('renamed', RenameJob(to='model-v2'))]",
     )
-    new, old = series(recording, "up", job="model-v2"), series(recording, "up", job="model")
+    new, old = series(done.recording, "up", job="model-v2"), series(done.recording, "up", job="model")
     assert FAULT <= alive(new)[0] < alive(new)[1] < RECOVERY
     assert old.stale.sum() == new.stale.sum() == 0  # as in Prometheus: they live on for five minutes
     assert not ((old.times >= FAULT * 1000) & (old.times < RECOVERY * 1000)).any()
@@ -311,120 +371,124 @@ def test_a_renamed_job_ends_the_old_series_and_begins_new_ones(cli: Cli, model: 
 
 
 @pytest.mark.parametrize("how", ["WrongPort()", "WrongPath('/nothing')", "SampleLimit(1)"])
-def test_a_wrong_scrape_configuration_takes_the_target_down(cli: Cli, how: str) -> None:
-    page = toy.Toy(page=lambda number: None)
+def test_a_wrong_scrape_configuration_takes_the_target_down(drilled: Drill, how: str) -> None:
+    page = toy.Toy()
     inner = page.answer
     page.answer = lambda method, path, headers, body: (  # type: ignore[method-assign]
         Answer("not here", 404) if path == "/nothing" else inner(method, path, headers, body)
     )
     with toy.serve(page) as model:
-        recording = drilled(
-            cli,
-            model,
+        done = drilled(
+            model.url,
             expect="[fires('Down'), resolves('Down')]",
             imports="from stack.scrape.jobfaults import SampleLimit, WrongPath, WrongPort",
             faults=f"[Fault('wrong', {how})]",
         )
-    up = series(recording, "up")
+    assert done.verdict.exit_code == 0, done.verdict.failures
+    up = series(done.recording, "up")
     assert len(up.times[up.values == 0]) == 10
-    assert series(recording, "toy_x_count").stale.sum() == 1
+    assert series(done.recording, "toy_x_count").stale.sum() == 1
 
 
-def test_a_longer_scrape_interval_leaves_fewer_samples_in_the_fault(cli: Cli, model: Toy) -> None:
-    recording = drilled(
-        cli,
-        model,
+def test_a_longer_scrape_interval_leaves_fewer_samples_in_the_fault(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
         imports="from stack.scrape.jobfaults import ScrapeInterval",
         faults="[Fault('slow', ScrapeInterval(interval=60))]",
     )
-    times = series(recording, "up").times / 1000
+    times = series(done.recording, "up").times / 1000
     inside = times[(times >= FAULT) & (times < RECOVERY)]
     assert (np.diff(inside) == 60).all()
     assert (np.diff(times[times < FAULT]) == 15).all()
 
 
-def test_a_metric_dropped_by_relabelling_is_gone_and_up_stays(cli: Cli, model: Toy) -> None:
-    recording = drilled(
-        cli,
-        model,
+def test_a_metric_dropped_by_relabelling_is_gone_and_up_stays(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
         imports="from stack.scrape.jobfaults import DropByRelabel",
         faults="[Fault('dropped', DropByRelabel(metric='toy_x_.*'))]",
     )
-    assert (series(recording, "up").values == 1).all()
-    left = series(recording, "scrape_samples_post_metric_relabeling")
+    assert (series(done.recording, "up").values == 1).all()
+    left = series(done.recording, "scrape_samples_post_metric_relabeling")
     inside = (left.times >= FAULT * 1000) & (left.times < RECOVERY * 1000)
     assert set(left.values[inside]) == {1.0}
     assert set(left.values[~inside]) == {3.0}
 
 
-def test_faults_of_the_scraping_need_a_prometheus_of_ours_on_the_wall_clock(cli: Cli, model: Toy) -> None:
-    file = scenarios.write(
-        cli.folder,
-        scenarios.WALL,
-        imports="from stack.scrape.jobfaults import WrongPath",
-        faults="[Fault('wrong', WrongPath())]",
+def test_faults_of_the_scraping_need_a_prometheus_of_ours_on_the_wall_clock(drilled: Drill, model: Toy) -> None:
+    refused(
+        lambda: drilled(
+            model.url,
+            scenarios.WALL,
+            settings={"prometheus": "http://127.0.0.1:9"},
+            imports="from stack.scrape.jobfaults import WrongPath",
+            faults="[Fault('wrong', WrongPath())]",
+        ),
+        "a Prometheus of yours is not ours to change",
+        "virtual time",
     )
-    told = cli("run", file, "--target", model.url, "--prometheus", "http://127.0.0.1:9").refused()
-    assert_told(told, "a Prometheus of yours is not ours to change", "virtual time")
 
 
-# Traffic
+# Load
 
 
-def test_no_traffic_is_a_fault_that_begins_with_its_phase(cli: Cli, model: Toy) -> None:
-    (cli.folder / "idle.yml").write_text(
+def test_no_traffic_is_a_fault_that_begins_with_its_phase(drilled: Drill, model: Toy, tmp_path: Path) -> None:
+    (tmp_path / "idle.yml").write_text(
         "groups: [{name: g, rules: [{alert: Idle, expr: 'rate(toy_requests_total[1m]) == 0'}]}]"
     )
-    recording = drilled(
-        cli, model, expect="[fires('Idle', within=90), resolves('Idle')]", faults="[Fault('none', load(times=0))]",
+    done = drilled(
+        model.url,
+        expect="[fires('Idle', within=90), resolves('Idle')]",
+        faults="[Fault('none', load(times=0))]",
         rules="['idle.yml']",
-    )  # fmt: skip
-    intended = recording.requests().intended
+    )
+    assert done.verdict.exit_code == 0, done.verdict.failures
+    intended = done.recording.requests().intended
     assert not ((intended >= FAULT) & (intended < RECOVERY)).any()
     assert (intended > RECOVERY).sum() > 100
 
 
-def test_more_traffic_keeps_what_was_planned_and_adds_to_it(cli: Cli, model: Toy) -> None:
-    more = drilled(cli, model, "--out", "more.drill", faults="[Fault('more', load(times=4))]").requests().intended
-    inside = ((more >= FAULT) & (more < RECOVERY)).sum()
-    assert 4 * 2 * 150 * 0.9 < inside < 4 * 2 * 150 * 1.1
+def test_more_traffic_keeps_what_was_planned_and_adds_to_it(drilled: Drill, model: Toy) -> None:
+    plain = drilled(model.url, faults="[Fault('x + 2', moved)]").recording.requests().intended
+    more = drilled(model.url, faults="[Fault('more', load(times=4))]").recording.requests().intended
+    assert set(plain) < set(more)
+    assert 0.8 < (len(more) - len(plain)) / (3 * ((plain >= FAULT) & (plain < RECOVERY)).sum()) < 1.2
+    assert np.isin(more[(more < FAULT) | (more >= RECOVERY)], plain).all()
 
 
 # One of several replicas
 
 
-def test_a_fault_on_one_replica_leaves_the_others_alone(cli: Cli, model: Toy) -> None:
+def test_a_fault_on_one_replica_leaves_the_others_alone(drilled: Drill, model: Toy) -> None:
     with toy.serve(Toy()) as second:
-        recording = drilled(
-            cli,
-            model,
-            "--replica",
-            second.url,
+        done = drilled(
+            model.url,
+            settings={"replicas": (second.url,)},
             imports="from stack.scrape.pagefaults import RenameMetric",
             faults="[Fault('x + 2', moved, replica=1), "
             "Fault('renamed', RenameMetric(metric='toy_requests', to='toy_calls'), replica=0)]",
         )
-    requests = recording.requests()
+    requests = done.recording.requests()
     hit = requests.changed["x + 2"]
     assert hit.any()
     assert set(requests.slot[hit] % 2) == {1}
     assert (requests.strength["x + 2"] > 0).sum() == hit.sum()
-    assert series(recording, "toy_calls_total").labels["instance"] == model.url.removeprefix("http://")
+    assert series(done.recording, "toy_calls_total").labels["instance"] == model.url.removeprefix("http://")
 
 
-def test_a_replica_that_the_target_does_not_have_is_refused(cli: Cli, model: Toy) -> None:
-    told = cli(
-        "run", scenarios.write(cli.folder, faults="[Fault('x', moved, replica=3)]"), "--target", model.url
-    ).refused()
-    assert_told(told, "target 'target' has 1 addresses, and a fault acts on replica 3", "--replica URL")
+def test_a_replica_that_the_target_does_not_have_is_refused(drilled: Drill, model: Toy) -> None:
+    refused(
+        lambda: drilled(model.url, faults="[Fault('x', moved, replica=3)]"),
+        "target 'target' has 1 addresses, and a fault acts on replica 3",
+        "--replica URL",
+    )
 
 
 # The canary
 
 
-CANARY = (
-    "Canary(lambda: {'x': np.array([0.1, 0.4, 0.7]), 'known': np.array([0.1, 0.4, 0.7])}, answer='known', every=15)"
-)
+KNOWN = "Canary(lambda: {'x': np.array([0.1, 0.4, 0.7]), 'known': np.array([0.1, 0.4, 0.7])}, answer='known', every=15)"
+ASKED = "Canary(lambda: {'x': np.array([0.1, 0.4, 0.7])}, every=15)"
 CANARY_RULES = """\
 groups:
 - name: canary
@@ -436,19 +500,18 @@ groups:
 """
 
 
-def test_a_canary_sees_a_model_that_answers_otherwise(cli: Cli, mode: Path) -> None:
-    (cli.folder / "canary.yml").write_text(CANARY_RULES)
+def test_a_canary_sees_a_model_that_answers_otherwise(drilled: Drill, mode: Path, tmp_path: Path) -> None:
+    (tmp_path / "canary.yml").write_text(CANARY_RULES)
     with toy.serve(moody(mode)) as model:
-        toml(cli, model.url, f"printf wrong >{mode}", f"printf right >{mode}")
-        file = scenarios.write(
-            cli.folder,
-            canary=CANARY,
+        toml(tmp_path, model.url, f"printf wrong >{mode}", f"printf right >{mode}")
+        done = drilled(
+            None,
+            canary=KNOWN,
             rules="['canary.yml']",
-            faults="[Fault('old', control('old_model'))]",
+            faults=OLD,
             expect="[fires('CanaryDeviates', within=60), resolves('CanaryDeviates'), quiet('CanaryFails')]",
         )
-        done = cli("run", file)
-    assert done.code == 0, done
+    assert done.verdict.exit_code == 0, done.verdict.failures
     deviation = series(done.recording, "driftdrill_canary_deviation", canary="golden", job="driftdrill")
     assert deviation.labels["instance"] == "driftdrill"
     assert set(deviation.values[deviation.times < FAULT * 1000].tolist()) == {0.0}
@@ -456,43 +519,40 @@ def test_a_canary_sees_a_model_that_answers_otherwise(cli: Cli, mode: Path) -> N
     assert {s.labels["phase"] for s in phases} == {"warm_up", "baseline", "fault", "recovery"}
 
 
-def test_a_canary_that_gets_no_answer_counts_it(cli: Cli, model: Toy) -> None:
-    (cli.folder / "canary.yml").write_text(CANARY_RULES)
-    drilled(
-        cli,
-        model,
-        canary=CANARY.replace("answer='known', ", "").replace(", 'known': np.array([0.1, 0.4, 0.7])", ""),
+def test_a_canary_that_gets_no_answer_counts_it(drilled: Drill, model: Toy, tmp_path: Path) -> None:
+    (tmp_path / "canary.yml").write_text(CANARY_RULES)
+    done = drilled(
+        model.url,
+        canary=ASKED,
         rules="['canary.yml']",
         imports="from stack.proxy import Status",
         faults="[Fault('errors', Status(503))]",
         expect="[fires('CanaryFails'), resolves('CanaryFails'), quiet('CanaryDeviates')]",
     )
+    assert done.verdict.exit_code == 0, done.verdict.failures
 
 
-def test_a_canary_without_its_answers_column_is_refused(cli: Cli, model: Toy) -> None:
-    told = cli(
-        "run",
-        scenarios.write(cli.folder, canary=CANARY.replace("answer='known'", "answer='nown'")),
-        "--target",
-        model.url,
-    ).refused()
-    assert_told(told, "Canary: rows have no column 'nown'", "correct the scenario file")
+def test_a_canary_without_its_answers_column_is_refused(drilled: Drill, model: Toy) -> None:
+    refused(
+        lambda: drilled(model.url, canary=KNOWN.replace("answer='known'", "answer='nown'")),
+        "Canary: rows have no column 'nown'",
+        "correct the scenario file",
+    )
 
 
-def test_the_drills_own_page_can_be_asked_while_it_runs(cli: Cli) -> None:
-    import requests
+def test_the_drills_own_page_can_be_asked_while_it_runs(drilled: Drill) -> None:
+    port, pages = free_port(), list[str]()
 
-    from tests.stack.services import free_port
+    def predict(number: int, asked: object) -> None:
+        if number == 300:
+            pages.append(requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text)
 
-    port, pages = free_port(), []
-    with toy.serve(
-        Toy(
-            predict=lambda n, asked: (
-                pages.append(requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text) if n == 300 else None
-            )
-        )
-    ) as model:
-        drilled(cli, model, "--metrics-port", port, canary=CANARY)
-    assert 'driftdrill_phase{phase="fault"} 1.0' in pages[0] or 'driftdrill_phase{phase="baseline"} 1.0' in pages[0]
+    with toy.serve(Toy(predict=predict)) as model:
+        drilled(model.url, settings={"metrics_port": port}, canary=KNOWN)
+    assert 'driftdrill_phase{phase="baseline"} 1.0' in pages[0] or 'driftdrill_phase{phase="fault"} 1.0' in pages[0]
     assert 'driftdrill_fault_strength_ratio{fault="x + 2"}' in pages[0]
-    assert os.environ.get("TOKEN", "hunter2") not in pages[0]
+
+
+def test_a_port_of_the_drills_own_page_that_is_taken_is_told(drilled: Drill, model: Toy) -> None:
+    port = int(model.url.rpartition(":")[2])
+    refused(lambda: drilled(model.url, settings={"metrics_port": port}, canary=KNOWN), f"on port {port}", "free one")
