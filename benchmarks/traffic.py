@@ -108,8 +108,6 @@ def child(what: str, url: str, **options: Any) -> dict[str, Any]:
 
 def ours(url: str, rate: float, connections: int, requests: int) -> dict[str, Any]:
     """Our player hosted by Locust, statistics on. ``rate`` 0: as fast as it can."""
-    from dataclasses import replace
-
     import harness.host  # noqa: F401 - it installs the hooks that start a drill
     from harness.drive.clock import WallClock
     from harness.drive.drive import player_for
@@ -121,19 +119,15 @@ def ours(url: str, rate: float, connections: int, requests: int) -> dict[str, An
     from stack.connection import Connection
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    seconds = requests / rate if rate else 1.0
+    # As fast as it can: all are due almost at once.
+    seconds = requests / (rate or 1e6)
     scenario = Scenario(
-        name="bench", story="bench", rows=rows, rate=constant(rate or 1), warm_up=0, baseline=seconds / 2,
+        name="bench", story="bench", rows=rows, rate=constant(rate or 1e6), warm_up=0, baseline=seconds / 2,
         fault=seconds / 2, recovery=0, faults=[], expect=[],
     )  # fmt: skip
     target, spoken = settled(Target("bench", Connection(url, timeout=30)))
     plan = Plan(scenario, target, "wall", Path(), rules=(), engine="", versions={}, connections=connections)
     clock = WallClock()
-    if not rate:
-        scenario = replace(scenario, rate=constant(requests))
-        plan = replace(plan, scenario=scenario)
-        clock.late = lambda at: 0.0  # type: ignore[method-assign]
-        clock.wait_until = lambda at: None  # type: ignore[method-assign]
 
     def run(hosted: Any) -> dict[str, Any]:
         player = player_for(plan, spoken, clock, hosted.report)
@@ -141,6 +135,7 @@ def ours(url: str, rate: float, connections: int, requests: int) -> dict[str, An
         begun = time.process_time()
         player.start()
         player.wait_ended(float("inf"), timeout=120)
+        hosted.report.flush()
         cpu = time.process_time() - begun
         player.stop()
         records = player.take()
@@ -239,7 +234,7 @@ def records_memory(count: int) -> tuple[float, float, float]:
     import msgspec
 
     from harness.drive.recording import request_block
-    from harness.traffic.player import Records
+    from harness.traffic.records import Records
 
     def size() -> float:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6

@@ -8,10 +8,10 @@ from harness.errors import MonitoringError, RuleError, TargetError, nearest
 from harness.scenario import Scenario
 from harness.target import Target
 from harness.traffic.blocks import Blocks
-from harness.traffic.client import Client, Reply
+from harness.traffic.client import Client
 from harness.traffic.detect import other_protocol
 from harness.traffic.protocols import Request, Undecodable
-from harness.traffic.wire import RequestFailed
+from harness.traffic.response import Reply, RequestFailed
 from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from harness.fault import Batch
 from harness.target import ProtocolOptions
 
-Predictions = npt.NDArray[np.float64]
+Predictions = list[float]
+"""One a row."""
 
 
 class Undecodable(ValueError):
@@ -32,7 +31,7 @@ class Protocol:
     """How one endpoint is spoken to.
 
     ``path`` is below the target's URL. ``encode(batch, rows_per_request)`` makes request bodies: rows
-    i * rows_per_request onward make body i. ``decode(body, rows)`` answers one number a row, float64 (rows,), and
+    i * rows_per_request onward make body i. ``decode(body, rows)`` answers one number a row and
     raises :class:`Undecodable`. ``measure(body, pieces)`` reads more from a response: name -> number; pieces are
     (seconds since sending, bytes so far), in order, as they arrived.
     """

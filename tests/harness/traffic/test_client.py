@@ -11,9 +11,10 @@ from pathlib import Path
 import gevent
 import pytest
 
-from harness.traffic import client as module
-from harness.traffic.client import Client, Reply
-from harness.traffic.wire import RequestFailed
+from harness.traffic import client as client_module
+from harness.traffic import response as response_module
+from harness.traffic.client import Client
+from harness.traffic.response import Reply, RequestFailed
 from stack.connection import Connection, Secret
 from tests.harness.traffic.sockets import Handler, Listening, Peer, always, certificate, listening
 
@@ -152,7 +153,7 @@ def test_an_endless_trickle_costs_no_more_than_the_timeout() -> None:
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "], ids=["body", "head"])
 def test_an_endless_flood_is_cut_off(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_REPLY", 1_000_000)
+    monkeypatch.setattr(response_module, "LARGEST_REPLY", 1_000_000)
 
     def flood(peer: Peer) -> None:
         peer.request()
@@ -201,7 +202,7 @@ def test_a_busy_connection_that_is_reset_is_a_failure_and_not_sent_again() -> No
 
 
 def test_a_connection_long_idle_may_have_been_closed_for_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENT", -1.0)
+    monkeypatch.setattr(client_module, "PATIENT", -1.0)
 
     def handler(peer: Peer) -> None:
         peer.request()
@@ -225,7 +226,7 @@ def test_a_reply_compressed_unasked_is_inflated(pack: "type[bytes]", encoding: s
 
 
 def test_a_compressed_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_REPLY", 100_000)
+    monkeypatch.setattr(response_module, "LARGEST_REPLY", 100_000)
     assert failure(always(gzip.compress(b"0" * 200_000), headers="Content-Encoding: gzip\r\n")).kind == "too_large"
 
 
