@@ -274,13 +274,12 @@ def test_requests_that_are_due_already_follow_one_another_and_each_is_recorded_a
     answered = [p for p in records.prediction if not np.isnan(p)]
     assert answered == [x for x, failure in zip(expected, records.failure, strict=True) if not failure]
     assert records.truth == [x % 2 for x in expected]
-    assert max(records.took) < 1.0
-    assert max(records.late) > max(records.took)
+    assert sum(records.took) <= 3 * wall.now()  # no two at once on one connection
 
 
 def test_two_addresses_take_turns_also_when_both_are_behind(wall: WallClock) -> None:
-    with listening(slowly(0.01)) as one, listening(slowly(0.01)) as other:
-        made, _ = player(one, wall, rate=constant(300), connections=2)
+    with listening(slowly(0.02)) as one, listening(slowly(0.001)) as other:
+        made, _ = player(one, wall, rate=constant(200), connections=2)
         made.clients.append(Client(Connection(other.url, timeout=5), "/predict", "application/json"))
         play(made, wall, 1.0)
     assert abs(len(one.heads) - len(other.heads)) <= 1
