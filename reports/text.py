@@ -40,6 +40,7 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
         ("harm" + proven, [_Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}") for h in verdict.harms]),
         ("alerts" + proven, list(_alerts(verdict, complete=head.bad))),
         ("expectations" + proven, list(_expectations(verdict, complete=head.bad))),
+        ("latency", list(_latency(verdict))),
         ("observations", [_Row("", plain(o)) for o in verdict.validity.observations]),
         ("not judged", list(_unjudged(verdict))),
         ("drill", [_Row("", _drill(verdict))]),
@@ -107,6 +108,12 @@ def _failed(f: Finding) -> Iterator[_Row]:
     for label, said in (("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)):
         if said:
             yield _Row(label, plain(said), indent=_INDENT + _HANG, hang=9)
+
+
+def _latency(verdict: Verdict) -> Iterator[_Row]:
+    for of in verdict.latency:
+        shown = ", ".join(f"{q:g} % {wording.milliseconds(seconds)}" for q, seconds in of.percentiles)
+        yield _Row(plain(of.phase), f"{wording.SINCE[of.since]}: {shown}")
 
 
 def _unjudged(verdict: Verdict) -> Iterator[_Row]:

@@ -68,6 +68,8 @@ class Meta(msgspec.Struct, kw_only=True, frozen=True):
     engine: str
     versions: dict[str, str]
     revision: str | None = None
+    late_after: float = 1.0
+    """Seconds after which a send that the generator itself began too late counts as missed."""
 
 
 def refuse_unwritable(path: Path) -> None:

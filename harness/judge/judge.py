@@ -19,6 +19,7 @@ from harness.judge import marks as limits
 from harness.judge import timeline as engine
 from harness.judge.draw import timeline
 from harness.judge.harm import harms
+from harness.judge.load import counts, latencies
 from harness.judge.responses import PHASE_NOTE, Facts, merged, respond
 from harness.judge.rules import KnownRule, Rules, analyse
 from harness.judge.validity import validity
@@ -208,7 +209,6 @@ class _Judgement:
         if self.history is not None:
             note = f"{self.history.seconds:g} s of clean history come from {self.history.name}"
             valid = replace(valid, observations=(*valid.observations, note))
-        answered = int((self.requests.failure == "").sum())
         listed, responses = self._responses()
         return Verdict(
             scenario=meta.scenario,
@@ -225,13 +225,8 @@ class _Judgement:
             started_at=datetime.fromtimestamp(meta.started_at, UTC).isoformat(timespec="seconds"),
             seed=meta.seed,
             target=_target(meta),
-            requests={
-                "planned": meta.planned,
-                "sent": len(self.requests),
-                "answered": answered,
-                "failed": len(self.requests) - answered,
-                "missed": self.requests.missed,
-            },
+            requests=counts(meta, self.requests),
+            latency=latencies(meta, self.phases, self.requests),
             rules=tuple(str(f.path) for f in self.rules.files),
             listed=listed,
             versions=meta.versions,

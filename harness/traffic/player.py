@@ -20,10 +20,9 @@ from harness.traffic.protocols import Predictions, Undecodable
 from harness.traffic.records import Records
 from harness.traffic.response import Reply, RequestFailed
 
-LATE = 1.0
-"""Seconds after which a send that the generator itself began too late counts as missed."""
-BUSY = 0.9
-"""Share of the time above which a generator that is not idle is itself why it is late, not the target."""
+BUSY, LOOK = 0.9, 1.0
+"""Share of the time above which a generator that is not idle is itself why it is late, not the target; and the seconds
+of real time over which that is looked at."""
 UNSENT = ("dropped", "unfinished")
 """Failures that are no answer: never sent because the target held it back for too long; cut off by the drill's end."""
 
@@ -52,6 +51,7 @@ class Player:
 
     At most ``connections`` requests are in flight. One that has waited longer than ``patience`` seconds for its turn
     is dropped, as its caller would have given up: so what is outstanding is bounded by connections + rate x patience.
+    One that the generator itself began more than ``late_after`` seconds late counts as missed.
     """
 
     def __init__(
@@ -64,9 +64,10 @@ class Player:
         report: Reported,
         connections: int = 64,
         patience: float = 30.0,
+        late_after: float = 1.0,
     ) -> None:
         self.blocks, self.clients, self.clock, self.report = blocks, list(clients), clock, report
-        self.slots, self.connections, self.patience = slots, connections, patience
+        self.slots, self.connections, self.patience, self.late_after = slots, connections, patience, late_after
         self.times = blocks.times[slots]
         self.records = Records()
         self.sent = self.ended = 0
@@ -147,7 +148,7 @@ class Player:
 
     def _play(self, turn: "_Turn", claimed: float, after: After) -> None:
         late = turn.late = self.clock.late(turn.intended)
-        if late > LATE and (claimed <= turn.intended or self._busy()):
+        if late > self.late_after and (claimed <= turn.intended or self._busy()):
             self.records.missed += 1
         if late > self.patience:
             self._drop(turn)
@@ -186,7 +187,7 @@ class Player:
         except Exception:  # a defect, which the greenlet comes upon again
             return None
         self._next += 1
-        if late > LATE and self._busy():
+        if late > self.late_after and self._busy():
             self.records.missed += 1
         self.sent += 1
         turn.slot, turn.intended, turn.block, turn.late, turn.begun = slot, intended, block, late, now
@@ -269,7 +270,7 @@ class _Busy:
 
     def __call__(self) -> bool:
         wall = monotonic()
-        if wall - self.wall >= LATE:
+        if wall - self.wall >= LOOK:
             used = _used()
             self.value = (used - self.used) / (wall - self.wall) > BUSY
             self.wall, self.used = wall, used

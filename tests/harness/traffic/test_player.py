@@ -53,6 +53,7 @@ def player(
     patience: float = 30.0,
     timeout: float = 5.0,
     slots: slice = slice(None),
+    late_after: float = 1.0,
 ) -> tuple[Player, Told]:
     scenario = replace(SCENARIO, rate=rate, fault=duration - 0.5)
     times = arrivals(rate, duration, generator(0, "schedule"), kind)
@@ -67,6 +68,7 @@ def player(
         report=told,
         connections=connections,
         patience=patience,
+        late_after=late_after,
     )
     return made, told
 
@@ -179,6 +181,23 @@ def test_a_generator_that_woke_too_late_counts_misses(wall: WallClock) -> None:
         records = made.take()
     assert len(records) == 40
     assert records.missed >= 3
+
+
+def test_the_author_says_after_how_much_a_send_is_a_miss(wall: WallClock) -> None:
+    missed = {}
+    for late_after in (0.15, 5.0):
+        clock = WallClock()
+        with listening(always()) as server:
+            made, _ = player(server, clock, rate=constant(40), kind="even", late_after=late_after)
+            clock.start()
+            made.start()
+            gevent.sleep(0.1)
+            time.sleep(0.7)
+            made.wait_ended(1.0, timeout=5)
+            made.stop()
+            missed[late_after] = made.take().missed
+    assert missed[0.15] >= 3
+    assert missed[5.0] == 0
 
 
 def test_virtual_time_stands_until_the_gate_opens_and_nothing_is_late() -> None:
