@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from typing import cast
 
 import httptools
 import msgspec
@@ -86,7 +87,8 @@ class Response:
 
     def reply(self) -> Reply:
         """The whole response, inflated. Raises :class:`RequestFailed`."""
-        body = b"".join(self._chunks) if self._long is None else bytes(self._long)
+        # A bytearray serves wherever bytes are read; a copy of it would take as much memory again.
+        body = b"".join(self._chunks) if self._long is None else cast("bytes", self._long)
         if self.encoding not in ("", "identity"):
             body = inflated(body, self.encoding)
         return Reply(self.status, body, self.location, self.encoding, tuple(self.pieces))

@@ -1,0 +1,71 @@
+"""Large bodies: what they take in memory, counted by tracemalloc; the server is a process of its own."""
+
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from harness.traffic.client import Client
+from stack.connection import Connection
+
+SIZE = 20_000_000
+SERVER = f"""
+import sys
+from tests.harness.traffic.sockets import listening
+
+def handler(peer):
+    while (body := peer.request()) is not None:
+        if body == b"whole":
+            peer.reply(b"7" * {SIZE})
+        else:
+            peer.reply(b"%d" % len(body))
+
+with listening(handler) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    command = [sys.executable, "-c", SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+        server.wait(10)
+
+
+@contextmanager
+def traced() -> Iterator[list[int]]:
+    """Bytes allocated at the most, beyond what there was."""
+    peak = [0]
+    tracemalloc.start()
+    try:
+        yield peak
+        peak[0] = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_response_is_received_into_one_buffer_and_not_copied(url: str) -> None:
+    client = Client(Connection(url, timeout=30), "/", "application/json")
+    with traced() as peak:
+        reply = client.post(b"whole")
+    client.close()
+    assert reply.body == b"7" * SIZE
+    assert SIZE <= peak[0] < 1.05 * SIZE
+
+
+def test_a_large_body_is_sent_as_it_is_and_not_copied(url: str) -> None:
+    client = Client(Connection(url, timeout=30), "/", "application/json")
+    body = b"7" * SIZE
+    with traced() as peak:
+        reply = client.post(body)
+    client.close()
+    assert reply.body == str(SIZE).encode()
+    assert peak[0] < 0.05 * SIZE
