@@ -358,9 +358,9 @@ def request_block(records: Any) -> dict[str, Any]:
     """A player's records as a block: times in ms, durations in microseconds, predictions to 7 digits."""
     return {
         "slot": records.slot,
-        "intended": [round(t * 1000, 3) for t in records.intended],
-        "late": [round(t * 1e6) for t in records.late],
-        "took": [round(t * 1e6) for t in records.took],
+        "intended": (np.rint(np.array(records.intended) * 1e6) / 1000).tolist(),
+        "late": np.rint(np.array(records.late) * 1e6).astype(np.int64).tolist(),
+        "took": np.rint(np.array(records.took) * 1e6).astype(np.int64).tolist(),
         "status": records.status,
         "size": records.size,
         "failure": records.failure,
