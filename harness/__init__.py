@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.arrivals import even, poisson, trace
+    from harness.canary import Canary
     from harness.curve import (
         Curve,
         constant,
@@ -28,19 +29,21 @@ if TYPE_CHECKING:
     )
     from harness.errors import DriftdrillError
     from harness.expect import everything_else, exists, fires, moves, quiet, resolves, stays
-    from harness.fault import Batch, Fault
+    from harness.fault import Batch, Fault, control
     from harness.host import ModelUser
     from harness.scenario import Scenario
-    from harness.workloads import diurnal, soak, spike, steady
+    from harness.workloads import diurnal, soak, spike, steady, traffic
 
 __all__ = [
     "Batch",
+    "Canary",
     "Curve",
     "DriftdrillError",
     "Fault",
     "ModelUser",
     "Scenario",
     "constant",
+    "control",
     "diurnal",
     "even",
     "everything_else",
@@ -68,18 +71,20 @@ __all__ = [
     "steady",
     "step",
     "trace",
+    "traffic",
 ]
 
 _HOMES = {
     "harness.arrivals": "even poisson trace",
+    "harness.canary": "Canary",
     "harness.curve": "Curve constant hours ladder minutes piecewise pulse ramp recorded recurring seasonal seconds "
     "sigmoid sine step",
     "harness.errors": "DriftdrillError",
     "harness.expect": "everything_else exists fires moves quiet resolves stays",
-    "harness.fault": "Batch Fault",
+    "harness.fault": "Batch Fault control",
     "harness.host": "ModelUser",
     "harness.scenario": "Scenario",
-    "harness.workloads": "diurnal soak spike steady",
+    "harness.workloads": "diurnal soak spike steady traffic",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

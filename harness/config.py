@@ -7,14 +7,13 @@ written here.
 import os
 import re
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from harness.errors import ConfigError, nearest
-from harness.target import MetricsEndpoint, ProtocolOptions, Target, from_url
+from harness.target import Listens, MetricsEndpoint, ProtocolOptions, Target, from_url, page_of
 from stack.connection import Connection, Secret
 from stack.errors import StackError
 
@@ -51,6 +50,34 @@ class _Metrics(_Access, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
 
 
+class _Process(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    listens: bool = False
+    pid: int | None = None
+    pid_file: str | None = None
+    container: str | None = None
+    restart: list[str] | None = None
+
+
+class _Step(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    command: list[str] | None = None
+    call: str | None = None
+    method: str = "POST"
+    body: str = ""
+    headers: dict[str, str] = {}
+    bearer: _Password | None = None
+    function: str | None = None
+    container: str | None = None
+    do: Literal["stop", "start", "restart", "pause", "unpause"] = "restart"
+
+
+class _Hook(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    apply: _Step
+    revert: _Step
+    check: _Step | None = None
+    timeout: float = 30.0
+    ttl: float = 3600.0
+
+
 class _Target(_Access, frozen=True, kw_only=True):
     url: str
     protocol: str = "json"
@@ -66,6 +93,10 @@ class _Target(_Access, frozen=True, kw_only=True):
     prometheus_yml: str | None = None
     jobs: list[str] = []
     given: dict[str, list[str]] = {}
+    process: _Process | None = None
+    admin: _Password | None = None
+    hooks: dict[str, _Hook] = {}
+    toxiproxy: str | None = None
 
 
 class _Prometheus(_Access, frozen=True, kw_only=True):
@@ -105,7 +136,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prometheus: Prometheus = Prometheus()
 
 
-_FIELDS = {f for s in (_File, _Target, _Metrics, _Prometheus, _Basic, _Password) for f in s.__struct_fields__}
+_STRUCTS = (_File, _Target, _Metrics, _Prometheus, _Basic, _Password, _Process, _Hook, _Step)
+_FIELDS = {field for struct in _STRUCTS for field in struct.__struct_fields__}
 
 
 def load_config(path: str | Path | None = None) -> Config:
@@ -173,7 +205,7 @@ def _target(name: str, t: _Target, base: Path) -> Target:
         metrics: tuple[MetricsEndpoint, ...] = ()
     elif pages is None:
         # The service's own credentials open its metrics page too, where nothing else is said.
-        metrics = tuple(replace(m, connection=_connection(m.connection.url, t, base)) for m in plain.metrics)
+        metrics = tuple(page_of(_connection(url, t, base)) for url in (plain.connection.url, *t.replicas))
     else:
         metrics = tuple(_endpoint(m, base) for m in pages)
     return Target(
@@ -188,7 +220,61 @@ def _target(name: str, t: _Target, base: Path) -> Target:
         prometheus_yml=str(base / os.path.expanduser(t.prometheus_yml)) if t.prometheus_yml else None,
         jobs=tuple(t.jobs),
         given={job: tuple(addresses) for job, addresses in t.given.items()},
+        process=_process(name, t.process, base),
+        admin=_secret(t.admin, base),
+        hooks={hook: _hook(f"target {name!r}, hook {hook!r}", h, base) for hook, h in t.hooks.items()},
+        toxiproxy=Connection(t.toxiproxy) if t.toxiproxy else None,
     )
+
+
+def _process(name: str, p: _Process | None, base: Path) -> object:
+    if p is None:
+        return None
+    if [p.listens, p.pid is not None, p.pid_file is not None, p.container is not None].count(True) != 1:
+        raise StackError(f"target {name!r}: process needs one of listens, pid, pid_file, container")
+    restart = tuple(p.restart) if p.restart is not None else None
+    if p.listens:
+        return Listens(restart)
+    from stack.held import Container, LocalProcess
+
+    if p.container is not None:
+        return Container(p.container)
+    if p.pid is not None:
+        return LocalProcess(p.pid, restart)
+    file = base / str(p.pid_file)
+    try:
+        return LocalProcess(int(file.read_text(encoding="utf-8").split()[0]), restart)
+    except (OSError, ValueError, IndexError) as e:
+        raise StackError(f"target {name!r}: {file} holds no process id: {e}") from e
+
+
+def _hook(where: str, h: _Hook, base: Path) -> object:
+    from stack.held import hook
+
+    def step(s: _Step, what: str) -> object:
+        said = [s.command is not None, s.call is not None, s.function is not None, s.container is not None]
+        if said.count(True) != 1:
+            raise StackError(f"{where}: {what} needs one of command, call, function, container")
+        return _step(s, base)
+
+    check = None if h.check is None else step(h.check, "check")
+    return hook(
+        apply=step(h.apply, "apply"), revert=step(h.revert, "revert"), check=check, timeout=h.timeout, ttl=h.ttl
+    )
+
+
+def _step(s: _Step, base: Path) -> object:
+    from stack.held import Call, Command, Container, Operate
+    from stack.held.steps import Function
+
+    if s.command is not None:
+        return Command(tuple(s.command), folder=str(base.absolute()))
+    if s.call is not None:
+        return Call(s.call, s.method, s.body, s.headers, _secret(s.bearer, base))
+    if s.function is not None:
+        file, _, name = s.function.rpartition(":")
+        return Function(str((base / file).absolute()), name)
+    return Operate(Container(str(s.container)), s.do)
 
 
 def _endpoint(m: _Metrics, base: Path) -> MetricsEndpoint:
@@ -198,18 +284,15 @@ def _endpoint(m: _Metrics, base: Path) -> MetricsEndpoint:
 
 
 def _connection(url: str, access: _Access, base: Path) -> Connection:
-    def secret(p: _Password | None) -> Secret | None:
-        return None if p is None else Secret(env=p.env, file=str(base / p.file) if p.file else None)
-
     def pem(path: str | None) -> str | None:
         return None if path is None else str(base / os.path.expanduser(path))
 
-    password = secret(access.basic.password) if access.basic else None
+    password = _secret(access.basic.password, base) if access.basic else None
     return Connection(
         url,
         headers=access.headers,
-        secret_headers={name: s for name, p in access.secret_headers.items() if (s := secret(p)) is not None},
-        bearer=secret(access.bearer),
+        secret_headers={name: s for name, p in access.secret_headers.items() if (s := _secret(p, base)) is not None},
+        bearer=_secret(access.bearer, base),
         basic=(access.basic.user, password) if access.basic and password else None,
         ca=pem(access.ca),
         cert=pem(access.cert),
@@ -218,14 +301,25 @@ def _connection(url: str, access: _Access, base: Path) -> Connection:
     )
 
 
-def pick_target(config: Config, wanted: str | None) -> Target:
-    """The target of a URL or a name in the file; without either, the file's only one. Raises :class:`ConfigError`."""
+def _secret(p: _Password | None, base: Path) -> Secret | None:
+    return None if p is None else Secret(env=p.env, file=str(base / p.file) if p.file else None)
+
+
+def pick_target(config: Config, wanted: str | None, replicas: tuple[str, ...] = ()) -> Target:
+    """The target of a URL or a name in the file; without either, the file's only one.
+
+    ``replicas`` are URLs of further addresses of a target that is given by its URL. Raises :class:`ConfigError`.
+    """
+    if replicas and "://" not in (wanted or ""):
+        raise ConfigError(
+            "--replica goes with --target URL", hint="a target of driftdrill.toml names its own: replicas"
+        )
     if wanted and "://" in wanted:
         same = [t for t in config.targets.values() if t.connection.url.rstrip("/") == wanted.rstrip("/")]
         if same:
             return same[0]
         try:
-            return from_url(wanted)
+            return from_url(wanted, *replicas)
         except StackError as e:
             raise ConfigError(f"--target: {e.cause}", hint=e.hint) from e
     if wanted:

@@ -52,6 +52,12 @@ class Curve:
             out = out + amplitude * np.sin(2 * math.pi * t / period + phase)
         return np.asarray(out, dtype=np.float64)
 
+    def times(self, factor: float) -> "Curve":
+        """The same curve, ``factor`` times as high."""
+        sine = None if self.sine is None else (self.sine[0] * factor, *self.sine[1:])
+        points = tuple((t, v * factor) for t, v in self.points)
+        return replace(self, name=f"{self.name} x{factor:g}", points=points, sine=sine)
+
     def largest(self, until: float) -> float:
         """The largest value in [0, until], to the resolution of 1,000 points and every knot."""
         knots = [p[0] for p in self.points if 0 <= p[0] <= until]

@@ -7,7 +7,8 @@
     │   └── RuleError         a rule file
     ├── RigError              something that the drill needs is not there, or went away
     │   ├── TargetError       the model endpoint
-    │   └── MonitoringError   its metrics page, Prometheus, promtool
+    │   ├── MonitoringError   its metrics page, Prometheus, promtool
+    │   └── NotUndone         a fault that is still in force: the loudest
     ├── RecordingError        a recording that cannot be read or written
     └── Interrupted           Ctrl-C or SIGTERM; exit code 130
 
@@ -73,6 +74,12 @@ class TargetError(RigError):
 
 class MonitoringError(RigError):
     """The metrics page, Prometheus or promtool cannot be used."""
+
+
+class NotUndone(RigError):
+    """A fault that could not be undone; its hint is what to do by hand."""
+
+    hint = "`driftdrill doctor` tries again"
 
 
 class RecordingError(DriftdrillError):

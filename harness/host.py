@@ -18,7 +18,7 @@ from harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted
 from harness.judge.judge import judge
 from harness.rig import Settings, rig, subject
 from harness.show import Plain, finish
-from harness.target import ProtocolOptions
+from harness.target import ProtocolOptions, Target
 from harness.traffic.detect import settled
 from harness.traffic.player import Player
 from harness.traffic.user import Hosted, ModelUser, install
@@ -55,15 +55,25 @@ def _carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[
         return path, judge(path, promtool=promtool, fail_on=settings.fail_on)
 
 
-def _crew(hosted: Hosted, settings: Settings, clock: WallClock, protocol: ProtocolOptions) -> Crew:
+def _crew(hosted: Hosted, settings: Settings, clock: WallClock, target: Target) -> Crew:
     """This master's workers, told what they cannot know from the scenario's file."""
-    order = {"target": settings.target or hosted.host, "config": settings.config, "protocol": asdict(protocol)}
+    order = {
+        "target": settings.target or hosted.host,
+        "config": settings.config,
+        "replicas": settings.replicas,
+        "protocol": asdict(target.protocol),
+        "addresses": [connection.url for connection in target.all],
+    }
     return Crew(hosted, clock, order)
 
 
 def _part(hosted: Hosted, order: Mapping[str, Any], clock: WallClock) -> Player:
     """A worker's player, of the master's order."""
-    scenario, target = subject(hosted.scenario, order["target"], Settings(config=order["config"]))
+    given = Settings(config=order["config"], replicas=tuple(order["replicas"]))
+    scenario, target = subject(hosted.scenario, order["target"], given)
+    # The master's addresses may lead through its proxies.
+    first, *others = (replace(c, url=url) for c, url in zip(target.all, order["addresses"], strict=True))
+    target = replace(target, connection=first, replicas=tuple(others))
     target, spoken = settled(replace(target, protocol=ProtocolOptions(**order["protocol"])))
     plan = Plan(scenario, target, "wall", Path(), rules=(), engine="", versions={})
     return player_for(plan, spoken, clock, hosted.report, (order["index"], order["workers"]))
@@ -116,6 +126,8 @@ def _arguments(parser: Any) -> None:
     group.add_argument("--prometheus", default=None, help="driftdrill: auto, container, binary or a URL")
     group.add_argument("--promtool", default=None, help="driftdrill: path of a promtool binary")
     group.add_argument("--fail-on", action="append", default=[], help="driftdrill: silent_failure")
+    group.add_argument("--replica", action="append", default=[], help="driftdrill: URL of a further address of --host")
+    group.add_argument("--metrics-port", type=int, default=0, help="driftdrill: port of the drill's own metrics page")
 
 
 def _start(hosted: Hosted) -> None:
@@ -129,6 +141,8 @@ def _start(hosted: Hosted) -> None:
         prometheus=hosted.option("prometheus"),
         promtool=hosted.option("promtool"),
         fail_on=tuple(hosted.option("fail_on") or ()),
+        replicas=tuple(hosted.option("replica") or ()),
+        metrics_port=hosted.option("metrics_port") or 0,
     )
     steering = Steering(report=hosted.report, progress=Plain(sys.stderr))
     _steering.append(steering)

@@ -9,25 +9,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from harness.config import Config, load_config, pick_target
 from harness.drive.plan import Plan
 from harness.drive.recording import refuse_unwritable
 from harness.drive.scrape import Scraper
+from harness.drive.watch import Watch, counts, watched
 from harness.errors import ConfigError, RuleError, ScenarioError
 from harness.fault import Batch
 from harness.judge.judge import unresolvable
 from harness.judge.rules import Rules
+from harness.reach import Reach, asks_golden, check, holds_of, reached
 from harness.scenario import Scenario
 from harness.target import Target, refuse_foreign_hosts
+from reports.metrics import Drill
 from stack.connection import Connection
 from stack.errors import StackError
-from stack.prometheus import LoadedGroup, ScrapeTarget, prometheus, rules
+from stack.prometheus import LoadedGroup, prometheus, rules
 from stack.promtool import IMAGE, Promtool, check_rules, find_promtool
 from stack.rulefiles import Group, Rule, RuleFile, load_rule_files, to_rule_file
 from stack.scrape.prometheus_yml import Given, jobs_from_prometheus_yml
-from stack.scrape.scrapejob import HttpDiscovery, ScrapeJob, simple_job
+from stack.scrape.scrapejob import HttpDiscovery, ScrapeJob, page_job
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Settings:
     seed: int | None = None
     rows_per_request: int = 1
     fail_on: tuple[str, ...] = ()
+    replicas: tuple[str, ...] = ()
+    """URLs of further addresses of a target that is given by its URL."""
+    metrics_port: int = 0
+    """Where the drill's own metrics page is served; 0 is a free port."""
     judge: bool = True
 
 
@@ -57,7 +63,7 @@ def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Pla
     before anything is started, if the settings cannot be carried out.
     """
     config = load_config(settings.config)
-    target = pick_target(config, settings.target or host or None)
+    target = pick_target(config, settings.target or host or None, settings.replicas)
     scenario = _adjusted(scenario, settings, config, target)
     # First of all: a Prometheus of ours would scrape the target as soon as it runs.
     allowed = (*settings.allow_hosts, *config.allow_hosts)
@@ -65,18 +71,37 @@ def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Pla
     if settings.out is not None:
         refuse_unwritable(Path(settings.out))
     clock = settings.clock or scenario.clock
-    if clock == "virtual":
-        held = _virtual(scenario, target, settings, config, allowed)
-    else:
-        held = _wall(scenario, target, settings, config)
-    with held as found:
-        yield found
+    check(scenario, target, clock, ours=_which(settings, config)[0] != "server")
+    with contextlib.ExitStack() as stack:
+        reach = stack.enter_context(reached(scenario, target, clock))
+        watch = stack.enter_context(_watched(scenario, clock, settings)) if scenario.canary is not None else None
+        plan = _plan(scenario, reach, clock, settings, watch)
+        held = (
+            _virtual(plan, reach, settings, config, allowed)
+            if clock == "virtual"
+            else _wall(plan, reach, settings, config)
+        )
+        yield stack.enter_context(held)
+
+
+def _watched(scenario: Scenario, clock: str, settings: Settings) -> contextlib.AbstractContextManager[Watch]:
+    assert scenario.canary is not None
+    facts = Drill(
+        scenario=scenario.name,
+        clock="wall" if clock == "wall" else "virtual",
+        seed=scenario.seed,
+        version=versions().get("driftdrill", ""),
+        phase=None,
+        requests=counts(0, 0),
+        strength={fault.name: 0.0 for fault in scenario.faults},
+    )
+    return watched(facts, scenario.canary.name, port=settings.metrics_port)
 
 
 def subject(scenario: Scenario, host: str, settings: Settings) -> tuple[Scenario, Target]:
     """The scenario and the target as the settings and driftdrill.toml make them: what a worker needs of a rig."""
     config = load_config(settings.config)
-    target = pick_target(config, settings.target or host or None)
+    target = pick_target(config, settings.target or host or None, settings.replicas)
     return _adjusted(scenario, settings, config, target), target
 
 
@@ -101,16 +126,20 @@ def _rows(file: str) -> Batch:
         raise ConfigError(str(e), hint=getattr(e, "hint", None)) from e
 
 
-def _plan(scenario: Scenario, target: Target, clock: str, settings: Settings) -> Plan:
+def _plan(scenario: Scenario, reach: Reach, clock: str, settings: Settings, watch: Watch | None) -> Plan:
     return Plan(
         scenario=scenario,
-        target=target,
+        target=reach.target,
         clock=clock,
         out=Path(settings.out) if settings.out else _default_out(scenario),
         rules=(),
         engine="",
         versions=versions(),
         revision=_revision(),
+        watch=watch,
+        whole=reach.whole,
+        forwarded=reach.forwarded,
+        golden=watch is not None or any(asks_golden(fault, reach) for fault in scenario.faults),
         rows_per_request=settings.rows_per_request,
     )
 
@@ -121,28 +150,33 @@ def _patterns(scenario: Scenario, settings: Settings, config: Config) -> tuple[s
 
 @contextlib.contextmanager
 def _virtual(
-    scenario: Scenario, target: Target, settings: Settings, config: Config, allowed: tuple[str, ...]
+    plan: Plan, reach: Reach, settings: Settings, config: Config, allowed: tuple[str, ...]
 ) -> Iterator[tuple[Plan, Promtool | None]]:
     """promtool, and a scraper of the target's metrics pages."""
+    scenario, target = plan.scenario, plan.target
     how, _ = _which(settings, config)
     promtool = _promtool(how, settings, config)
     files = _checked(_patterns(scenario, settings, config), promtool, scenario)
     intervals = {g.interval or scenario.evaluation_interval for f in files for g in f.groups}
-    jobs = jobs_of(target, scenario.scrape_interval)
+    jobs, own = jobs_of(target, scenario.scrape_interval), _own_jobs(plan)
     refuse_foreign_hosts(
         target, allowed, also=[d.url for j in jobs for d in j.discoveries if isinstance(d, HttpDiscovery)]
     )
-    with Scraper(jobs, evaluation_intervals=intervals) as scraper:
+    with Scraper([*jobs, *own], evaluation_intervals=intervals) as scraper:
         refuse_foreign_hosts(target, allowed, also=[t.url for t in scraper.targets])
-        plan = _plan(scenario, target, "virtual", settings)
-        yield replace(plan, rules=files, scraper=scraper, engine=f"promtool {promtool.version}"), promtool
+        holds = holds_of(scenario, reach, scraper, jobs, own)
+        yield replace(plan, rules=files, scraper=scraper, holds=holds, engine=f"promtool {promtool.version}"), promtool
+
+
+def _own_jobs(plan: Plan) -> list[ScrapeJob]:
+    """The drill's own metrics page, if it has one."""
+    return [] if plan.watch is None else [plan.watch.job(plan.scenario.scrape_interval)]
 
 
 @contextlib.contextmanager
-def _wall(
-    scenario: Scenario, target: Target, settings: Settings, config: Config
-) -> Iterator[tuple[Plan, Promtool | None]]:
+def _wall(plan: Plan, reach: Reach, settings: Settings, config: Config) -> Iterator[tuple[Plan, Promtool | None]]:
     """A Prometheus that scrapes the target and evaluates the rules, or the one that does already."""
+    scenario, target = plan.scenario, plan.target
     how, url = _which(settings, config)
     connection = config.prometheus.connection
     if url is not None and (connection is None or connection.url.rstrip("/") != url.rstrip("/")):
@@ -160,8 +194,9 @@ def _wall(
             promtool = _promtool(how, settings, config)
     patterns = _patterns(scenario, settings, config)
     files = _checked(patterns, promtool, scenario) if patterns else ()
+    jobs, own = jobs_of(target, scenario.scrape_interval) if how != "server" else [], _own_jobs(plan)
     with prometheus(
-        targets=[ScrapeTarget(m.connection, m.job, {"instance": m.instance, **m.labels}) for m in target.metrics],
+        jobs=[*jobs, *own],
         rule_files=patterns if how != "server" else (),
         scrape_interval=scenario.scrape_interval,
         evaluation_interval=scenario.evaluation_interval,
@@ -169,11 +204,12 @@ def _wall(
         connection=connection,
         binary=config.prometheus.binary,
         image=config.prometheus.image or IMAGE,
+        reloadable=any(fault.seam == "scrape" for fault in scenario.faults),
     ) as server:
         files = files or served_rules(rules(server))
         engine = f"prometheus {server.version}" + (f" at {server.connection.url}" if how == "server" else "")
-        plan = _plan(scenario, target, "wall", settings)
-        yield replace(plan, rules=files, server=server, engine=engine), server.promtool or promtool
+        holds = holds_of(scenario, reach, server, jobs, own)
+        yield replace(plan, rules=files, server=server, holds=holds, engine=engine), server.promtool or promtool
 
 
 def _which(settings: Settings, config: Config) -> tuple[Literal["auto", "container", "binary", "server"], str | None]:
@@ -226,14 +262,10 @@ def jobs_of(target: Target, interval: float) -> list[ScrapeJob]:
     if target.prometheus_yml:
         given: Given = {job: [(a, {}) for a in addresses] for job, addresses in target.given.items()}
         return list(jobs_from_prometheus_yml(Path(target.prometheus_yml), given=given, only=target.jobs or None))
-    out = []
-    for m in target.metrics:
-        parts = urlsplit(m.connection.url)
-        root = replace(m.connection, url=f"{parts.scheme}://{parts.netloc}")
-        labels = {"instance": m.instance, **m.labels}
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        out.append(simple_job(m.job, root, metrics_path=path, labels=labels, interval=interval))
-    return out
+    return [
+        page_job(m.job, m.connection, labels={"instance": m.instance, **m.labels}, interval=interval)
+        for m in target.metrics
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
+
 from harness.arrivals import Arrivals, poisson
+from harness.canary import Canary
 from harness.curve import Curve
 from harness.errors import ScenarioError, nearest
 from harness.expect import Expectation
@@ -47,6 +51,8 @@ class Scenario:
     scrape_interval: float = 15.0
     evaluation_interval: float = 15.0
     seed: int = 0
+    canary: Canary | None = None
+    """Golden requests beside the load; their deviation is a metric that rules can read."""
     arrivals: Arrivals = poisson
     """How the rate becomes moments; a trace has its own, and may have its own bodies."""
     late_after: float = 1.0
@@ -63,9 +69,10 @@ class Scenario:
         if not isinstance(self.rate, Curve):
             raise ScenarioError(f"{where}: rate must be a Curve", hint=f"rate=constant({self.rate!r})")
         self._check_numbers(where)
-        if self.arrivals.bodies is not None and (self.truth or not all(f.held for f in self.faults)):
+        ours = {"rows", "payload", "traffic"} & {f.seam for f in self.faults if isinstance(f, Fault)}
+        if self.arrivals.bodies is not None and (self.truth or ours):
             raise ScenarioError(
-                f"{where}: a trace with bodies is sent as it is: no truth, and no fault of rows",
+                f"{where}: a trace with bodies is sent as it is: no truth, and no fault of rows or requests",
                 hint="leave the bodies out of the log to send the scenario's rows at its times",
             )
         if self.arrivals.times and self.arrivals.times[-1] < self.phases[2].start:
@@ -108,6 +115,12 @@ class Scenario:
             Phase("fault", b, c),
             Phase("recovery", c, c + self.recovery),
         )
+
+    def strength(self, fault: Fault, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The fault's strength at scenario seconds ``at``, float64, clipped to [0, 1], 0 outside the fault phase."""
+        phase = self.phases[2]
+        inside = (at >= phase.start) & (at < phase.end)
+        return np.where(inside, np.clip(fault.strength(at - phase.start), 0.0, 1.0), 0.0)
 
     @property
     def duration(self) -> float:

@@ -3,11 +3,12 @@
 import ipaddress
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import TargetError
-from stack.connection import Connection
+from stack.connection import Connection, Secret
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class ProtocolOptions:
 
 
 @dataclass(frozen=True)
+class Listens:
+    """Whoever listens on an address's port on this machine is its process; ``restart`` starts it again after a crash,
+    by default the command that it runs."""
+
+    restart: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Target:
     """A model endpoint. ``metrics`` is empty where the service exposes none; ``replicas`` are further addresses."""
 
@@ -55,11 +64,32 @@ class Target:
     """The jobs of ``prometheus_yml`` that belong to this target; all if empty."""
     given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Addresses by job, for jobs whose discovery cannot be asked from here."""
+    process: Any = None
+    """What serves it, for faults of processes: :class:`Listens`, or a process or container of :mod:`stack.held`."""
+    admin: Secret | None = None
+    """The token of the demo model's admin interface, below its URL."""
+    hooks: Mapping[str, Any] = field(default_factory=dict)
+    """Control hooks by name (:func:`stack.held.hook`)."""
+    toxiproxy: Connection | None = None
+    """The API of a toxiproxy server that takes the place of our own proxy."""
+    proxy: Any = None
+    """The proxy that its traffic goes through, while a drill has one."""
 
     @property
     def all(self) -> tuple[Connection, ...]:
         """Every address that gets traffic: the target's own first."""
         return (self.connection, *self.replicas)
+
+    def address(self, number: int) -> "Target":
+        """The target as if it had this address only, counted from 0. Raises :class:`TargetError` if it has not."""
+        if number >= len(self.all):
+            raise TargetError(
+                f"target {self.name!r} has {len(self.all)} addresses, and a fault acts on replica {number}",
+                hint="name its replicas: replicas = [...] in driftdrill.toml, or --replica URL",
+            )
+        pages = self.metrics[number : number + 1] if len(self.metrics) == len(self.all) else ()
+        process = self.process if number == 0 or isinstance(self.process, Listens) else None
+        return replace(self, connection=self.all[number], replicas=(), metrics=pages, process=process)
 
     def describe(self) -> dict[str, object]:
         """What a recording may hold: addresses, protocol, jobs; no credentials."""
@@ -72,22 +102,32 @@ class Target:
         }
 
 
-def from_url(url: str, *, name: str = "target") -> Target:
+def from_url(url: str, *replicas: str, name: str = "target") -> Target:
     """A target of the generic JSON protocol at ``url``, its metrics page at /metrics of the same server.
 
-    A URL with a path is posted to as it is; one without gets the protocol's default path.
+    A URL with a path is posted to as it is; one without gets the protocol's default path. ``replicas`` are URLs of
+    further servers like it, with metrics pages of their own.
     """
-    connection = Connection(url)
-    parts = urlsplit(url)
-    path = parts.path.strip("/")
-    root = Connection(urlunsplit((parts.scheme, parts.netloc, "", "", "")))
-    page = Connection(root.at("/metrics"))
+    path = urlsplit(url).path.strip("/")
+    roots = [Connection(url) if not path else _root(url), *map(_root, replicas)]
     return Target(
         name=name,
-        connection=root if path else connection,
+        connection=roots[0],
         protocol=ProtocolOptions(path="/" + path if path else None),
-        metrics=(MetricsEndpoint(page, instance=f"{page.host}:{page.port}"),),
+        metrics=tuple(page_of(root) for root in roots),
+        replicas=tuple(roots[1:]),
     )
+
+
+def _root(url: str) -> Connection:
+    parts = urlsplit(url)
+    return Connection(urlunsplit((parts.scheme, parts.netloc, "", "", "")))
+
+
+def page_of(service: Connection) -> MetricsEndpoint:
+    """The metrics page at /metrics of a service's server, with its credentials."""
+    page = replace(service, url=_root(service.url).at("/metrics"))
+    return MetricsEndpoint(page, instance=f"{page.host}:{page.port}")
 
 
 def refuse_foreign_hosts(target: Target, allowed: tuple[str, ...], also: Iterable[str] = ()) -> None:

@@ -4,7 +4,7 @@ Plain functions from values to text; whoever drives a drill serves the text at `
 Every name starts with ``driftdrill_``; units are Prometheus's base units.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -59,18 +59,24 @@ def render(drill: Drill | None = None, *, judged: Sequence[tuple[Verdict, float]
     Of several verdicts of one scenario, the latest is shown.
     """
     registry = CollectorRegistry()
-    registry.register(_Fixed([*(_drill(drill) if drill is not None else ()), *(_judged(judged) if judged else ())]))
+    families = [*(_drill(drill) if drill is not None else ()), *(_judged(judged) if judged else ())]
+    registry.register(_Collecting(lambda: families))
     return generate_latest(registry).decode("utf-8")
 
 
-class _Fixed(Collector):
+def collector(now: Callable[[], Drill]) -> Collector:
+    """For a prometheus_client registry: at each scrape, the drill as ``now`` tells it."""
+    return _Collecting(lambda: _drill(now()))
+
+
+class _Collecting(Collector):
     """What prometheus_client wants to render: somebody to collect from."""
 
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = list(families)
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        return self._families
+        return self._families()
 
 
 def _drill(drill: Drill) -> Iterator[Metric]:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, ramp, resolves
+from harness import Canary, Fault, ModelUser, Scenario, constant, fires, minutes, quiet, ramp, resolves
 from shift_generators import rescale
-from stack.model_service import flights
+from stack.model_service import flights, golden
 
 delays_in_seconds = Scenario(
     name="departure delays arrive in seconds",
@@ -25,6 +25,7 @@ delays_in_seconds = Scenario(
         resolves("InputDrift", labels={"feature": "dep_delay"}),
         quiet("HighErrorRate"),
     ],
+    canary=Canary(golden.rows, answer="answer"),
     rules=[Path(__file__).parent / "rules" / "demo.yml"],
 )
 

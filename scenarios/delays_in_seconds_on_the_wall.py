@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, quiet, ramp, resolves, seconds
+from harness import Canary, Fault, ModelUser, Scenario, constant, fires, quiet, ramp, resolves, seconds
 from shift_generators import rescale
-from stack.model_service import flights
+from stack.model_service import flights, golden
 
 delays_on_the_wall_clock = Scenario(
     name="departure delays arrive in seconds, on the wall clock",
@@ -23,6 +23,7 @@ delays_on_the_wall_clock = Scenario(
         resolves("InputDrift", labels={"feature": "dep_delay"}),
         quiet("HighErrorRate"),
     ],
+    canary=Canary(golden.rows, answer="answer", every=1 * seconds),
     rules=[Path(__file__).parent / "rules" / "demo_seconds.yml"],
     clock="wall",
     scrape_interval=1 * seconds,

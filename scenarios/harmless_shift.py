@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet
+from harness import Canary, Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet
 from shift_generators import rescale
-from stack.model_service import flights
+from stack.model_service import flights, golden
 
 harmless_shift = Scenario(
     name="distances grow by five percent",
@@ -19,6 +19,7 @@ harmless_shift = Scenario(
     recovery=11 * minutes,
     faults=[Fault("distance x1.05", rescale("distance", by=1.05))],
     expect=[quiet(everything_else)],
+    canary=Canary(golden.rows, answer="answer"),
     rules=[Path(__file__).parent / "rules" / "demo.yml"],
 )
 

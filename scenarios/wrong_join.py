@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet, stays
+from harness import Canary, Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet, stays
 from shift_generators import wrong_join
-from stack.model_service import flights
+from stack.model_service import flights, golden
 
 wrong_join_of_delays = Scenario(
     name="each flight gets another flight's delay",
@@ -20,6 +20,7 @@ wrong_join_of_delays = Scenario(
     faults=[Fault("wrong join of dep_delay", wrong_join("dep_delay"), visible_from="server")],
     # No rule of the demo's can see it; the report's headline says what that costs.
     expect=[quiet(everything_else), stays("sum(rate(http_requests_total[5m]))", by=1.0)],
+    canary=Canary(golden.rows, answer="answer"),
     rules=[Path(__file__).parent / "rules" / "demo.yml"],
 )
 

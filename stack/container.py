@@ -96,9 +96,10 @@ def _pull(image: str) -> str:
 
 @dataclass(frozen=True)
 class Container:
-    """A container of ours."""
+    """A container of ours. ``folder`` is its working directory."""
 
     handle: Any
+    folder: str = "/"
 
     def exit_code(self) -> int | None:
         """None while it runs; 137 where somebody removed it, or the engine is gone."""
@@ -118,6 +119,16 @@ class Container:
             return self._printed(tail=12)
         except StackError as e:
             return e.cause
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files into its folder. Raises :class:`StackError`."""
+        import docker.errors
+        import requests
+
+        try:
+            self.handle.put_archive("/", _archive(self.folder, files))
+        except (docker.errors.DockerException, requests.RequestException) as e:
+            raise StackError(f"the container engine does not answer: {_first_line(e)}") from e
 
     def output(self) -> tuple[str, str]:
         """All that it wrote to stdout and to stderr. Raises :class:`StackError`."""
@@ -172,7 +183,7 @@ def running(
             container.start()
         except (docker.errors.DockerException, requests.RequestException) as e:
             raise StackError(f"container of {image}: {_first_line(e)}") from e
-        yield Container(container)
+        yield Container(container, folder)
     finally:
         if container is not None:
             with suppress(docker.errors.DockerException, requests.RequestException, OSError):

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,18 @@ class Started(Protocol):
     def log(self) -> str:
         """The last lines that it printed."""
         ...
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files (name -> content) into its folder, private to it."""
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only this user may read, in place of one that is there."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(content)
+    new.replace(path)
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ def launch(
     stdout: IO[bytes] | int,
     stderr: IO[bytes] | int,
     cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
     grace: float = 5.0,
     remove: Path | None = None,
 ) -> Guarded:
@@ -63,7 +76,7 @@ def launch(
     removes too when it ends the command. Raises :class:`StackError` where no process can be started.
     """
     options = [str(os.getpid()), str(grace), str(remove or "")]
-    return controlled([sys.executable, "-I", "-S", str(_GUARD), *options, *command], stdout, stderr, cwd)
+    return controlled([sys.executable, "-I", "-S", str(_GUARD), *options, *command], stdout, stderr, cwd, env)
 
 
 def controlled(
@@ -71,12 +84,15 @@ def controlled(
     stdout: IO[bytes] | int | None = None,
     stderr: IO[bytes] | int | None = None,
     cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Guarded:
     """Start a helper of ours whose stdin is a control pipe. Raises :class:`StackError`."""
     end, control = os.pipe()
     try:
         # a session of its own: Ctrl-C in the terminal reaches us only, and we end the child in order
-        popen = subprocess.Popen(command, stdin=end, stdout=stdout, stderr=stderr, cwd=cwd, start_new_session=True)
+        popen = subprocess.Popen(
+            command, stdin=end, stdout=stdout, stderr=stderr, cwd=cwd, env=env, start_new_session=True
+        )
     except OSError as e:
         os.close(control)
         raise StackError(f"cannot start a process: {e.strerror}") from e
@@ -110,6 +126,11 @@ class Process:
     def log(self) -> str:
         """The last lines that it printed."""
         return tail(self.logfile)
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files into its folder."""
+        for name, content in files.items():
+            write_private(self.logfile.parent / name, content)
 
 
 @contextmanager

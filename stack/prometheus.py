@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,20 +33,21 @@ from stack.prometheus_api import (
     query,
     query_range,
     ready,
+    reload,
     rules,
     targets,
     version,
 )
 from stack.promtool import IMAGE, Promtool, find_binary, find_promtool, none_to_be_had
 from stack.rulefiles import load_rule_files
-from stack.scrape_config import Files, ScrapeTarget, configuration
+from stack.scrape.scrapejob import ScrapeJob
+from stack.scrape_config import Files, configuration
 
 __all__ = [
     "IMAGE",
     "LoadedGroup",
     "LoadedRule",
     "Program",
-    "ScrapeTarget",
     "ScrapedTarget",
     "Series",
     "Server",
@@ -55,6 +57,7 @@ __all__ = [
     "query",
     "query_range",
     "ready",
+    "reconfigure",
     "rules",
     "targets",
 ]
@@ -104,7 +107,7 @@ def find_prometheus(
 @contextmanager
 def prometheus(
     *,
-    targets: Sequence[ScrapeTarget] = (),
+    jobs: Sequence[ScrapeJob] = (),
     rule_files: Iterable[str | Path] = (),
     scrape_interval: float = 15.0,
     evaluation_interval: float = 15.0,
@@ -115,28 +118,43 @@ def prometheus(
     binary: str | None = None,
     image: str = IMAGE,
     data: Files | None = None,
+    reloadable: bool = False,
 ) -> Iterator[Server]:
-    """A Prometheus that is ready, scrapes ``targets`` and evaluates ``rule_files`` (paths, globs, PrometheusRules).
+    """A Prometheus that is ready, scrapes ``jobs`` and evaluates ``rule_files`` (paths, globs, PrometheusRules).
 
-    Intervals are seconds. ``config`` is a prometheus.yml to build on; ``extra_flags`` are command-line flags. With
-    ``data`` are TSDB blocks (file name -> content) to begin with. With
-    ``how="server"`` only ``connection`` counts. It listens on 127.0.0.1 alone; its data lie in a private folder; both
-    are gone afterwards, whatever ends this process. Raises :class:`StackError`.
+    Intervals are seconds. ``config`` is a prometheus.yml to build on; ``extra_flags`` are command-line flags. ``data``
+    are TSDB blocks (file name -> content) to begin with. A ``reloadable`` one takes other jobs while it runs
+    (:func:`reconfigure`). With ``how="server"`` only ``connection`` counts. It listens on 127.0.0.1 alone; its data lie
+    in a private folder; both are gone afterwards, whatever ends this process. Raises :class:`StackError`.
     """
     if how == "server":
         yield _existing(connection)
         return
     program = find_prometheus(how, binary=binary, image=image)
-    files = configuration(
-        targets=targets,
+    configured = partial(
+        configuration,
         rules=load_rule_files(rule_files),
         scrape_interval=scrape_interval,
         evaluation_interval=evaluation_interval,
         base=config,
     )
+    files = configured(jobs=jobs)
     files |= {f"data/{name}": content for name, content in (data or {}).items()}
-    with _started(program, files, extra_flags) as server:
-        yield server
+    flags = [*extra_flags, *(["--web.enable-lifecycle"] if reloadable else [])]
+    with _started(program, files, flags) as server:
+        yield replace(server, configured=configured) if reloadable else server
+
+
+def reconfigure(server: Server, jobs: Sequence[ScrapeJob]) -> None:
+    """Let a reloadable server of ours scrape ``jobs`` in place of its own, all else unchanged.
+
+    It takes other addresses and labels some five seconds later, when its discovery looks next. Raises
+    :class:`StackError` where the server is none of ours or refuses.
+    """
+    if server.configured is None or server.started is None:
+        raise StackError(f"the Prometheus at {server.connection.url} cannot be given another configuration")
+    server.started.put(server.configured(jobs=jobs))
+    reload(server)
 
 
 def _existing(connection: Connection | None) -> Server:
@@ -190,7 +208,7 @@ def _launched(program: Program, files: Files, extra: Sequence[str], port: int) -
         private = Path(tempfile.mkdtemp(prefix="driftdrill-"))
         folder = str(private)
         for name, content in files.items():
-            _write_private(private / name, content)
+            process.write_private(private / name, content)
         started = process.running([*program.argv, *_flags(folder, port, extra)], folder=private)
     with started as running:
         yield running, f"{folder}/prometheus.yml"
@@ -203,12 +221,6 @@ def _flags(folder: str, port: int, extra: Sequence[str]) -> list[str]:
         f"--web.listen-address=127.0.0.1:{port}",
         *extra,
     ]
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(content)
 
 
 def _free_port() -> int:

@@ -1,10 +1,11 @@
-"""A Prometheus that answers, and its HTTP API, read-only: rules, targets, queries.
+"""A Prometheus that answers, and its HTTP API: rules, targets, queries. Nothing is changed, but for a reload.
 
 Every answer that is none of Prometheus's is told as such, and what to do about it. Times are Unix seconds. Each
 call is one request of at most ``connection.timeout`` seconds between bytes.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeVar
 
@@ -31,6 +32,8 @@ class Server:
     promtool: Promtool | None
     started: Started | None = field(default=None, repr=False, compare=False)
     """What runs for us; None for a server that ran before."""
+    configured: Callable[..., Mapping[str, bytes]] | None = field(default=None, repr=False, compare=False)
+    """Makes its files for other ``jobs``; None where it cannot be given any."""
 
 
 def died(server: Server) -> str | None:
@@ -222,6 +225,18 @@ def ready(server: Server) -> bool:
             ).ok
     except (requests.RequestException, OSError):
         return False
+
+
+def reload(server: Server) -> None:
+    """Let a server of ours read its files anew. Raises :class:`StackError` with what its log says if it refuses."""
+    try:
+        with server.connection.session() as session:
+            answer = session.post(server.connection.at("-/reload"), timeout=server.connection.timeout)
+    except (requests.RequestException, OSError) as e:
+        raise StackError(f"Prometheus at {server.connection.url} does not answer: {type(e).__name__}") from e
+    if not answer.ok:
+        said = last_words(server.started.log()) if server.started else answer.text[:200]
+        raise StackError(f"Prometheus refuses its configuration ({answer.status_code}): {said}")
 
 
 def _series(answer: _Result) -> tuple[Series, ...]:

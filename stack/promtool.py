@@ -120,7 +120,9 @@ def run(promtool: Promtool, args: Sequence[str], *, cwd: Path, timeout: float = 
 
 
 def _run_binary(path: str, args: Sequence[str], cwd: Path, timeout: float) -> CompletedProcess[str]:
-    guarded = launch([path, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, grace=0.0)
+    # Ended by force it leaves its storage behind, so that is put where the caller cleans up.
+    env = {**os.environ, "TMPDIR": str(cwd.absolute())}
+    guarded = launch([path, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd, env=env, grace=0.0)
     try:
         out, err = guarded.guard.communicate(timeout=timeout)
     except TimeoutExpired:

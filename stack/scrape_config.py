@@ -4,39 +4,23 @@ Credentials are files of mode 0600 beside prometheus.yml: on no command line, an
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from stack.connection import Connection
 from stack.duration import format_duration
 from stack.errors import StackError
 from stack.rulefiles import RuleFile
+from stack.scrape.scrapejob import Access, ScrapeJob
 
 Files = dict[str, bytes]
 """File name, relative to prometheus.yml, -> content."""
 
 
-@dataclass(frozen=True)
-class ScrapeTarget:
-    """One metrics page. ``page`` is its whole URL; ``/metrics`` is assumed where it has no path.
-
-    ``labels`` are added to every series; ``instance`` is ``host:port`` unless given there. ``interval`` is seconds
-    between scrapes, None: the server's default.
-    """
-
-    page: Connection
-    job: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    interval: float | None = None
-
-
 def configuration(
     *,
-    targets: Sequence[ScrapeTarget] = (),
+    jobs: Sequence[ScrapeJob] = (),
     rules: Sequence[RuleFile] = (),
     scrape_interval: float,
     evaluation_interval: float,
@@ -48,7 +32,7 @@ def configuration(
     :class:`StackError` for credentials that cannot be read.
     """
     files: Files = {}
-    jobs = [_scrape_config(target, number, files) for number, target in enumerate(targets)]
+    entries = [_scrape_config(job, number, files) for number, job in enumerate(jobs)]
     for number, rule_file in enumerate(rules):
         files[f"rules/{number:03}.yml"] = rule_file.text.encode()
     config = dict(base or {})
@@ -57,45 +41,68 @@ def configuration(
         "evaluation_interval": format_duration(evaluation_interval),
         **config.get("global", {}),
     }
-    config["scrape_configs"] = [*config.get("scrape_configs", ()), *jobs]
+    config["scrape_configs"] = [*config.get("scrape_configs", ()), *entries]
     config["rule_files"] = [*config.get("rule_files", ()), *sorted(name for name in files if name.startswith("rules/"))]
     files["prometheus.yml"] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode()
     return files
 
 
-def _scrape_config(target: ScrapeTarget, number: int, files: Files) -> dict[str, Any]:
-    """One entry of ``scrape_configs``. Each page is one, since credentials belong to the entry; job_name must be
-    unique there, so the job is a label of the target, which Prometheus lets win."""
-    page = target.page
-    parts = urlsplit(page.url)
+def _scrape_config(job: ScrapeJob, number: int, files: Files) -> dict[str, Any]:
+    """One entry of ``scrape_configs``. job_name must be unique there, so the job is a label of the target, which
+    Prometheus lets win. What is as Prometheus has it by default is left out.
+
+    Raises :class:`StackError` for a job that finds its targets by discovery: those belong to a server of yours.
+    """
+    if job.discoveries:
+        raise StackError(f"scrape job {job.name!r} finds its targets by discovery", hint="name them: static_configs")
     out: dict[str, Any] = {
-        "job_name": f"{target.job}/{number}",
-        "scheme": parts.scheme,
-        "metrics_path": parts.path if parts.path.strip("/") else "/metrics",
-        "static_configs": [{"targets": [parts.netloc], "labels": {"job": target.job, **target.labels}}],
+        "job_name": f"{job.name}/{number}",
+        "scheme": job.scheme,
+        "metrics_path": job.metrics_path,
+        "scrape_interval": format_duration(job.interval),
+        "scrape_timeout": format_duration(job.timeout),
+        "static_configs": [{"targets": [*g.targets], "labels": {"job": job.name, **g.labels}} for g in job.groups],
     }
-    if parts.query:
-        out["params"] = parse_qs(parts.query, keep_blank_values=True)
-    if target.interval is not None:
-        out["scrape_interval"] = format_duration(target.interval)
+    if job.params:
+        out["params"] = {name: [*values] for name, values in job.params.items()}
+    if job.honor_labels:
+        out["honor_labels"] = True
+    if job.limits.samples:
+        out["sample_limit"] = job.limits.samples
+    for key, rules in (("relabel_configs", job.relabel), ("metric_relabel_configs", job.metric_relabel)):
+        if rules:
+            out[key] = [rule.written() for rule in rules]
+    return out | _access(job.access, number, files)
+
+
+def _access(access: Access, number: int, files: Files) -> dict[str, Any]:
+    out: dict[str, Any] = {}
 
     def kept(name: str, content: bytes) -> str:
         path = f"credentials/{number}-{name}"
         files[path] = content
         return path
 
-    if page.bearer is not None:
-        out["authorization"] = {"credentials_file": kept("bearer", page.bearer.reveal().encode())}
-    if page.basic is not None:
-        user, password = page.basic
-        out["basic_auth"] = {"username": user, "password_file": kept("password", password.reveal().encode())}
-    pem = {"ca_file": page.ca, "cert_file": page.cert, "key_file": page.key}
+    if access.authorization is not None:
+        kind, credential = access.authorization
+        out["authorization"] = {"type": kind, "credentials_file": kept("bearer", credential.reveal().encode())}
+    if access.basic is not None:
+        user, password = access.basic
+        name = user if isinstance(user, str) else user.reveal()
+        secret = password.reveal() if password is not None else ""
+        out["basic_auth"] = {"username": name, "password_file": kept("password", secret.encode())}
+    pem = {"ca_file": access.tls.ca_file, "cert_file": access.tls.cert_file, "key_file": access.tls.key_file}
     tls = {key: kept(key, _read(path)) for key, path in pem.items() if path}
     if tls:
         out["tls_config"] = tls
-    headers: dict[str, Any] = {name: {"values": [value]} for name, value in page.headers.items()}
-    for index, (name, secret) in enumerate(page.secret_headers.items()):
-        headers[name] = {"files": [kept(f"header{index}", secret.reveal().encode())]}
+    headers: dict[str, Any] = {}
+    for index, (name, value) in enumerate(access.headers):
+        said = (
+            {"values": [value]}
+            if isinstance(value, str)
+            else {"files": [kept(f"header{index}", value.reveal().encode())]}
+        )
+        headers[name] = said
     if headers:
         out["http_headers"] = headers
     return out

@@ -26,12 +26,14 @@ def test_the_public_names_are_these() -> None:
 
 NAMES = [
     "Batch",
+    "Canary",
     "Curve",
     "DriftdrillError",
     "Fault",
     "ModelUser",
     "Scenario",
     "constant",
+    "control",
     "diurnal",
     "even",
     "everything_else",
@@ -59,6 +61,7 @@ NAMES = [
     "steady",
     "step",
     "trace",
+    "traffic",
 ]
 
 

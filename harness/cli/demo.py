@@ -1,6 +1,9 @@
-"""driftdrill demo: four drills on a real model, one report."""
+"""driftdrill demo: drills on a real model, one report."""
 
+import os
+import secrets
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,37 +13,46 @@ import click
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.scenario import Scenario
     from reports.verdict import Verdict
+    from stack.model_service import Service
 
 DRILLS = ("delays_in_seconds", "wrong_join", "harmless_shift", "delays_in_seconds_on_the_wall")
+TOKEN = "DRIFTDRILL_ADMIN_TOKEN"
 
 
 @click.command("demo")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("driftdrill-report"), help="Folder of the report.")
 @click.option("--prometheus", default="auto", help="auto, container, binary, or the URL of one that runs.")
-@click.option("--only", type=click.Choice(DRILLS), multiple=True, help="Some of the drills; may be repeated.")
+@click.option("--only", multiple=True, help="A built-in scenario (`driftdrill list`), may be repeated; default: four.")
 def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
-    """Serve the demo model, drive four drills against it, and write one report.
+    """Serve the demo model, drive drills against it, and write one report.
 
-    Three are played in virtual time, an hour each in seconds; one runs on the wall clock against a real Prometheus,
-    with rules of its own whose windows are written in seconds.
+    Of the four that it drives unless others are named, three are played in virtual time, an hour each in seconds; one
+    runs on the wall clock against a real Prometheus, with rules of its own whose windows are written in seconds.
     """
+    from contextlib import ExitStack
+
     from harness.cli.drill import drill
     from harness.cli.options import write_outputs
     from harness.rig import Settings
-    from harness.scenario import built_in, load
-    from stack.model_service import serve
+    from stack.model_service import serve_replicas
 
+    scenarios = _chosen(only or DRILLS)
     # A new folder each time: a report never overwrites the recordings of another.
     folder = _folder(out)
+    os.environ.setdefault(TOKEN, secrets.token_urlsafe(24))
     verdicts: list[Verdict] = []
-    with serve() as service:
-        click.echo(f"model: late flights out of New York, AUC {service.auc:.3f} on September, at {service.url}")
-        for name in only or DRILLS:
-            scenario = load(built_in() / f"{name}.py")
+    with ExitStack() as stack:
+        replicas = 1 + max((f.replica or 0 for s in scenarios.values() for f in s.faults), default=0)
+        services = stack.enter_context(serve_replicas(replicas, admin=_misconfigures(scenarios.values())))
+        first = services[0]
+        click.echo(f"model: late flights out of New York, AUC {first.auc:.3f} on September, at {first.url}")
+        config = _target(folder, services)
+        for name, scenario in scenarios.items():
             click.echo(f"\ndrill: {scenario.name} ({scenario.clock} clock)")
             recording = str(folder / f"{name}.drill")
-            settings = Settings(target=service.url, out=recording, prometheus=prometheus)
+            settings = Settings(target="demo", config=str(config), out=recording, prometheus=prometheus)
             _, verdict = drill(scenario, settings)
             assert verdict is not None
             verdicts.append(replace(verdict, recording=Path(recording).name))
@@ -49,6 +61,37 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
     write_outputs(verdicts, {"html_file": page, "junit_file": folder / "junit.xml"})
     click.echo(f"\nOpen {page.resolve().as_uri()}")
     return max(v.exit_code for v in verdicts)
+
+
+def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
+    """The built-in scenarios of these names. Raises :class:`UsageError` with the nearest for another name."""
+    from harness.errors import nearest
+    from harness.scenario import built_in, load
+
+    known = {p.stem: p for p in built_in().glob("*.py") if not p.name.startswith("_")}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no built-in scenario is named {name!r}", hint=nearest(name, known))
+    return {name: load(known[name]) for name in names}
+
+
+def _misconfigures(scenarios: "Iterable[Scenario]") -> bool:
+    """Whether some fault is a switch of the model's admin interface."""
+    from stack.model_service.switches import SWITCHES
+
+    return any(isinstance(f.how, tuple(SWITCHES.values())) for s in scenarios for f in s.faults)
+
+
+def _target(folder: Path, services: "Sequence[Service]") -> Path:
+    """A driftdrill.toml that names the model: what a user would write. The token stays in the environment."""
+    urls = [service.url for service in services]
+    file = folder / "driftdrill.toml"
+    file.write_text(
+        f"[targets.demo]\nurl = {urls[0]!r}\nreplicas = {urls[1:]!r}\n"
+        f'admin = {{ env = "{TOKEN}" }}\nprocess = {{ listens = true }}\n',
+        encoding="utf-8",
+    )
+    return file
 
 
 def _say(verdict: "Verdict") -> None:

@@ -26,8 +26,12 @@ class Check:
 @click.option("--target", help="Also ask this target: URL, or a name in driftdrill.toml.")
 @click.option("--config", type=click.Path(), help="Default: driftdrill.toml in this folder, if any.")
 def command(target: str | None, config: str | None) -> int:
-    """Say what can be run here: virtual drills, wall drills, the demo. Nothing is changed."""
-    checks = [_python(), _promtool(), _prometheus(), _demo(), _config(config)]
+    """Say what can be run here: virtual drills, wall drills, the demo.
+
+    Nothing is changed, but for faults that killed drills left in force: they are undone. With --target its protocol is
+    found out by harmless GETs.
+    """
+    checks = [_python(), _promtool(), _prometheus(), _demo(), _config(config), *_leftovers()]
     if target is not None:
         checks += _target(target, config)
     width = max(len(c.what) for c in checks)
@@ -41,7 +45,8 @@ def command(target: str | None, config: str | None) -> int:
     click.echo(
         f"wall drills:    {'yes' if by_name['Prometheus'] else 'only against a server of yours (--prometheus URL)'}"
     )
-    return 0 if by_name["promtool"] and all(c.good for c in checks if c.what.startswith("target")) else 2
+    must = ("target", "fault left")
+    return 0 if by_name["promtool"] and all(c.good for c in checks if c.what.startswith(must)) else 2
 
 
 def _tried(what: str, ask: Callable[[], str]) -> Check:
@@ -95,6 +100,17 @@ def _config(path: str | None) -> Check:
     return _tried("driftdrill.toml", ask)
 
 
+def _leftovers() -> list[Check]:
+    """Faults whose drill and guardian were both killed: each is undone now."""
+    from stack.held import Leftover, leftovers
+
+    def undo(left: Leftover) -> str:
+        left.undo()
+        return f"{left}: undone"
+
+    return [_tried("fault left", partial(undo, left)) for left in leftovers()]
+
+
 def _target(name: str, config: str | None) -> list[Check]:
     """Whether the target's server answers a GET, and its metrics pages can be scraped."""
     import requests
@@ -125,5 +141,21 @@ def _target(name: str, config: str | None) -> list[Check]:
             raise MonitoringError(f"{connection.url}: status {reply.status_code}, {len(lines)} samples")
         return f"{connection.url}: {len(lines)} samples"
 
+    def spoken() -> str:
+        from harness.traffic.detect import detect
+
+        found = detect(target.connection)
+        if found is None:
+            raise TargetError(
+                "its answers to GETs name none",
+                hint="say in driftdrill.toml how it is asked: protocol, path, body, result (docs/protocols.md)",
+            )
+        options = found.options
+        said = [f"{f} = {v!r}" for f in ("model", "path", "body") if (v := getattr(options, f)) is not None]
+        return ", ".join([f"{options.name} ({found.why})", *said])
+
     checks = [_tried("target", service)]
+    if checks[0].good:
+        # A protocol that nobody can find out may be known to the user: it is told, and fails nothing.
+        checks.append(_tried("protocol of the target", spoken))
     return checks + [_tried("target metrics", partial(page, m.connection)) for m in target.metrics]

@@ -28,6 +28,7 @@ def drive_options(command: Command) -> Command:
             click.argument("file", type=click.Path(path_type=Path)),
             click.option("--scenario", help="Its name, where FILE holds several."),
             click.option("--target", help="URL, or a name in driftdrill.toml."),
+            click.option("--replica", "replicas", multiple=True, help="URL of a further server like --target URL."),
             click.option("--clock", type=click.Choice(["virtual", "wall"]), help="Default: the scenario's, virtual."),
             click.option("--rules", multiple=True, help="Rule file or glob; may be repeated."),
             click.option("--config", type=click.Path(), help="Default: driftdrill.toml in this folder, if any."),
@@ -35,6 +36,7 @@ def drive_options(command: Command) -> Command:
             click.option("--prometheus", help="auto, container, binary, or the URL of one that runs."),
             click.option("--promtool", help="Path of the promtool that evaluates rules in virtual time."),
             click.option("--out", type=click.Path(), help="Where the recording goes (NAME.drill)."),
+            click.option("--metrics-port", type=click.IntRange(0, 65535), default=0, help="Of the drill's own page."),
             click.option("--seed", type=click.IntRange(min=0), help="Default: the scenario's."),
             click.option(
                 "--rows-per-request",
@@ -53,6 +55,8 @@ def settings_of(given: Mapping[str, Any]) -> "Settings":
 
     return Settings(
         target=given["target"],
+        replicas=tuple(given["replicas"]),
+        metrics_port=given["metrics_port"],
         clock=given["clock"],
         rules=tuple(given["rules"]),
         config=given["config"],

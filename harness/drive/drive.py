@@ -11,11 +11,12 @@ import numpy as np
 
 from harness.drive import preflight, virtual, wall
 from harness.drive.clock import VirtualClock, WallClock
+from harness.drive.golden import golden
 from harness.drive.idle import moving
 from harness.drive.inject import hold
 from harness.drive.plan import Plan, Playing, Run, Steering
 from harness.drive.recording import Meta, Writer
-from harness.target import ProtocolOptions
+from harness.target import Target
 from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
 from harness.traffic.detect import settled
@@ -24,7 +25,7 @@ from harness.traffic.protocols import Protocol
 from harness.traffic.schedule import schedule
 from stack.prometheus import targets
 
-Crewed = Callable[[WallClock, ProtocolOptions], Playing]
+Crewed = Callable[[WallClock, Target], Playing]
 
 
 def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
@@ -41,13 +42,19 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
     own = player_for(plan, spoken, clock, steering.report)
     preflight.known_alerts(scenario, plan.rules)
     preflight.probe(target, own.blocks, own.clients)
+    asked = golden(scenario, target, spoken) if plan.golden else None
+    if plan.watch is not None:
+        plan.watch.golden = asked
     if plan.server is not None:
         preflight.loaded(plan.server, plan.rules)
         preflight.scraped(plan.server, plan.target, timeout=max(30.0, 3 * scenario.scrape_interval))
     elif plan.scraper is not None:
         virtual.first_scrape(plan.scraper)
-    player = crew(clock, target.protocol) if crew is not None and isinstance(clock, WallClock) else own
-    with hold(scenario, plan.target) as held:
+    player = crew(clock, target) if crew is not None and isinstance(clock, WallClock) else own
+    with (
+        contextlib.closing(asked) if asked is not None else contextlib.nullcontext(),
+        hold(scenario, plan.holds, asked) as held,
+    ):
         clock.start()
         writer = Writer(plan.out, _meta(plan, len(own.times), clock.started_at))
         steering.recording = plan.out
@@ -73,7 +80,7 @@ def player_for(
     index, processes = share
     timed = spoken.measure is not None
     return Player(
-        Blocks(plan.scenario, spoken, times, plan.rows_per_request),
+        Blocks(plan.scenario, spoken, times, plan.rows_per_request, len(plan.target.all)),
         [Client(c, spoken.path, spoken.content_type, timed=timed) for c in plan.target.all],
         clock,
         slots=np.arange(len(times))[index::processes],
@@ -114,7 +121,7 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
     if plan.scraper is not None:
         scraped = [(dict(t.labels), t.interval) for t in plan.scraper.targets]
     elif plan.server is not None:
-        names = {*(m.job for m in plan.target.metrics), *plan.target.jobs}
+        names = plan.jobs
         active = [t for t in targets(plan.server) if t.labels.get("job") in names]
         scraped = [(dict(t.labels), t.interval or scenario.scrape_interval) for t in active]
     return Meta(
@@ -133,7 +140,7 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
         scrape_interval=scenario.scrape_interval,
         evaluation_interval=scenario.evaluation_interval,
         started_at=started_at,
-        target=plan.target.describe(),
+        target=(plan.whole or plan.target).describe(),
         targets=[labels for labels, _ in scraped],
         scrape_intervals=[interval for _, interval in scraped],
         rules=[(_copy_name(i), str(f.path)) for i, f in enumerate(plan.rules)],

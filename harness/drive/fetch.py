@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.drive.recording import STALE, Writer
-from harness.target import Target
 from stack.prometheus import Server, query
 
 Labels = tuple[tuple[str, str], ...]
@@ -26,7 +25,8 @@ class Fetcher:
     """Fetches in steps; each step appends what is new since the last."""
 
     server: Server
-    target: Target
+    jobs: frozenset[str]
+    """Names of the jobs whose samples are fetched; all if empty."""
     recorded: frozenset[str]
     """Names that recording rules make."""
     started_at: float
@@ -42,8 +42,7 @@ class Fetcher:
     def step(self, writer: Writer, now: float) -> None:
         """Append every sample up to scenario second ``now``. Raises :class:`stack.errors.StackError`."""
         span = max(1.0, now - self.upto + OVERLAP)
-        names = {*(m.job for m in self.target.metrics), *self.target.jobs}
-        jobs = "|".join(re.escape(name) for name in sorted(names)) or ".+"
+        jobs = "|".join(re.escape(name) for name in sorted(self.jobs)) or ".+"
         raw = self._new(f'{{job=~"{_quoted(jobs)}"}}', span, now, skip=self.recorded | {"ALERTS", "ALERTS_FOR_STATE"})
         self._mark_stale(raw)
         self._write(writer, "samples", raw)

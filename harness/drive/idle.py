@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import gevent
 
-from harness.drive.scrape import Scrape, Scraper
+from harness.drive.scrape import Scraper
+from harness.drive.scrapeloop import Scrape
 
 WAIT = 0.5
 """Real seconds without a request."""

@@ -7,13 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.drive.inject import Held
+from harness.drive.inject import Held, Hold
 from harness.drive.recording import Writer, request_block
 from harness.drive.scrape import Scraper
+from harness.drive.watch import JOB, Watch, counts
 from harness.errors import Interrupted
 from harness.scenario import Scenario
 from harness.target import Target
-from harness.traffic.blocks import strength_at
 from harness.traffic.player import Reported
 from harness.traffic.records import Records
 from stack.prometheus import Server
@@ -52,9 +52,25 @@ class Plan:
     """Virtual clock: what scrapes the target."""
     server: Server | None = None
     """Wall clock: the Prometheus that scrapes it."""
+    whole: Target | None = None
+    """The target as it is without the proxies of this drill, where it has any: what a recording names."""
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    """How each fault that is set as time goes by is entered, by its name."""
+    forwarded: Callable[[], int] | None = None
+    """Requests that proxies before the target let through so far; None where none stands there or nobody counts."""
+    watch: Watch | None = None
+    """The drill's own metrics page, where the scenario has a canary."""
+    golden: bool = False
+    """Whether golden requests are asked: of a canary, or to tell whether a hook is in force."""
     rows_per_request: int = 1
     connections: int = 0
     """Most requests outstanding; 0 is 4 in virtual time (more gains nothing) and 128 on the wall clock."""
+
+    @property
+    def jobs(self) -> frozenset[str]:
+        """The names of the jobs whose samples belong to the drill; empty is all."""
+        named = {*(m.job for m in self.target.metrics), *self.target.jobs}
+        return frozenset({*named, JOB} if named and self.watch is not None else named)
 
 
 KEPT = "what was recorded so far is kept: `driftdrill judge` reads it"
@@ -129,9 +145,11 @@ class Run:
         self.flush()
         scenario, (then, sent) = self.plan.scenario, self.last
         phase = next((p.name for p in scenario.phases if p.start <= at < p.end), "recovery")
-        strength = {f.name: float(strength_at(f, scenario, np.array([at]))[0]) for f in scenario.faults}
+        strength = {f.name: float(scenario.strength(f, np.array([at]))[0]) for f in scenario.faults}
         rate = (self.player.sent - sent) / (at - then) if at > then else 0.0
         self.last = (at, self.player.sent)
+        if self.plan.watch is not None:
+            self.plan.watch.tell(phase=phase, requests=counts(self.player.ended, self.failed), strength=strength)
         self.steering.progress(
             Progress(phase, at, scenario.duration, self.player.sent, self.failed, rate, strength, pending, firing)
         )
@@ -139,8 +157,9 @@ class Run:
 
     def set_held(self, at: float) -> None:
         """Set held faults to their strengths at scenario second ``at``, and record what changed."""
-        for name, set_to, wrong in self.held.set_all(at):
-            self.writer.event("fault", at, name=name, strength=round(set_to, 6), wrong=wrong)
+        for change in self.held.set_all(at):
+            told = {"name": change.name, "strength": round(change.strength, 6), "wrong": change.wrong}
+            self.writer.event("fault", at, **told, **({} if change.touched is None else {"touched": change.touched}))
 
     def flush(self) -> None:
         """Append the requests that ended and the samples that were scraped since the last call."""

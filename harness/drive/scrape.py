@@ -1,90 +1,23 @@
-"""The scraper of virtual time: what a Prometheus server writes for each scrape, at times that drive chooses.
+"""The scraper of virtual time: what Prometheus would store, at times that drive chooses.
 
-Follows Prometheus 3 (scrape/scrape.go) where it differs from 2.x: pages without a known Content-Type fail unless the
-job names a fallback, names may be UTF-8, ``le`` and ``quantile`` are normalised, an address gets no default port.
-Targets are discovered once. Native histograms are not negotiated: their classic buckets are scraped.
+Targets are discovered once. Faults of pages and of the scrape configuration change what a scrape finds, not when time
+passes.
 """
 
 import hashlib
 import math
-import re
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.drive.recording import STALE
-from harness.drive.timestamps import Timestamps
+from harness.drive.scrapeloop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil, goes_on
 from stack.errors import StackError
 from stack.scrape.discovery import DiscoveredTarget, discover
-from stack.scrape.exposition import PageError, SeriesError, media_type
 from stack.scrape.fetch import Fetcher
-from stack.scrape.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples
-from stack.scrape.relabel import attach, relabel
-from stack.scrape.scrapejob import Limits, ScrapeJob
+from stack.scrape.scrapejob import ScrapeJob
 
-REPORTED = (
-    "up",
-    "scrape_duration_seconds",
-    "scrape_samples_scraped",
-    "scrape_samples_post_metric_relabeling",
-    "scrape_series_added",
-)
 GRIDS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # milliseconds; coarse offsets make promtool's work small
-Ids: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
-_LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_LEGACY_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
-
-
-class SeriesTable:
-    """A number for each label set, ``__name__`` among the labels; numbers count from 0 and never change."""
-
-    def __init__(self) -> None:
-        self._ids: dict[tuple[tuple[str, str], ...], int] = {}
-        self._labels: list[tuple[tuple[str, str], ...]] = []
-
-    def id(self, labels: Mapping[str, str]) -> int:
-        """The number of a label set, a new one if it was never seen. The order of labels does not matter."""
-        key = tuple(sorted(labels.items()))
-        found = self._ids.setdefault(key, len(self._labels))
-        if found == len(self._labels):
-            self._labels.append(key)
-        return found
-
-    def labels(self, id: int) -> dict[str, str]:
-        """The labels of a number, sorted by name."""
-        return dict(self._labels[id])
-
-    def __len__(self) -> int:
-        return len(self._labels)
-
-
-@dataclass(frozen=True)
-class Scrape:
-    """What one scrape adds to storage, stale markers and ``up`` among it.
-
-    ``at`` scenario seconds; ``ids`` int64 (k,) of the table; ``values`` float64 (k,), stale markers being
-    :data:`harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit
-    timestamps, NaN where none, or None if there are none at all; ``error`` says why ``up`` is 0.
-    """
-
-    at: float
-    ids: Ids
-    values: Floats
-    times: Floats | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class ScrapeTarget(DiscoveredTarget):
-    """A target with its place in time: it is scraped at ``offset`` + k * ``interval`` scenario seconds."""
-
-    offset: float
 
 
 class Scraper:
@@ -102,30 +35,92 @@ class Scraper:
         Raises :class:`StackError` for a discovery that cannot be asked or a target that cannot be scraped at all.
         """
         self.table = table if table is not None else SeriesTable()
-        self._loops: dict[ScrapeTarget, _Loop] = {}
         evaluations = tuple(evaluation_intervals)
-        self._fetchers = [Fetcher(job.access) for job in jobs]
-        for job, fetcher in zip(jobs, self._fetchers, strict=True):
-            found = discover(job)
+        self._evaluations = [round(1000 * seconds) for seconds in evaluations]
+        self._clean: dict[ScrapeTarget, Loop] = {}
+        self._fetchers: list[Fetcher] = []
+        for job in jobs:
+            found, fetcher = discover(job), Fetcher(job.access)
+            self._fetchers.append(fetcher)
             limit, forced = job.limits.targets, None
             if limit and len(found) > limit:
                 forced = f"target_limit exceeded (number of targets: {len(found)}, limit: {limit})"
-            for one, offset in zip(found, offsets(found, evaluations), strict=True):
-                target = ScrapeTarget(one.job, one.labels, one.url, one.interval, one.timeout, offset)
-                self._loops[target] = _Loop(target, self.table, fetcher, forced)
+            for number, (one, offset) in enumerate(zip(found, offsets(found, evaluations), strict=True)):
+                target = _placed(one, offset, number)
+                self._clean[target] = Loop(target, self.table, fetcher, forced)
+        # What is stored now: of a changed job another loop, or none where it has no such target.
+        self._loops: dict[ScrapeTarget, Loop | None] = {**self._clean}
+        self._spoils: dict[ScrapeTarget, dict[str, Spoil]] = {target: {} for target in self._clean}
+        self._ended: dict[ScrapeTarget, list[Ids]] = {target: [] for target in self._clean}
 
     @property
     def targets(self) -> tuple[ScrapeTarget, ...]:
         """In the order of jobs and of their discovery."""
-        return tuple(self._loops)
+        return tuple(self._clean)
 
     def scrape(self, target: ScrapeTarget, at: float) -> Scrape:
-        """Scrapes a target now and dates the samples ``at`` scenario seconds.
+        """Scrapes a target now, no fault in the way, and dates the samples ``at`` scenario seconds.
 
         Returns within the target's scrape time-out, whatever the target does; its failures are ``up`` = 0 and
         ``error``, never an exception. Scraping again for the same ``at`` replaces the result before it.
         """
-        return self._loops[target].scrape(at)
+        return self._clean[target].scrape(at)
+
+    def stored(self, target: ScrapeTarget, clean: Scrape) -> Scrape:
+        """What Prometheus stores of a target at the time of a ``clean`` scrape of it, with the faults in force.
+
+        Series of a target that a changed configuration no longer has become stale.
+        """
+        loop, spoils, found = self._loops[target], self._spoils[target], clean
+        if loop is None:
+            found = Scrape(clean.at, np.empty(0, np.int64), np.empty(0))
+        elif spoils or loop is not self._clean[target]:
+            found = loop.scrape(clean.at, lambda page: reduce(lambda p, spoil: spoil(p), spoils.values(), page))
+        ended, self._ended[target] = self._ended[target], []
+        gone = np.setdiff1d(np.concatenate([*ended, found.ids[:0]]), found.ids)
+        return found.with_stale(gone) if len(gone) else found
+
+    def spoil(self, target: ScrapeTarget, name: str, spoil: Spoil | None) -> None:
+        """Put a page fault of that name in force for a target, or end it."""
+        self._spoils[target].pop(name, None)
+        if spoil is not None:
+            self._spoils[target][name] = spoil
+
+    def change(self, target: ScrapeTarget, faults: Sequence[Callable[[ScrapeJob], ScrapeJob]]) -> None:
+        """From now on scrape a target as its job says with these faults in it; none is the job as it was.
+
+        As when Prometheus loads a configuration (scrape/scrape.go and manager.go): with another interval, time-out or
+        sample limit alone a target goes on; else the series that its new configuration does not have become stale at
+        the next scrape; those of a job whose name is gone just end, without a marker.
+        """
+        before, clean = self._loops[target], self._clean[target]
+        job = reduce(lambda job, fault: fault(job), faults, target.job)
+        after: Loop | None = clean
+        if faults:
+            found = discover(job)
+            new = _placed(found[target.number], target.offset, target.number) if target.number < len(found) else None
+            after = None if new is None else Loop(new, self.table, clean.fetcher, None)
+        if before is not None and after is not None and goes_on(before.target, after.target):
+            after.adopt(before)
+        else:
+            if after is clean:
+                clean.end()
+            if before is not None and before.target.job.name == job.name:
+                self._ended[target].append(before.end())
+        self._loops[target] = after
+
+    def now(self, target: ScrapeTarget) -> ScrapeTarget | None:
+        """The target as it is scraped now; None where the configuration has no such target."""
+        loop = self._loops[target]
+        return None if loop is None else loop.target
+
+    def due(self, target: ScrapeTarget, after: float) -> float:
+        """When a target is scraped next after a scrape at ``after``, scenario seconds; never at an evaluation."""
+        now = self.now(target) or target
+        moment = round(1000 * (after + now.interval))
+        while not all(moment % evaluation for evaluation in self._evaluations):
+            moment += 1000 if now.interval >= 2 else 1
+        return moment / 1000
 
     def close(self) -> None:
         """Closes the connections."""
@@ -137,6 +132,10 @@ class Scraper:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _placed(one: DiscoveredTarget, offset: float, number: int) -> ScrapeTarget:
+    return ScrapeTarget(one.job, one.labels, one.url, one.interval, one.timeout, offset, number)
 
 
 def offsets(targets: Sequence[DiscoveredTarget], evaluation_intervals: Iterable[float]) -> tuple[float, ...]:
@@ -164,144 +163,3 @@ def _offset(target: DiscoveredTarget, evaluations: Sequence[int]) -> int:
         f"a scrape interval of {target.interval:g} s leaves no moment between evaluations",
         hint="lengthen scrape_interval or evaluation_interval",
     )
-
-
-@dataclass(frozen=True)
-class _Memory:
-    """What the last scrape leaves to the next: the series it showed, when it was, and the newest timestamps."""
-
-    tracked: Ids
-    now: float = 0.0
-    at: float = 0.0
-    timestamps: Timestamps = field(default_factory=Timestamps)
-
-
-class _Loop:
-    """One target from scrape to scrape."""
-
-    def __init__(self, target: ScrapeTarget, table: SeriesTable, fetcher: Fetcher, forced: str | None) -> None:
-        self._target, self._table, self._fetcher, self._forced = target, table, fetcher, forced
-        self._parser = PageParser(self._resolve)
-        self._memory = self._before = _Memory(np.empty(0, np.int64))
-        self._at: float | None = None
-        self._fresh: tuple[bytes, ...] = ()
-        self._new = 0  # series that this scrape showed first
-        self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
-        self._headers = target.job.request_headers(target.timeout)
-
-    def scrape(self, at: float) -> Scrape:
-        if self._at is not None and at == self._at:
-            self._memory = self._before
-            self._parser.forget(self._fresh)
-        self._at, self._before, self._new = at, self._memory, 0
-        started, now = time.monotonic(), time.time()
-        samples, error = self._samples()
-        kept = samples.ids != DROPPED
-        offered = kept & ~_repeated(samples)
-        limit = self._target.job.limits.samples
-        taken = offered & (np.cumsum(offered) <= limit) if limit else offered
-        if error is None and (taken != offered).any():
-            error = f"sample_limit of {limit} exceeded"
-        taken, stored, times = self._store(samples, taken, now, at, error is None)
-        self._parser.forget(key for i, key in samples.fresh.items() if not taken[i])
-        self._fresh = tuple(samples.fresh.values())
-        stale = self._stale(samples, taken, now, at, error is None)
-        counts = (samples.scraped, int(kept.sum()), int(taken[list(samples.fresh)].sum()))
-        report = np.array([float(error is None), time.monotonic() - started, *counts])
-        ids = np.concatenate((samples.ids[stored], stale, self._reported))
-        values = np.concatenate((samples.values[stored], np.full(len(stale), STALE), report))
-        if times is not None:
-            times = np.concatenate((times[stored], np.full(len(ids) - int(stored.sum()), np.nan)))
-        return Scrape(at, ids, values, times, error)
-
-    def _store(
-        self, samples: Samples, taken: Mask, now: float, at: float, commit: bool
-    ) -> tuple[Mask, Mask, Floats | None]:
-        """Which samples are taken, which of those are stored, and at which times if any has its own."""
-        memory, times = self._memory, None
-        if samples.stamps is None and not memory.timestamps.explicit:
-            stored = taken & _first_of_each(samples.ids)
-        else:
-            before = memory.timestamps
-            if not before.explicit:
-                before = before.passed(memory.tracked, now=memory.now, at=memory.at)
-            found = before.take(samples, taken, now=now, at=at)
-            taken, stored, times = taken & ~found.refused, found.stored, found.times
-            if commit:
-                self._memory = replace(memory, timestamps=found.timestamps)
-        return taken, stored if commit else np.zeros_like(stored), times
-
-    def _stale(self, samples: Samples, taken: Mask, now: float, at: float, commit: bool) -> Ids:
-        """Series of the last scrape that are gone: after a failure, those that its page did not show before it."""
-        memory, stamps = self._memory, samples.stamps
-        if stamps is not None and not self._target.job.track_timestamps_staleness:
-            taken = taken & np.isnan(stamps)
-        seen = np.unique(samples.ids[taken])
-        stale = np.setdiff1d(memory.tracked, seen, assume_unique=True)
-        if memory.timestamps.explicit:
-            stale = stale[memory.timestamps.behind(stale, now=now)]
-        if not commit:  # what only a failed scrape showed was never stored
-            seen = np.intersect1d(memory.tracked, seen, assume_unique=True)
-        self._memory = _Memory(seen, now, at, memory.timestamps.passed(stale, now=now, at=at))
-        return stale
-
-    def _samples(self) -> tuple[Samples, str | None]:
-        if self._forced is not None:
-            return NOTHING, self._forced
-        target = self._target
-        try:
-            limit = target.job.limits.body_size
-            answer = self._fetcher.get(target.url, self._headers, timeout=target.timeout, limit=limit)
-            if answer.status != 200:
-                raise StackError(f"server returned HTTP status {answer.status} {answer.reason}")
-            if not answer.body:
-                return NOTHING, None
-            form = media_type(answer.content_type, target.job.fallback_type)
-            samples = self._parser.parse(answer.body, form)
-            return (samples if target.job.honor_timestamps else replace(samples, stamps=None)), samples.error
-        except (StackError, PageError) as e:
-            return NOTHING, str(e)
-
-    def _resolve(self, labels: Mapping[str, str]) -> int:
-        """The number of a series after relabelling, DROPPED, or UNWANTED once new ones alone exceed the sample limit.
-
-        Raises :class:`SeriesError`.
-        """
-        job = self._target.job
-        found = relabel(attach(labels, self._target.labels, honor_labels=job.honor_labels), job.metric_relabel)
-        if not found:
-            return DROPPED
-        name = found.get("__name__")
-        if name is None:
-            raise SeriesError("missing metric name (__name__ label)")
-        if job.legacy_names and not (
-            _LEGACY_NAME.fullmatch(name) and all(_LEGACY_LABEL.fullmatch(label) for label in found)
-        ):
-            raise SeriesError(f"invalid metric name or label names: {found}")
-        _check_limits(found, name, job.limits)
-        self._new += 1
-        return UNWANTED if self._new > job.limits.samples > 0 else self._table.id(found)
-
-
-def _repeated(samples: Samples) -> Mask:
-    """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
-    repeated = np.zeros(len(samples.ids), np.bool_)
-    repeated[samples.repeats] = True
-    return repeated if samples.stamps is None else repeated & np.isnan(samples.stamps)
-
-
-def _first_of_each(ids: Ids) -> Mask:
-    """Where labels were relabelled away, several lines may be one series: the first counts."""
-    first = np.zeros(len(ids), np.bool_)
-    first[np.unique(ids, return_index=True)[1]] = True
-    return first
-
-
-def _check_limits(labels: Mapping[str, str], name: str, limits: Limits) -> None:
-    if limits.labels and len(labels) > limits.labels:
-        raise SeriesError(f"label_limit of {limits.labels} exceeded by {name:.50}: {len(labels)} labels")
-    for label, value in labels.items():
-        if limits.label_name_length and len(label.encode()) > limits.label_name_length:
-            raise SeriesError(f"label_name_length_limit of {limits.label_name_length} exceeded by {label:.50}")
-        if limits.label_value_length and len(value.encode()) > limits.label_value_length:
-            raise SeriesError(f"label_value_length_limit of {limits.label_value_length} exceeded by {label:.50}")

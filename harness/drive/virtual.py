@@ -1,14 +1,18 @@
 """Virtual time: open the gate from event to event, and scrape at virtual times."""
 
+import heapq
 import math
 import time
+from collections.abc import Iterator
 
 import gevent
 import numpy as np
 
 from harness.drive.clock import VirtualClock
-from harness.drive.plan import Playing, Run
-from harness.drive.scrape import Scrape, Scraper, ScrapeTarget
+from harness.drive.plan import Run
+from harness.drive.scrape import Scraper
+from harness.drive.scrapeloop import Scrape, ScrapeTarget
+from harness.drive.watch import JOB
 from harness.errors import MonitoringError, RigError, TargetError
 from harness.scenario import Scenario
 
@@ -16,6 +20,9 @@ FLUSH_SECONDS = 2.0
 """Real seconds after which what is held is written."""
 STALL = 5.0
 """Real seconds beyond a request's own time-out without any request ending, after which a drive gives up."""
+VAIN = 3
+"""Waits in vain after which a counter that does not catch up is waited for no longer: a fault may keep it behind."""
+GOLDEN = "golden request"
 LAG = 0.5
 """Real seconds to wait for a target's own counter to catch up with what it answered."""
 
@@ -32,24 +39,21 @@ def first_scrape(scraper: Scraper) -> None:
 
 
 def play(run: Run, clock: VirtualClock) -> None:
-    """Open the gate from event to event: scrapes, and changes of held faults."""
+    """Open the gate from event to event: scrapes, golden requests, and changes of faults."""
     plan, scenario = run.plan, run.plan.scenario
-    scraper = plan.scraper
+    scraper, watch = plan.scraper, plan.watch
     if scraper is None:
         raise RigError("a drive in virtual time needs a metrics page", hint="give the target a metrics endpoint")
-    counters = _Counters()
+    counters = _Counters(run)
     since = time.monotonic()
     for at, target in _events(scraper, scenario):
         clock.open(at)
         _wait(run, at)
         run.set_held(at)
-        if target is not None:
-            found = counters.settled(scraper, target, at, run.player)
-            times = found.times if found.times is not None else np.full(len(found.ids), np.nan)
-            for i, v, t in zip(found.ids.tolist(), found.values.tolist(), times.tolist(), strict=True):
-                run.scraped.setdefault(i, []).append((at if math.isnan(t) else t, v))
-            if found.error:
-                run.writer.event("scrape_failed", at, target=dict(target.labels), why=found.error)
+        if target == GOLDEN and watch is not None:
+            watch.tick()
+        elif isinstance(target, ScrapeTarget):
+            _scrape(run, scraper, counters, target, at)
         if time.monotonic() - since > FLUSH_SECONDS or target is None:
             since = time.monotonic()
             run.step(at)
@@ -57,19 +61,41 @@ def play(run: Run, clock: VirtualClock) -> None:
         run.writer.event("counter", scenario.duration, name=counters.name, unsettled=counters.unsettled)
 
 
-def _events(scraper: Scraper, scenario: Scenario) -> list[tuple[float, ScrapeTarget | None]]:
-    """(scenario seconds, scrape target or None) in order of time; None is a change of phase or of a held fault."""
+def _scrape(run: Run, scraper: Scraper, counters: "_Counters", target: ScrapeTarget, at: float) -> None:
+    own = run.plan.watch is not None and target.labels.get("job") == JOB  # of the drill itself: it lags behind nobody
+    clean = scraper.scrape(target, at) if own else counters.settled(scraper, target, at)
+    found = scraper.stored(target, clean)
+    times = found.times if found.times is not None else np.full(len(found.ids), np.nan)
+    for i, v, t in zip(found.ids.tolist(), found.values.tolist(), times.tolist(), strict=True):
+        run.scraped.setdefault(i, []).append((at if math.isnan(t) else t, v))
+    if found.error:
+        run.writer.event("scrape_failed", at, target=dict(target.labels), why=found.error)
+
+
+def _events(scraper: Scraper, scenario: Scenario) -> Iterator[tuple[float, ScrapeTarget | str | None]]:
+    """(scenario seconds, what is due) in order of time: a scrape target, a golden request, or None, a change of phase
+    or of a fault. Scrapes come first at one moment; when a target is scraped next is asked after each scrape.
+    """
     end = scenario.duration
-    out: list[tuple[float, ScrapeTarget | None]] = []
-    for target in scraper.targets:
+    moments: list[tuple[float, int, int, ScrapeTarget | str | None]] = []
+    for n, target in enumerate(scraper.targets):
         # Before the first arrival: counters that are first seen with a value lose what they counted so far.
-        out.append((target.offset - target.interval, target))
-        out += [(float(t), target) for t in np.arange(target.offset, end, target.interval)]
-    out += [(p.start, None) for p in scenario.phases[1:]] + [(end, None)]
-    if any(f.held for f in scenario.faults):
+        moments += [(target.offset - target.interval, 0, n, target), (target.offset, 0, n, target)]
+    if scenario.canary is not None:
+        moments += [(float(t), 1, 0, GOLDEN) for t in np.arange(0.5, end, scenario.canary.every)]
+    changes = {*(p.start for p in scenario.phases[1:]), end}
+    if not all(f.per_request for f in scenario.faults):
         phase = scenario.phases[2]
-        out += [(float(t), None) for t in np.arange(phase.start, phase.end, scenario.evaluation_interval)]
-    return sorted(out, key=lambda event: event[0])
+        changes |= {float(t) for t in np.arange(phase.start, phase.end, scenario.evaluation_interval)}
+    moments += [(t, 2, 0, None) for t in changes]
+    heapq.heapify(moments)
+    while moments:
+        at, kind, n, due = heapq.heappop(moments)
+        if at > end or (at == end and isinstance(due, ScrapeTarget)):
+            continue
+        yield at, due
+        if isinstance(due, ScrapeTarget) and at >= due.offset:
+            heapq.heappush(moments, (scraper.due(due, at), kind, n, due))
 
 
 def _wait(run: Run, at: float) -> None:
@@ -92,30 +118,43 @@ class _Counters:
     whose sum grew by exactly what was answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
         self.name = ""
         self.base: dict[str, float] = {}
         self.unsettled = 0
+        self._run, self._before = run, run.plan.forwarded() if run.plan.forwarded is not None else 0
         self._tried = False
+        self._vain = 0
+        """Scrapes in a row whose wait was in vain."""
 
-    def settled(self, scraper: Scraper, target: ScrapeTarget, at: float, player: Playing) -> Scrape:
-        """One scrape, repeated for at most half a second while the counter lags behind."""
+    def _answered(self) -> int:
+        """Requests that reached the target since the drill began, golden ones among them."""
+        plan = self._run.plan
+        if plan.forwarded is not None:
+            return plan.forwarded() - self._before
+        return self._run.player.ended + (plan.watch.answered if plan.watch is not None else 0)
+
+    def settled(self, scraper: Scraper, target: ScrapeTarget, at: float) -> Scrape:
+        """One scrape, repeated for at most half a second while the counter lags behind what was answered."""
+        answered = self._answered()
         found = scraper.scrape(target, at)
         if not self.base:
             self.base = self._sums(found, scraper)
             return found
-        if player.ended == 0 or found.error or (self._tried and not self.name):
+        if answered == 0 or found.error or (self._tried and not self.name):
             return found
-        deadline = time.monotonic() + LAG
+        deadline = time.monotonic() + (LAG if self._vain < VAIN else 0.0)
         while True:
             sums = self._sums(found, scraper)
             if not self.name:
-                grown = [n for n, v in sums.items() if v - self.base.get(n, 0.0) == player.ended]
+                grown = [n for n, v in sums.items() if v - self.base.get(n, 0.0) == answered]
                 self.name = min(grown, key=lambda n: ("request" not in n, n), default="")
-            if self.name and sums.get(self.name, 0.0) - self.base.get(self.name, 0.0) >= player.ended:
+            if self.name and sums.get(self.name, 0.0) - self.base.get(self.name, 0.0) >= answered:
+                self._vain = 0
                 break
             if time.monotonic() > deadline:
                 self.unsettled += 1
+                self._vain += 1
                 break
             gevent.sleep(0.002)
             found = scraper.scrape(target, at)

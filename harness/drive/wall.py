@@ -19,14 +19,17 @@ def play(run: Run, clock: WallClock) -> None:
     if server is None:
         raise RigError("a drive on the wall clock needs a Prometheus", hint="`driftdrill doctor` says what is missing")
     names = {r.name for f in plan.rules for g in f.groups for r in g.rules if r.kind == "record"}
-    fetcher = Fetcher(server, plan.target, frozenset(names), clock.started_at)
-    fetched = 0.0
+    fetcher = Fetcher(server, plan.jobs, frozenset(names), clock.started_at)
+    fetched = asked = 0.0
     tick = min(1.0, scenario.evaluation_interval)
     try:
         while (now := clock.now()) < scenario.duration:
             if now - fetched > FETCH_EVERY:
                 fetcher.step(run.writer, now)
                 fetched = now
+            if plan.watch is not None and scenario.canary is not None and now >= asked:
+                plan.watch.tick()
+                asked += scenario.canary.every
             pending, firing = _active(server)
             run.step(now, pending=pending, firing=firing)
             if run.player.failure is not None:

@@ -16,11 +16,13 @@ QUALITY_POINTS = 60
 
 
 def harms(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> tuple[Harm, ...]:
-    """One a fault: accuracy in the baseline against accuracy under the fault."""
+    """One a fault: accuracy in the baseline against accuracy under the fault; none for faults of monitoring itself."""
     before = _within(requests, phases["baseline"])
     in_fault = _within(requests, phases["fault"])
     out = []
     for fault in meta.faults:
+        if fault.get("seam") in ("page", "scrape"):
+            continue
         strength = requests.strength.get(fault["name"])
         during = in_fault if strength is None else in_fault & (strength > 0)
         out.append(_harm(fault["name"], meta, requests, before, during))

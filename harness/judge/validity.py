@@ -68,10 +68,13 @@ def _in_force(
         if fault["held"]:
             sets = [e for e in events if e["event"] == "fault" and e["name"] == name]
             wrong = [e["wrong"] for e in sets if e["wrong"]]
+            touched = [e["touched"] for e in sets if "touched" in e]
             if wrong:
                 out.append(f"fault {name!r} was not really in force: {wrong[0]}")
             elif not any(e["strength"] > 0 for e in sets):
                 out.append(f"fault {name!r} was never in force: its strength stayed 0")
+            elif touched and not any(touched):
+                out.append(f"fault {name!r} was not really in force: it changed nothing that passed")
             continue
         strength, changed = requests.strength[name], requests.changed[name]
         if not (strength > 0).any():

@@ -47,8 +47,8 @@ class Block:
 class Blocks:
     """Every request's body, made in blocks that depend on the seed and the block's number alone.
 
-    ``times`` are the scheduled arrivals, seconds (n,). A block is kept until the next two are asked for, so
-    memory is flat in the drill's length.
+    ``times`` are the scheduled arrivals, seconds (n,); slot i goes to address i modulo ``addresses``. A block is kept
+    until the next two are asked for, so memory is flat in the drill's length.
     """
 
     def __init__(
@@ -57,8 +57,10 @@ class Blocks:
         protocol: Protocol,
         times: npt.NDArray[np.float64],
         rows_per_request: int = 1,
+        addresses: int = 1,
     ) -> None:
         self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
+        self.addresses = addresses
         self.source = {} if scenario.arrivals.bodies is not None else checked_rows(scenario)
         self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if f.seam == "rows"]
         self.mutations = [f for f in scenario.faults if f.seam == "payload"]
@@ -104,7 +106,7 @@ class Blocks:
         strengths: dict[str, npt.NDArray[np.float64]] = {}
         changes: dict[str, npt.NDArray[np.bool_]] = {}
         for fault in self.faults:
-            strength = strength_at(fault, self.scenario, padded)
+            strength = self._strength(fault, padded, first)
             faulty = self._apply(fault, batch, np.repeat(strength, self.rows_per_request), index)
             changed = np.any(rows_changed(batch, faulty).reshape(BLOCK_ROWS, -1), axis=1)
             strengths[fault.name], changes[fault.name] = strength[: len(times)], changed[: len(times)]
@@ -112,7 +114,7 @@ class Blocks:
         truth = batch.pop(self.scenario.truth) if self.scenario.truth else None
         bodies: list[bytes | Request] = [*self._encoded(batch, drawn, pick[: len(times) * self.rows_per_request])]
         for fault in self.mutations:
-            strength = strength_at(fault, self.scenario, padded)[: len(times)]
+            strength = self._strength(fault, padded, first)[: len(times)]
             strengths[fault.name], changes[fault.name] = strength, self._mutate(fault, bodies, strength, index)
         return Block(
             first,
@@ -130,6 +132,13 @@ class Blocks:
         return self.protocol.encode(
             {name: column[: len(rows)] for name, column in batch.items()}, self.rows_per_request
         )
+
+    def _strength(self, fault: Fault, times: npt.NDArray[np.float64], first: int) -> npt.NDArray[np.float64]:
+        """The fault's strength for requests from slot ``first`` on; 0 for those that go to another replica than its."""
+        strength = self.scenario.strength(fault, times)
+        if fault.replica is None:
+            return strength
+        return np.where((first + np.arange(len(times))) % self.addresses == fault.replica, strength, 0.0)
 
     def _mutate(
         self, fault: Fault, bodies: list[bytes | Request], strength: npt.NDArray[np.float64], index: int
@@ -192,13 +201,6 @@ def _solved(fault: Fault, reference: Batch, seed: int) -> Fault:
         return replace(fault, how=solve(reference, generator(seed, "faults", fault.name)))
     except ValueError as e:
         raise ScenarioError(f"fault {fault.name!r}: {e}", hint=getattr(e, "hint", None)) from e
-
-
-def strength_at(fault: Fault, scenario: Scenario, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The fault's strength at scenario seconds ``at``, float64, clipped to [0, 1], 0 outside the fault phase."""
-    phase = scenario.phases[2]
-    inside = (at >= phase.start) & (at < phase.end)
-    return np.where(inside, np.clip(fault.strength(at - phase.start), 0.0, 1.0), 0.0)
 
 
 def rows_changed(before: Batch, after: Batch) -> npt.NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from harness.curve import Curve
 from harness.errors import ScenarioError
+from harness.fault import Fault
 from harness.scenario import Scenario
 
 Kind = Literal["poisson", "even"]
@@ -29,12 +30,31 @@ def generator(seed: int, purpose: Purpose, name: str = "", block: int = 0) -> np
 
 
 def schedule(scenario: Scenario) -> npt.NDArray[np.float64]:
-    """The scenario's arrival times, seconds, ascending, float64 (n,). Raises :class:`ScenarioError`."""
+    """The scenario's arrival times, its faults of traffic among them, seconds, ascending, float64 (n,).
+
+    Raises :class:`ScenarioError`.
+    """
     how = scenario.arrivals
-    if how.kind != "trace":
-        return arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"), how.kind)
-    times = np.asarray(how.times, dtype=np.float64)
-    return times[times < scenario.duration]
+    if how.kind == "trace":
+        times = np.asarray(how.times, dtype=np.float64)
+        times = times[times < scenario.duration]
+    else:
+        times = arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"), how.kind)
+    for fault in scenario.faults:
+        if fault.seam == "traffic":
+            times = _moved(times, fault, scenario)
+    return times
+
+
+def _moved(times: npt.NDArray[np.float64], fault: Fault, scenario: Scenario) -> npt.NDArray[np.float64]:
+    """``times`` thinned out, or with further arrivals among them: what is planned without the fault stays planned."""
+    rng, more = generator(scenario.seed, "faults", fault.name), float(fault.how.times) - 1
+    if more < 0:
+        kept: npt.NDArray[np.bool_] = rng.random(len(times)) >= -more * scenario.strength(fault, times)
+        return times[kept]
+    extra = arrivals(scenario.rate.times(more), scenario.duration, rng)
+    extra = extra[rng.random(len(extra)) < scenario.strength(fault, extra)]
+    return np.sort(np.concatenate([times, extra]))
 
 
 def arrivals(rate: Curve, until: float, rng: np.random.Generator, kind: Kind = "poisson") -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Faults of processes, containers and this machine, each held by a guardian that undoes it whatever ends the drill.
+"""Faults of processes, containers, this machine, and hooks of your own; each is held by a guardian that undoes it.
 
 with Hang().hold(LocalProcess(pid)) as held:
     held.set(1)
@@ -18,11 +18,15 @@ from stack.held.faults import (
     ProcessFault,
 )
 from stack.held.hold import Held
+from stack.held.hooks import Hook, hook
 from stack.held.journal import Leftover, leftovers
+from stack.held.steps import Call, Command, Operate
 from stack.held.targets import Container, LocalProcess, listening
 
 __all__ = [
     "PROCESS_FAULTS",
+    "Call",
+    "Command",
     "Container",
     "CpuBurner",
     "CpuLimit",
@@ -30,12 +34,15 @@ __all__ = [
     "DescriptorLimit",
     "Hang",
     "Held",
+    "Hook",
     "IoBurner",
     "Leftover",
     "LocalProcess",
     "MemoryBurner",
     "MemoryLimit",
+    "Operate",
     "ProcessFault",
+    "hook",
     "leftovers",
     "listening",
 ]

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 from stack.errors import StackError
 from stack.held import burners, containers, local
 from stack.held.faults import (
-    AnyFault,
     CpuBurner,
     CpuLimit,
     CrashLoop,
@@ -15,7 +14,9 @@ from stack.held.faults import (
     IoBurner,
     MemoryBurner,
     MemoryLimit,
+    ProcessFault,
 )
+from stack.held.hooks import Applied, Hook
 from stack.held.targets import AnyTarget, Container, LocalProcess
 from stack.held.undo import AnyUndo
 
@@ -62,18 +63,19 @@ _ON_CONTAINER: dict[type, Callable[[Any, Container], Effect]] = {
     CpuLimit: containers.Updated,
     MemoryLimit: containers.Updated,
 }
-_ON_MACHINE: dict[type, Callable[[Any], Effect]] = {
+_ANYWHERE: dict[type, Callable[[Any], Effect]] = {
     CpuBurner: burners.Cpu,
     MemoryBurner: burners.Memory,
     IoBurner: burners.Io,
+    Hook: Applied,
 }
 
 
-def effect(fault: AnyFault, target: AnyTarget | None) -> Effect:
+def effect(fault: ProcessFault, target: AnyTarget | None) -> Effect:
     """The effect of ``fault`` in ``target``. Raises :class:`StackError` where there is none."""
     kind = type(fault)
-    if kind in _ON_MACHINE:
-        return _ON_MACHINE[kind](fault)
+    if kind in _ANYWHERE:
+        return _ANYWHERE[kind](fault)
     if isinstance(target, LocalProcess):
         return _ON_PROCESS[kind](fault, target)
     if isinstance(target, Container) and kind in _ON_CONTAINER:

@@ -23,11 +23,19 @@ class ProcessFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults
 
     id: ClassVar[str] = ""
     visible_from: ClassVar[str] = "scrape"
+    each: ClassVar[bool] = True
+    """Whether it acts on a process of the target's; the others act wherever they are held."""
+    real_time: ClassVar[bool] = True
 
     ttl: float = 3600.0
 
     def __post_init__(self) -> None:
         within(self, "ttl", 0.1, unit="seconds")
+
+    @property
+    def takes(self) -> float:
+        """Seconds that putting it in force may take."""
+        return 0.0
 
     @property
     def type(self) -> str:
@@ -131,6 +139,7 @@ class CpuBurner(ProcessFault, frozen=True, repr_omit_defaults=True, tag="cpu_bur
 
     id: ClassVar[str] = "sys.cpu"
     visible_from: ClassVar[str] = "server"
+    each: ClassVar[bool] = False
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -143,6 +152,7 @@ class MemoryBurner(ProcessFault, frozen=True, repr_omit_defaults=True, tag="memo
 
     id: ClassVar[str] = "sys.memory"
     visible_from: ClassVar[str] = "server"
+    each: ClassVar[bool] = False
     bytes: int
 
     def __post_init__(self) -> None:
@@ -155,13 +165,9 @@ class IoBurner(ProcessFault, frozen=True, repr_omit_defaults=True, tag="io_burne
 
     id: ClassVar[str] = "sys.io"
     visible_from: ClassVar[str] = "server"
+    each: ClassVar[bool] = False
     folder: str = ""
 
-
-AnyFault = Hang | CpuLimit | MemoryLimit | DescriptorLimit | CrashLoop | CpuBurner | MemoryBurner | IoBurner
-
-BURNERS = (CpuBurner, MemoryBurner, IoBurner)
-"""They act in this machine, whatever the target."""
 
 PROCESS_FAULTS: tuple[type[ProcessFault], ...] = (
     Hang,
@@ -169,5 +175,7 @@ PROCESS_FAULTS: tuple[type[ProcessFault], ...] = (
     CpuLimit,
     MemoryLimit,
     DescriptorLimit,
-    *BURNERS,
+    CpuBurner,
+    MemoryBurner,
+    IoBurner,
 )

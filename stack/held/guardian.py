@@ -15,6 +15,7 @@ from stack.errors import StackError
 from stack.held.effects import Effect, effect
 from stack.held.journal import Claim, Note, claim
 from stack.held.orders import Order, Report, Settings
+from stack.held.undo import Nothing
 
 
 class Guardian:
@@ -27,6 +28,7 @@ class Guardian:
         self._failure: Exception | None = None
         self._heard, self._withdrawn = time.monotonic(), False
         self._noted: Note | None = None
+        self._touched = False
         self._note()
 
     @property
@@ -35,8 +37,8 @@ class Guardian:
         return self._effect.place
 
     def _note(self) -> None:
-        """Keep on file how to undo."""
-        note = Note(self._fault.type, self.place, os.getpid(), self._effect.undo)
+        """Keep on file how to undo, from before anything is done."""
+        note = Note(self._fault.type, self.place, os.getpid(), self._effect.undo if self._touched else Nothing())
         if note != self._noted and self._claim is not None:
             self._claim.write(note)
             self._noted = note
@@ -58,7 +60,8 @@ class Guardian:
         if order.do == "set":
             if self._claim is None:
                 raise StackError(f"{self._fault.type} on {self.place} was undone: its time to live had run out")
-            self._failure = None
+            self._failure, self._touched = None, self._touched or order.strength > 0
+            self._note()
             self._effect.set(order.strength)
             self._note()
             return Report(pid=self._effect.pid())

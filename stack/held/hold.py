@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 import msgspec
 
-from stack.child import Child
+from stack.child import ANSWER, Child
 from stack.errors import StackError
-from stack.held.faults import BURNERS, ProcessFault
+from stack.held.faults import ProcessFault
+from stack.held.hooks import Hook
 from stack.held.journal import leftovers
 from stack.held.orders import Order, Report, Settings
 from stack.held.targets import target_of
@@ -28,14 +29,19 @@ class Held:
         """The process that it acts on now: a crash loop's changes with each restart; 0 for a container."""
         return self._child.ask(Order("check"), Report).pid
 
+    @property
+    def unchecked(self) -> bool:
+        """Whether only the service's answers can tell that it is in force: a hook without a check."""
+        return isinstance(self._fault, Hook) and self._fault.check is None
+
     def set(self, strength: float) -> None:
         """Put the fault in force at ``strength`` in [0, 1]. Raises :class:`StackError`."""
-        self._child.ask(Order("set", unit_interval(strength)), Report)
+        self._child.ask(Order("set", unit_interval(strength)), Report, within=ANSWER + self._fault.takes)
 
     def verify(self) -> str | None:
         """None if the fault is in force as set, else what was expected and what was seen."""
         try:
-            return self._child.ask(Order("check"), Report).wrong
+            return self._child.ask(Order("check"), Report, within=ANSWER + self._fault.takes).wrong
         except StackError as e:
             return f"expected {self._fault.type} in force; seen: {e}"
 
@@ -47,14 +53,14 @@ def hold(fault: ProcessFault, target: object) -> Iterator[Held]:
     Raises :class:`StackError` where it cannot be held, and on leaving where it could not be undone: the hint says
     what to do by hand.
     """
-    at = None if isinstance(fault, BURNERS) else target_of(target)
+    at = target_of(target) if fault.each else None
     child = Child("stack.held.guardian", Settings(fault, at), what=f"the guardian of {fault.type}")  # type: ignore[arg-type]
     try:
         yield Held(child, fault)
     finally:
         place = msgspec.json.decode(child.ready, type=str)
         try:
-            child.ask(Order("release"), Report, within=RELEASE)
+            child.ask(Order("release"), Report, within=RELEASE + fault.takes)
         except StackError as e:
             if child.alive:
                 raise StackError(f"{fault.type} on {place} could not be undone: {e}", hint=e.hint) from e

@@ -5,6 +5,7 @@ names no environment and no credential.
 """
 
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ import msgspec
 from stack.errors import StackError
 from stack.held.undo import AnyUndo
 
+LONGEST = 80
+"""Characters of a place in its file's name."""
+
 
 class Note(msgspec.Struct, frozen=True):
     """What is held where, by which process, and how it is undone."""
@@ -28,11 +32,17 @@ class Note(msgspec.Struct, frozen=True):
 
 
 def folder() -> Path:
-    """This user's folder of notes, made if it is not there, readable by this user only. Raises :class:`StackError`."""
+    """This user's folder of notes, made if it is not there, readable by this user only. Raises :class:`StackError`.
+
+    It may be gone at once: whoever lets go last removes it.
+    """
     path = Path(tempfile.gettempdir()) / f"driftdrill-{os.getuid()}"
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    seen = path.lstat()
+    try:
+        seen = path.lstat()
+    except FileNotFoundError:
+        return path
     if seen.st_uid != os.getuid() or not path.is_dir() or path.is_symlink():
         raise StackError(f"{path} belongs to somebody else", hint="set TMPDIR to a folder of your own")
     return path
@@ -54,6 +64,7 @@ class Claim:
         """Give the place free, and forget how to undo."""
         with suppress(OSError):
             self.path.unlink()
+            self.path.parent.rmdir()  # unless others hold something
         os.close(self.fd)
 
 
@@ -62,9 +73,15 @@ def claim(place: str) -> Claim:
 
     Raises :class:`StackError` where another fault holds it, or what was left cannot be undone.
     """
-    path = folder() / f"{place.replace('/', '_')}.json"
+    name = place.replace("/", "_")
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = folder() / f"{name}.json"
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # the last one to let go removed the folder meanwhile
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -4,8 +4,20 @@ from typing import Literal
 
 import msgspec
 
-from stack.held.faults import AnyFault
+from stack.held.faults import (
+    CpuBurner,
+    CpuLimit,
+    CrashLoop,
+    DescriptorLimit,
+    Hang,
+    IoBurner,
+    MemoryBurner,
+    MemoryLimit,
+)
+from stack.held.hooks import Hook
 from stack.held.targets import AnyTarget
+
+AnyFault = Hang | CpuLimit | MemoryLimit | DescriptorLimit | CrashLoop | CpuBurner | MemoryBurner | IoBurner | Hook
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ class Container(msgspec.Struct, frozen=True, tag="container"):
 AnyTarget = LocalProcess | Container
 
 
-def listening(port: int) -> LocalProcess:
+def listening(port: int, restart: tuple[str, ...] | None = None) -> LocalProcess:
     """The process of this machine that listens on TCP ``port``. Raises :class:`StackError` where none is seen."""
     try:
         pids = {
@@ -53,7 +53,7 @@ def listening(port: int) -> LocalProcess:
             f"no process that this user can see listens on port {port}",
             hint="it may belong to another user or run in a container: name the process id or the container",
         )
-    return LocalProcess(_oldest(pids))
+    return LocalProcess(_oldest(pids), restart)
 
 
 def _oldest(pids: set[int]) -> int:

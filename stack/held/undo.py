@@ -5,6 +5,7 @@ import psutil
 
 from stack.errors import StackError
 from stack.held.engine import container, engine_errors, update
+from stack.held.steps import Step
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -142,4 +143,18 @@ class Restart(msgspec.Struct, frozen=True, tag="restart"):
             )
 
 
-AnyUndo = Nothing | Continue | Limit | Unpause | Start | Update | Restart
+class Revert(msgspec.Struct, frozen=True, tag="revert"):
+    """The step of a hook that puts the service right."""
+
+    step: Step
+    timeout: float
+
+    def undo(self) -> None:
+        """Run it. Raises :class:`StackError` with what to do by hand."""
+        try:
+            self.step.run(self.timeout)
+        except StackError as e:
+            raise StackError(f"the service was not put right: {e}", hint=str(self.step)) from e
+
+
+AnyUndo = Nothing | Continue | Limit | Unpause | Start | Update | Restart | Revert

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from stack.model_service.model import Answer, Model, Row, answer
-from stack.model_service.switches import SWITCHES, Ask, Models, Order, State, Wrap, catalogue_id
+from stack.model_service.switches import SWITCHES, Ask, Models, Order, State, Wrap
 
 
 class _On:
@@ -53,7 +53,7 @@ class Switchboard:
 
     def on(self, order: Order) -> None:
         """Switch on, or change share and time to live of what is on; other parameters start afresh."""
-        id_ = catalogue_id(order.switch)
+        id_ = order.switch.id
         held = self._on.get(id_)
         if held is None or held.order.switch != order.switch:
             self.off(id_)

@@ -8,7 +8,7 @@ import msgspec
 import requests
 
 from stack.errors import StackError
-from stack.model_service.switches import Order, State, Switch, catalogue_id
+from stack.model_service.switches import Order, State, Switch
 
 TIMEOUT = 5.0
 
@@ -31,17 +31,30 @@ class Misconfigured:
         return next((state for state in _ask("GET", self.url, self.token) if state.switch == self.switch), None)
 
     def verify(self) -> str | None:
-        """None while it is on, else what was expected and what was seen."""
-        return None if self.state() else f"expected {catalogue_id(self.switch)} to be on; {self.url} says it is off"
+        """None while it is on, else what was expected and what was seen; its time to live begins anew."""
+        try:
+            state = self.state()
+            if state is None:
+                return f"expected {self.switch.id} to be on; seen: {self.url} says it is off"
+            self.set(state.share)
+        except StackError as e:
+            return f"expected {self.switch.id} to be on; seen: {e}"
+        return None
+
+    def touched(self) -> int | None:
+        """Rows that it changed since it was switched on. Raises :class:`StackError`."""
+        state = self.state()
+        return None if state is None else state.changed
 
 
 @contextlib.contextmanager
 def misconfigured(
-    url: str, token: str, switch: Switch, *, share: float = 1.0, ttl: float = 600.0
+    url: str, token: str, switch: Switch, *, share: float = 1.0, ttl: float = 120.0
 ) -> Iterator[Misconfigured]:
     """Hold ``switch`` on at the model service ``url`` (its root); it is off when the block is left.
 
-    Should this process be killed, it goes off ``ttl`` seconds after the last :meth:`Misconfigured.set`. Raises
+    Should this process be killed, it goes off ``ttl`` seconds after the last :meth:`Misconfigured.set` or
+    :meth:`~Misconfigured.verify`. Raises
     :class:`StackError` where it cannot be switched on, and where a service that still runs cannot switch it off.
     """
     held = Misconfigured(f"{url}/admin/switches", token, switch, ttl)
@@ -50,12 +63,12 @@ def misconfigured(
         yield held
     finally:
         try:
-            _ask("DELETE", f"{held.url}/{catalogue_id(switch)}", token)
+            _ask("DELETE", f"{held.url}/{switch.id}", token)
         except StackError as e:
             # A service that has ended holds no switch.
             if not isinstance(e.__cause__, requests.ConnectionError):
                 raise StackError(
-                    f"{catalogue_id(switch)} could not be switched off: {e.cause}",
+                    f"{switch.id} could not be switched off: {e.cause}",
                     hint=f"it goes off by itself within {ttl:g} s; or end the service",
                 ) from e
 

@@ -102,14 +102,14 @@ class HeldToxic:
     def __init__(self, proxy: Proxy, fault: Fault) -> None:
         self._proxy, self._fault = proxy, fault
         self._strength = 0.0
-        self._passed = self._matched = 0
+        self._passed = self._matched = self._touched = 0
 
     def set(self, strength: float) -> None:
         """Put the fault in force at ``strength`` in [0, 1]. Raises :class:`StackError`."""
         state = self._proxy.change(self._fault.key, self._fault.at(strength))
         if not self._strength:
             count = state.ledger.of(self._fault.key)
-            self._passed, self._matched = count.passed, count.matched
+            self._passed, self._matched, self._touched = count.passed, count.matched, count.touched
         self._strength = strength
 
     def verify(self) -> str | None:
@@ -130,6 +130,11 @@ class HeldToxic:
             if not passed and state.ledger.open and state.ledger.opaque == state.ledger.connections:
                 return f"expected HTTP/1.x for {key}; seen: none of {state.ledger.connections} connections speaks it"
         return None
+
+    def touched(self) -> int | None:
+        """Connections (of a toxic) or requests that it changed since it was put in force; None if nobody counts."""
+        state = self._proxy.state()
+        return state.ledger.of(self._fault.key).touched - self._touched if state.ledger.connections else None
 
 
 def _refuse_conflict(fault: Fault, taken: "set[str]") -> None:

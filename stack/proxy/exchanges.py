@@ -154,6 +154,9 @@ class Exchanges:
                 case Status():
                     now.answer = fault
                     count.touched += 1
+                case Page() if fault.fault.delay_at(fault.strength):
+                    now.pause += fault.fault.delay_at(fault.strength)
+                    count.touched += 1
                 case MergePatch(on="request") | Replace(on="request"):
                     now.request_edits.append(edit)
                 case _:

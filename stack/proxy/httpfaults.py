@@ -78,6 +78,7 @@ class Delay(HttpFault, frozen=True, repr_omit_defaults=True, tag="delay"):
     """Hold a request back for ``delay`` plus or minus ``jitter`` milliseconds; strength scales both."""
 
     id: ClassVar[str] = "sys.latency"
+    real_time: ClassVar[bool] = True
     delay: float
     jitter: float = 0.0
 

@@ -38,7 +38,10 @@ class TakesToxics(Protocol):
 
 
 class Holdable(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """A fault that a proxy holds."""
+    """A fault that a proxy holds. ``real_time``: what it does takes time, which only a wall clock has."""
+
+    each: ClassVar[bool] = True
+    real_time: ClassVar[bool] = False
 
     def hold(self, target: object) -> AbstractContextManager[Held]:
         """Hold this in ``target``: a running proxy, or what has one as ``target.proxy``. Raises :class:`StackError`."""
@@ -90,6 +93,7 @@ class Latency(Toxic, frozen=True, repr_omit_defaults=True, tag="latency"):
     """Delay all data by ``latency`` plus or minus ``jitter`` milliseconds; strength scales both."""
 
     id: ClassVar[str] = "sys.latency"
+    real_time: ClassVar[bool] = True
     latency: float
     jitter: float = 0.0
 
@@ -107,6 +111,7 @@ class Bandwidth(Toxic, frozen=True, repr_omit_defaults=True, tag="bandwidth"):
     """Let at most ``rate`` kilobytes (1000 bytes) a second through; strength s lets rate/s through."""
 
     id: ClassVar[str] = "sys.bandwidth"
+    real_time: ClassVar[bool] = True
     rate: float
 
     def __post_init__(self) -> None:
@@ -123,6 +128,7 @@ class SlowClose(Toxic, frozen=True, repr_omit_defaults=True, tag="slow_close"):
     """Close a connection ``delay`` milliseconds late; strength scales the delay."""
 
     id: ClassVar[str] = "sys.slow_close"
+    real_time: ClassVar[bool] = True
     delay: float
 
     def __post_init__(self) -> None:
@@ -141,6 +147,7 @@ class Timeout(Toxic, frozen=True, repr_omit_defaults=True, tag="timeout"):
     """
 
     id: ClassVar[str] = "sys.timeout"
+    real_time: ClassVar[bool] = True
     timeout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -166,6 +173,7 @@ class Slicer(Toxic, frozen=True, repr_omit_defaults=True, tag="slicer"):
     """
 
     id: ClassVar[str] = "sys.slicer"
+    real_time: ClassVar[bool] = True
     average_size: int
     size_variation: int = 0
     delay: float = 0.0

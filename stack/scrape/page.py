@@ -63,6 +63,12 @@ class PageParser:
         # by format and the whole comment line: the type that it sets, if any
         self._kinds: dict[str, dict[bytes, bytes | None]] = {TEXT: {}, OPENMETRICS: {}}
 
+    def copy(self, resolve: Resolve) -> "PageParser":
+        """Another that knows the same series, and asks ``resolve`` for new ones."""
+        made = PageParser(resolve)
+        made._ids = dict(self._ids)
+        return made
+
     def parse(self, body: bytes, form: str = TEXT) -> Samples:
         """The samples of a page in the format ``form``. Never raises for what the target sent."""
         if not body:

@@ -28,6 +28,7 @@ class PageFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tr
     """What all share: which series."""
 
     id: ClassVar[str] = ""
+    seam: ClassVar[str] = "page"
     visible_from: ClassVar[str] = "scrape"
 
     metric: str = ""
@@ -40,6 +41,10 @@ class PageFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tr
     def starting(self, page: bytes) -> Self:
         """This fault as it begins on ``page``."""
         return self
+
+    def delay_at(self, strength: float) -> float:
+        """Seconds by which the page comes late."""
+        return 0.0
 
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
         out: list[bytes] = []
@@ -332,6 +337,23 @@ class WrongType(_WholePage, frozen=True, repr_omit_defaults=True, tag="wrong_typ
         return b"\n".join(lines)
 
 
+class SlowPage(PageFault, frozen=True, repr_omit_defaults=True, tag="slow_page"):
+    """Answer a scrape ``delay`` seconds late; strength scales the delay. Beyond the scrape's time-out ``up`` is 0."""
+
+    id: ClassVar[str] = "mon.scrape_timeout"
+    delay: float
+
+    def __post_init__(self) -> None:
+        within(self, "delay", 0, 3600, unit="seconds")
+
+    def delay_at(self, strength: float) -> float:
+        """Seconds are scaled."""
+        return self.delay * unit_interval(strength)
+
+    def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
+        return page
+
+
 AnyPageFault = (
     RenameMetric
     | RenameLabel
@@ -348,6 +370,7 @@ AnyPageFault = (
     | Truncate
     | Corrupt
     | WrongType
+    | SlowPage
 )
 
 PAGE_FAULTS: tuple[type[PageFault], ...] = AnyPageFault.__args__

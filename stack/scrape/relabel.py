@@ -24,6 +24,14 @@ ACTIONS = (
     "lowercase",
     "uppercase",
 )
+_DEFAULTS: dict[str, object] = {
+    "source_labels": (),
+    "separator": ";",
+    "regex": "(.*)",
+    "modulus": 0,
+    "target_label": "",
+    "replacement": "$1",
+}
 _WRITES = ("replace", "hashmod", "lowercase", "uppercase", "keepequal", "dropequal")
 
 
@@ -61,10 +69,13 @@ class Relabel:
         if self.action in ("lowercase", "uppercase") and self.replacement != "$1":
             raise StackError(f"relabel action {self.action} takes no replacement")
 
+    def written(self) -> dict[str, object]:
+        """As it stands in a prometheus.yml; defaults are left out."""
+        said = {name: getattr(self, name) for name, default in _DEFAULTS.items() if getattr(self, name) != default}
+        return {"action": self.action, **{k: list(v) if isinstance(v, tuple) else v for k, v in said.items()}}
+
     def _only(self, *allowed: str) -> None:
-        defaults = {"source_labels": (), "separator": ";", "regex": "(.*)", "modulus": 0}
-        defaults |= {"target_label": "", "replacement": "$1"}
-        for name, default in defaults.items():
+        for name, default in _DEFAULTS.items():
             if name not in allowed and getattr(self, name) != default:
                 raise StackError(f"relabel action {self.action} takes only {' and '.join(allowed)}, not {name}")
 

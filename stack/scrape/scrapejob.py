@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from stack.connection import Connection, Secret
 from stack.duration import format_duration
@@ -157,38 +157,35 @@ class ScrapeJob:
         }
 
 
-def simple_job(
+def page_job(
     name: str,
-    connection: Connection,
+    page: Connection,
     *,
-    metrics_path: str = "/metrics",
     labels: Mapping[str, str] | None = None,
     interval: float = 15.0,
     timeout: float | None = None,
 ) -> ScrapeJob:
-    """A job of one target, for those who have no prometheus.yml: ``connection`` gives address and credentials.
+    """A job of one metrics page at its whole URL (``/metrics`` where that has no path), with its credentials.
 
-    A path prefix of the connection's URL stands before ``metrics_path``, which may have a query. The time-out is
-    the connection's, but never longer than ``interval``, unless it is given.
+    ``labels`` are the target's. The time-out is the connection's, but never longer than ``interval``, unless it is
+    given.
     """
-    headers: list[tuple[str, str | Credential]] = [*connection.headers.items(), *connection.secret_headers.items()]
+    headers: list[tuple[str, str | Credential]] = [*page.headers.items(), *page.secret_headers.items()]
     access = Access(
-        authorization=("Bearer", connection.bearer) if connection.bearer else None,
-        basic=connection.basic,
+        authorization=("Bearer", page.bearer) if page.bearer else None,
+        basic=page.basic,
         headers=tuple(headers),
-        tls=Tls(ca_file=connection.ca, cert_file=connection.cert, key_file=connection.key),
+        tls=Tls(ca_file=page.ca, cert_file=page.cert, key_file=page.key),
     )
-    host = f"[{connection.host}]" if ":" in connection.host else connection.host
-    prefix = connection.url.partition("://")[2].partition("/")[2].rstrip("/")
-    metrics_path, _, query = metrics_path.partition("?")
-    path = "/" + metrics_path.lstrip("/")
+    host = f"[{page.host}]" if ":" in page.host else page.host
+    parts = urlsplit(page.url)
     return ScrapeJob(
         name=name,
         interval=interval,
-        timeout=min(connection.timeout, interval) if timeout is None else timeout,
-        metrics_path=f"/{prefix}{path}" if prefix else path,
-        scheme="https" if connection.tls else "http",
-        params={name: tuple(values) for name, values in parse_qs(query, keep_blank_values=True).items()},
-        groups=(TargetGroup((f"{host}:{connection.port}",), labels or {}),),
+        timeout=min(page.timeout, interval) if timeout is None else timeout,
+        metrics_path=parts.path if parts.path.strip("/") else "/metrics",
+        scheme=parts.scheme,
+        params={name: tuple(values) for name, values in parse_qs(parts.query, keep_blank_values=True).items()},
+        groups=(TargetGroup((f"{host}:{page.port}",), labels or {}),),
         access=access,
     )

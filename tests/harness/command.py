@@ -16,7 +16,8 @@ import pytest
 
 from harness.drive.recording import Recording, open_recording
 from stack.connection import Connection
-from stack.prometheus import ScrapeTarget, Server, prometheus, targets
+from stack.prometheus import Server, prometheus, targets
+from stack.scrape.scrapejob import page_job
 from tests.harness.toy import Toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,7 +168,7 @@ def prometheus_for(model: Toy, binary: str, *rules: Path, job: str = "model") ->
     """A Prometheus that was there before the drill: it scrapes the toy each second."""
     page = Connection(f"{model.url}/metrics")
     with prometheus(
-        targets=[ScrapeTarget(page, job, {"instance": f"{page.host}:{page.port}"})],
+        jobs=[page_job(job, page, labels={"instance": f"{page.host}:{page.port}"}, interval=1)],
         rule_files=rules,
         scrape_interval=1,
         evaluation_interval=1,

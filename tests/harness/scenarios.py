@@ -16,7 +16,9 @@ groups:
 
 _FILE = """\
 import numpy as np
-from harness import Fault, Scenario, constant, everything_else, fires, quiet, resolves, step
+from harness import Canary, Fault, Scenario, constant, control, everything_else, fires, pulse, quiet, resolves, step
+from harness import traffic
+{imports}
 
 
 def rows():
@@ -68,12 +70,14 @@ WALL = VIRTUAL | {
 """The same on the wall clock, in 17 seconds."""
 
 
-def write(folder: Path, base: dict[str, str] = VIRTUAL, **fields: str) -> Path:
-    """Write drill.py and toy.yml; ``fields`` are source text and go over ``base``'s."""
+def write(folder: Path, base: dict[str, str] = VIRTUAL, *, imports: str = "", **fields: str) -> Path:
+    """Write drill.py and toy.yml; ``fields`` are source text and go over ``base``'s; ``imports`` are lines."""
     chosen = base | fields
     on_the_wall = chosen.get("clock") == "'wall'"
     rules = RULES.format(window="4s", for_="1s") if on_the_wall else RULES.format(window="1m", for_="30s")
     (folder / "toy.yml").write_text(rules)
     file = folder / "drill.py"
-    file.write_text(_FILE.format(fields="\n".join(f"    {name}={text}," for name, text in chosen.items())))
+    file.write_text(
+        _FILE.format(imports=imports, fields="\n".join(f"    {name}={text}," for name, text in chosen.items()))
+    )
     return file

@@ -12,7 +12,7 @@ from harness.target import ProtocolOptions
 from harness.traffic.blocks import Blocks
 from harness.traffic.protocols import protocol
 from harness.traffic.schedule import schedule
-from tests.harness.traffic.test_payload import SCENARIO
+from tests.harness.traffic.test_blocks import SCENARIO
 
 BARE = replace(SCENARIO, truth=None, faults=[])
 

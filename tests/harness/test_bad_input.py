@@ -1,15 +1,18 @@
 """Bad input ends with one line of cause, one of remedy and the documented exit code; nothing is left behind."""
 
+import os
+import site
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from tests.harness import scenarios, toy
-from tests.harness.command import Cli, assert_told
+from tests.harness.command import ROOT, Cli, assert_told
 from tests.harness.toy import Answer, Toy
 
 HTML = Answer("<!doctype html><title>Login</title>", headers={"Content-Type": "text/html"})
@@ -285,7 +288,11 @@ def test_no_prometheus_and_no_promtool_to_be_had_names_all_three_remedies(
 ) -> None:
     cli.env.clear()
     cli.env |= {"DOCKER_HOST": f"unix://{cli.folder}/no-engine.sock"}
-    running = cli.start("run", scenarios.write(cli.folder), "--target", model.url, "--clock", clock, env={"PATH": path})
+    # Programs beside this Python count as on PATH, and `make test` may have put some there: the one below is asked.
+    beneath = (str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"), "-m", "harness.cli")
+    packages = os.pathsep.join([str(ROOT), *site.getsitepackages()])
+    arguments = ("run", scenarios.write(cli.folder), "--target", model.url, "--clock", clock)
+    running = cli.start(*arguments, env={"PATH": path, "PYTHONPATH": packages}, program=beneath)
 
     cause, remedy = running.wait().refused()
 

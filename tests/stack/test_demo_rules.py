@@ -21,7 +21,7 @@ from stack.model_service.flights import Batch
 from stack.model_service.model import VERSION, load
 from stack.prometheus import prometheus
 from stack.prometheus_api import Server, query
-from stack.scrape_config import ScrapeTarget
+from stack.scrape.scrapejob import page_job
 from tests.stack.virtual_rules import MINUTES, SECONDS, Change, Pace, as_rows, clean, draw, evaluate, run
 
 pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
@@ -180,10 +180,10 @@ def test_a_service_that_does_well_fires_nothing(pace: Pace) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
 def test_on_a_real_prometheus_the_rules_in_seconds_catch_delays_in_seconds(service: Service) -> None:
-    page = ScrapeTarget(Connection(service.metrics_url), job="model")
+    job = page_job("model", Connection(service.metrics_url), interval=1)
     with (
         prometheus(
-            targets=[page], rule_files=[SECONDS.rules], scrape_interval=1, evaluation_interval=1, how="binary"
+            jobs=[job], rule_files=[SECONDS.rules], scrape_interval=1, evaluation_interval=1, how="binary"
         ) as server,
         traffic(service) as change,
     ):

@@ -304,9 +304,10 @@ def test_a_switch_goes_off_by_itself_when_its_time_is_over(service: Service) -> 
     clean = ask(service)
     with hold(service, WrongVersion(), ttl=0.3) as held:
         deadline = time.monotonic() + 10
-        while held.verify() is None:
+        while held.state() is not None:
             assert time.monotonic() < deadline
             time.sleep(0.02)
+        assert "says it is off" in (held.verify() or "")
         assert ask(service) == clean
         assert f"model_info {VERSION}" in page(service)
 
@@ -437,3 +438,11 @@ def test_an_order_that_makes_no_sense_is_refused_with_the_reason(service: Servic
     answer = requests.put(f"{service.url}/admin/switches", headers=bearer(service), data=json.dumps(order), timeout=10)
     assert answer.status_code == 422
     assert told in answer.json()["detail"]
+
+
+def test_a_switch_that_is_looked_at_stays_on_beyond_its_time(service: Service) -> None:
+    with hold(service, WrongVersion(), ttl=1.0) as held:
+        deadline = time.monotonic() + 2.5
+        while time.monotonic() < deadline:
+            assert held.verify() is None
+            time.sleep(0.1)

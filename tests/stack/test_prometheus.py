@@ -20,7 +20,6 @@ from stack import prometheus as stack_prometheus
 from stack.connection import Connection, Secret
 from stack.errors import StackError
 from stack.prometheus import (
-    ScrapeTarget,
     Server,
     died,
     find_prometheus,
@@ -32,6 +31,7 @@ from stack.prometheus import (
     targets,
 )
 from stack.promtool import version_of
+from stack.scrape.scrapejob import page_job
 from tests.stack.pages import Answer, serve
 
 TOKEN = "planted-bearer-token"
@@ -91,13 +91,11 @@ def drilled(way: Way, folder: Path) -> Iterator[Server]:
     basic = ("drill", Secret(file=str(folder / "password")))
     with serve(lambda path, headers: metrics_page(path, dict(headers))) as base:
         pages = [
-            ScrapeTarget(Connection(base), job="model", labels={"replica": "a"}),
-            ScrapeTarget(
-                Connection(f"{base}/bearer", bearer=bearer), job="model", labels={"instance": "b"}, interval=0.5
-            ),
-            ScrapeTarget(Connection(f"{base}/basic", basic=basic), job="gateway"),
+            page_job("model", Connection(base), labels={"replica": "a"}, interval=1),
+            page_job("model", Connection(f"{base}/bearer", bearer=bearer), labels={"instance": "b"}, interval=0.5),
+            page_job("gateway", Connection(f"{base}/basic", basic=basic), interval=1),
         ]
-        options = {"targets": pages, "rule_files": [folder / "*.yml"], "scrape_interval": 1, "evaluation_interval": 1}
+        options = {"jobs": pages, "rule_files": [folder / "*.yml"], "scrape_interval": 1, "evaluation_interval": 1}
         with started(way, **options) as server:
             eventually(lambda: {t.health for t in targets(server)} in ({"up"}, {"down"}, {"up", "down"}), "scraped")
             yield server
@@ -313,7 +311,7 @@ def test_a_base_configuration_is_built_upon(own_way: Way) -> None:
     base = {"global": {"external_labels": {"site": "a"}}, "scrape_configs": [{"job_name": "theirs"}]}
     with (
         serve(lambda *_: Answer("x 1\n")) as url,
-        started(own_way, config=base, targets=[ScrapeTarget(Connection(url), job="ours")]) as server,
+        started(own_way, config=base, jobs=[page_job("ours", Connection(url))]) as server,
         server.connection.session() as session,
     ):
         text = session.get(server.connection.at("api/v1/status/config"), timeout=10).text
@@ -398,14 +396,14 @@ def test_headers_for_a_metrics_page_need_a_prometheus_that_sends_them(
         return Answer("x 1\n")
 
     with serve(page) as url:
-        target = ScrapeTarget(Connection(url, headers={"X-Tenant": "a"}), job="model")
-        with started({"how": "binary", "binary": str(prometheus3 / "prometheus")}, targets=[target], scrape_interval=1):
+        job = page_job("model", Connection(url, headers={"X-Tenant": "a"}), interval=1)
+        with started({"how": "binary", "binary": str(prometheus3 / "prometheus")}, jobs=[job], scrape_interval=1):
             eventually(lambda: bool(seen), "scraped")
         assert set(seen) == {"a"}
         if version_of(prometheus_binary).startswith("2.4"):
             with (
                 pytest.raises(StackError) as told,
-                started({"how": "binary", "binary": prometheus_binary}, targets=[target]),
+                started({"how": "binary", "binary": prometheus_binary}, jobs=[job]),
             ):
                 pass
             assert "2.55 or newer" in (told.value.hint or "")

@@ -10,7 +10,7 @@ import pytest
 from harness.drive.idle import moving
 from harness.drive.scrape import Scraper
 from stack.connection import Connection
-from stack.scrape.scrapejob import simple_job
+from stack.scrape.scrapejob import page_job
 
 
 class Page(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def url() -> Iterator[str]:
 
 
 def test_only_what_time_moves_is_of_the_wall_clock(url: str) -> None:
-    with Scraper([simple_job("m", Connection(url))], evaluation_intervals=[15.0]) as scraper:
+    with Scraper([page_job("m", Connection(url))], evaluation_intervals=[15.0]) as scraper:
         deadline = time.monotonic() + 20
         while True:  # a slow machine may let the clock tick between the two scrapes at once
             found = moving(scraper, time.sleep) - {"scrape_duration_seconds"}

@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.drive.recording import STALE_BITS
-from harness.drive.scrape import Scrape, Scraper, SeriesTable, offsets
+from harness.drive.scrape import Scraper, offsets
+from harness.drive.scrapeloop import Scrape, SeriesTable
 from stack.connection import Connection
 from stack.errors import StackError
 from stack.scrape.discovery import DiscoveredTarget
 from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
-from stack.scrape.scrapejob import Limits, ScrapeJob, TargetGroup, simple_job
+from stack.scrape.scrapejob import Limits, ScrapeJob, TargetGroup, page_job
 from tests.stack.scrape.page_server import Page, PageServer, page_server
 
 
@@ -32,7 +33,7 @@ def pages() -> Iterator[PageServer]:
 
 
 def _scraper(pages: PageServer, *, timeout: float = 5.0, table: SeriesTable | None = None) -> Scraper:
-    job = simple_job("model", Connection(f"http://{pages.address}"), labels={"instance": "m"}, timeout=timeout)
+    job = page_job("model", Connection(f"http://{pages.address}"), labels={"instance": "m"}, timeout=timeout)
     return Scraper([job], evaluation_intervals=[15], table=table)
 
 
@@ -189,7 +190,7 @@ def test_repeated_type_lines_are_accepted(pages: PageServer) -> None:
 
 
 def test_a_target_that_is_not_there_is_down_and_named() -> None:
-    job = simple_job("model", Connection("http://127.0.0.1:1"))
+    job = page_job("model", Connection("http://127.0.0.1:1"))
     with Scraper([job], evaluation_intervals=[15]) as scraper:
         found = scraper.scrape(scraper.targets[0], 0.0)
     assert found.error is not None
@@ -218,7 +219,7 @@ def test_it_works_under_gevents_sockets_in_one_greenlet() -> None:
         import gevent, time
         from harness.drive.scrape import Scraper
         from stack.connection import Connection
-        from stack.scrape.scrapejob import simple_job
+        from stack.scrape.scrapejob import page_job
         from tests.stack.scrape.page_server import Page, page_server
 
         ticks = []
@@ -228,7 +229,7 @@ def test_it_works_under_gevents_sockets_in_one_greenlet() -> None:
                 gevent.sleep(0.01)
         with page_server() as pages:
             pages.serve("/metrics", b"a 1\\n", Page(b"a 1\\nb 2\\n", stall_after=5))
-            job = simple_job("model", Connection("http://" + pages.address), timeout=0.5)
+            job = page_job("model", Connection("http://" + pages.address), timeout=0.5)
             with Scraper([job], evaluation_intervals=[15]) as scraper:
                 background = gevent.spawn(tick)
                 found = [scraper.scrape(scraper.targets[0], at) for at in (0.0, 15.0)]

@@ -19,7 +19,8 @@ import pytest
 import yaml
 
 from harness.drive.recording import STALE_BITS
-from harness.drive.scrape import Scraper, ScrapeTarget
+from harness.drive.scrape import Scraper
+from harness.drive.scrapeloop import ScrapeTarget
 from stack.prometheus import Server, prometheus
 from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
 from tests.harness.drive.page_cases import Case

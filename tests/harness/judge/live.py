@@ -17,10 +17,10 @@ import numpy as np
 from harness.drive.fetch import Fetcher
 from harness.drive.recording import Recording, Samples, Writer, open_recording
 from harness.judge.rules import Rules
-from harness.target import MetricsEndpoint, Target
 from stack.connection import Connection
-from stack.prometheus import ScrapeTarget, Server, prometheus, query
+from stack.prometheus import Server, prometheus, query
 from stack.rulefiles import parse
+from stack.scrape.scrapejob import page_job
 from tests.harness.command import eventually
 from tests.harness.made import make
 from tests.stack.scrape.page_server import Page, PageServer
@@ -152,36 +152,31 @@ class Live:
 
 
 @contextmanager
-def started(binary: Path, name: str, pages: PageServer, folder: Path) -> Iterator[tuple[Server, Target]]:
+def started(binary: Path, name: str, pages: PageServer, folder: Path) -> Iterator[Server]:
     """A server of this binary that scrapes both replicas and evaluates every copy of the rules, each second."""
     for c in range(COPIES):
         (folder / f"{c}.yml").write_text(RULES.format(c=c))
     ends = {r: Connection(f"http://{pages.address}/{name}/{r}") for r in REPLICAS}
     for r in REPLICAS:
         pages.answers[f"/{name}/{r}"] = lambda _asked, k, r=r: page(r, k)
-    target = Target(
-        "live",
-        Connection(f"http://{pages.address}"),
-        metrics=tuple(MetricsEndpoint(e, "m", r) for r, e in ends.items()),
-    )
-    scraped = [ScrapeTarget(e, "m", {"instance": r, "replica": r}) for r, e in ends.items()]
+    scraped = [page_job("m", e, labels={"instance": r, "replica": r}, interval=1) for r, e in ends.items()]
     with prometheus(
-        targets=scraped,
+        jobs=scraped,
         rule_files=[folder / "*.yml"],
         scrape_interval=1,
         evaluation_interval=1,
         how="binary",
         binary=str(binary),
     ) as server:
-        yield server, target
+        yield server
 
 
-def fetched(server: Server, target: Target, name: str, pages: PageServer, folder: Path, started_at: float) -> Live:
+def fetched(server: Server, name: str, pages: PageServer, folder: Path, started_at: float) -> Live:
     """Wait for the script's end, fetching in steps as a drive does, and find the copies that no race touched."""
     names = {r.name for f in parse(RULES.format(c=0), "") for g in f.groups for r in g.rules if r.kind == "record"}
     template = make(folder, {}, RULES.format(c=0), end=False, meta={"clock": "wall"}, name=f"{name}-template.drill")
     writer = Writer(folder / f"{name}.drill", template.meta)
-    fetcher = Fetcher(server, target, frozenset(names), started_at)
+    fetcher = Fetcher(server, frozenset({"m"}), frozenset(names), started_at)
     for k in range(11, SCRAPES + 1, 11):
         pages.await_requests({f"/{name}/{r}": k for r in REPLICAS}, f"Prometheus/{name}", timeout=60)
         (newest,) = query(server, "max(timestamp(up))")

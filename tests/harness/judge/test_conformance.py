@@ -47,8 +47,8 @@ def lives(binaries: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
                 for major, binary in missing.items()
             }
             zero = time.time()
-            for major, (server, target) in running.items():
-                one = live.fetched(server, target, major, pages, folders[major], zero)
+            for major, server in running.items():
+                one = live.fetched(server, major, pages, folders[major], zero)
                 if one.copies:
                     found[major] = one
     return found

@@ -9,7 +9,7 @@ import pytest
 from stack.connection import Connection, Secret
 from stack.errors import StackError
 from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
-from stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, simple_job
+from stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, page_job
 
 GLOBAL = """
 global:
@@ -224,11 +224,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_single_target_needs_no_configuration() -> None:
-    connection = Connection("https://[::1]:8443/v2/", bearer=Secret(env="TOKEN"), ca="ca.pem", timeout=3.0)
-    job = simple_job("model", connection, labels={"zone": "a"}, interval=2.0)
+    connection = Connection("https://[::1]:8443/v2/metrics", bearer=Secret(env="TOKEN"), ca="ca.pem", timeout=3.0)
+    job = page_job("model", connection, labels={"zone": "a"}, interval=2.0)
     assert (job.scheme, job.metrics_path, job.timeout) == ("https", "/v2/metrics", 2.0)
     assert job.groups == (TargetGroup(("[::1]:8443",), {"zone": "a"}),)
     assert job.access.authorization == ("Bearer", Secret(env="TOKEN"))
     assert job.access.tls.ca_file == "ca.pem"
-    probe = simple_job("probe", Connection("http://h:1"), metrics_path="probe?module=a&module=b&x=")
+    probe = page_job("probe", Connection("http://h:1/probe?module=a&module=b&x="))
     assert (probe.metrics_path, dict(probe.params)) == ("/probe", {"module": ("a", "b"), "x": ("",)})
+    assert page_job("bare", Connection("http://h:1/")).metrics_path == "/metrics"

@@ -1,0 +1,102 @@
+"""Golden requests: rows whose answers are known, asked apart from the load, one at a time."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.canary import MOST_ROWS
+from harness.errors import ScenarioError, TargetError
+from harness.fault import Batch
+from harness.scenario import Scenario
+from harness.target import Target
+from harness.traffic.blocks import checked_rows
+from harness.traffic.client import Client
+from harness.traffic.protocols import Protocol, Undecodable
+from harness.traffic.response import RequestFailed
+
+FEW = 8
+"""Rows that stand in for golden ones where a scenario has none."""
+
+
+class NoAnswer(Exception):
+    """A golden request that got no prediction."""
+
+
+@dataclass
+class Golden:
+    """Bodies and the answers that are known of them."""
+
+    clients: Sequence[Client]
+    spoken: Protocol
+    bodies: Sequence[bytes]
+    known: list[float]
+
+    def ask(self, number: int) -> float:
+        """The answer to the golden request of that number, counted on and on. Raises :class:`NoAnswer`."""
+        try:
+            reply = self.clients[number % len(self.clients)].post(self.bodies[number % len(self.bodies)])
+        except RequestFailed as e:
+            raise NoAnswer(str(e)) from e
+        if not 200 <= reply.status < 300:
+            raise NoAnswer(f"HTTP {reply.status}")
+        try:
+            return float(self.spoken.decode(reply.body, 1)[0])
+        except Undecodable as e:
+            raise NoAnswer(str(e)) from e
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for client in self.clients:
+            client.close()
+
+    def deviation(self, number: int) -> float:
+        """abs(answer - known) of a golden request; NaN where the answer is. Raises :class:`NoAnswer`."""
+        return abs(self.ask(number) - self.known[number % len(self.known)])
+
+    def changed(self) -> bool:
+        """Whether any golden request is answered otherwise than known, or no longer answered."""
+        for number in range(len(self.bodies)):
+            try:
+                deviation = self.deviation(number)
+            except NoAnswer:
+                return True
+            if math.isnan(deviation) or deviation > 0:
+                return True
+        return False
+
+
+def golden(scenario: Scenario, target: Target, spoken: Protocol) -> Golden:
+    """The scenario's golden requests; a few of its rows, if it has no canary, their answers asked now.
+
+    Raises :class:`ScenarioError` for rows that cannot be, :class:`TargetError` where one gets no answer.
+    """
+    canary = scenario.canary
+    batch, known = _rows(scenario)
+    clients = [Client(c, spoken.path, spoken.content_type) for c in target.all]
+    found = Golden(clients, spoken, spoken.encode(batch, 1), known)
+    if canary is None or canary.answer is None:
+        try:
+            found.known = [found.ask(number) for number in range(len(found.bodies))]
+        except NoAnswer as e:
+            raise TargetError(f"a golden request got no answer before the drill: {e}", hint="try it with curl") from e
+    return found
+
+
+def _rows(scenario: Scenario) -> tuple[Batch, list[float]]:
+    """What is sent, and the known answers; none where they are still to be asked."""
+    canary = scenario.canary
+    if canary is None:
+        few = {name: column[:FEW] for name, column in checked_rows(scenario).items() if name != scenario.truth}
+        return few, []
+    batch = {str(name): np.asarray(column) for name, column in canary.rows().items()}
+    lengths = {len(column) for column in batch.values()}
+    if len(lengths) != 1 or not 1 <= max(lengths) <= MOST_ROWS:
+        raise ScenarioError(f"Canary: rows must be 1 to {MOST_ROWS}, in columns of one length")
+    if canary.answer is None:
+        return batch, []
+    if canary.answer not in batch:
+        raise ScenarioError(f"Canary: rows have no column {canary.answer!r} (answer); they have {sorted(batch)}")
+    answers = np.asarray(batch.pop(canary.answer), dtype=np.float64)
+    return batch, answers.tolist()
