@@ -48,6 +48,7 @@ def _ask(client: Client, body: bytes | Request, blocks: Blocks, target: Target) 
             "refused": "is the model running, and on this port?",
             "timeout": "the service accepts the connection and does not answer",
             "redirect": "the redirect leaves the target's origin: give the address that the model itself has",
+            "proxy": "check proxy of the target in driftdrill.toml; one that wants credentials is not supported",
             "tls": "check ca, cert and key of the target in driftdrill.toml",
         }
         raise TargetError(f"no answer from {url}: {e}", hint=hints.get(e.kind, "try it with curl")) from e

@@ -13,11 +13,11 @@ from urllib.parse import urljoin, urlsplit
 
 from harness.traffic.protocols.base import Request
 from harness.traffic.response import Heads, Reply, RequestFailed, Response
-from harness.traffic.wire import Link, Wire
+from harness.traffic.wire import RECEIVE, Link, Wire
 from stack.connection import Connection
 
-SMALL, RECEIVE = 4096, 65536
-"""Bytes to ask for at first, since most responses are short, and from then on."""
+SMALL = 4096
+"""Bytes to ask for at first, since most responses are short."""
 INLINE = 16 * 1024
 """Bodies up to this many bytes go out in one segment with the head; larger ones are sent as they are, uncopied."""
 MOVES = 5
@@ -164,9 +164,12 @@ class Client:
         connection = self.connection
         host = connection.host if ":" not in connection.host else f"[{connection.host}]"
         default = 443 if connection.tls else 80
+        authority = host if connection.port == default else f"{host}:{connection.port}"
+        if connection.proxy is not None and not connection.tls:
+            target = f"http://{authority}{target}"
         lines = [
             f"POST {target} HTTP/1.1",
-            f"Host: {host}" if connection.port == default else f"Host: {host}:{connection.port}",
+            f"Host: {authority}",
             "User-Agent: driftdrill",
             *([f"Content-Type: {content_type}"] if content_type else []),
             "Accept: */*",

@@ -19,7 +19,7 @@ KNOWN = 64
 
 class RequestFailed(Exception):
     """No whole response came. ``kind`` is one word: refused, resolve, tls, timeout, reset, malformed, too_large,
-    redirect."""
+    redirect, proxy."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")

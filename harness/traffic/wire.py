@@ -16,6 +16,8 @@ from stack.connection import Connection
 
 FRESH = 0.001
 """Seconds within which a kept socket is used again unasked."""
+RECEIVE = 65536
+"""Most bytes to ask for at once, and of a proxy's answer to CONNECT."""
 TICK = 0.05
 """Seconds by which a time-out may come late."""
 
@@ -222,22 +224,42 @@ class Wire:
 
     def connect(self, deadline: float) -> Link:
         """A new socket before ``deadline`` (monotonic seconds). Raises :class:`RequestFailed`."""
-        host, port = self.connection.host, self.connection.port
-        sock = None
+        host, (there, port) = self.connection.host, self.connection.via
+        sock: Any = None
         try:
-            sock = socket.create_connection((host, port), timeout=max(0.001, deadline - time.monotonic()))
+            sock = socket.create_connection((there, port), timeout=max(0.001, deadline - time.monotonic()))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is None:
                 link = Link(sock)
             else:
+                if self.connection.proxy is not None:
+                    _tunnel(sock, self.connection, deadline)
                 sock.settimeout(max(0.001, deadline - time.monotonic()))
                 link = SecureLink(self._context.wrap_socket(sock, server_hostname=host))
-        except OSError as e:
+        except (OSError, RequestFailed) as e:
             if sock is not None:
                 sock.close()
-            raise _failure(e, f"{host}:{port}") from e
+            if isinstance(e, RequestFailed):
+                raise
+            raise _failure(e, f"{'the proxy ' if self.connection.proxy else ''}{there}:{port}") from e
         self._links.add(link)
         return link
+
+
+def _tunnel(sock: "socket.socket", connection: Connection, deadline: float) -> None:
+    """Ask the proxy at the other end for a tunnel (RFC 9110, 9.3.6). Raises :class:`RequestFailed`."""
+    host = f"[{connection.host}]" if ":" in connection.host else connection.host
+    sock.sendall(f"CONNECT {host}:{connection.port} HTTP/1.1\r\nHost: {host}:{connection.port}\r\n\r\n".encode())
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        more = sock.recv(RECEIVE)
+        head += more
+        if not more or len(head) > RECEIVE:
+            raise RequestFailed("proxy", f"{connection.proxy} gave no answer to CONNECT")
+    said = head.split(b"\r\n", 1)[0].decode("latin-1")
+    if not said.partition(" ")[2].startswith("2"):
+        raise RequestFailed("proxy", f"{connection.proxy} refused a tunnel: {said[:80]}")
 
 
 def _failure(error: OSError, address: str) -> RequestFailed:

@@ -65,6 +65,14 @@ def test_http_errors_of_a_proxy_reach_the_load_and_not_the_service(cli: Cli, mod
     assert (counter["name"], counter["unsettled"]) == ("toy_requests_total", 0)
 
 
+def test_a_fault_of_the_network_is_refused_where_the_requests_go_through_a_proxy_of_yours(cli: Cli, model: Toy) -> None:
+    (cli.folder / "driftdrill.toml").write_text(f"[targets.toy]\nurl = '{model.url}'\nproxy = 'http://127.0.0.1:9'\n")
+    file = scenarios.write(cli.folder, imports="from stack.proxy import Status", faults="[Fault('e', Status(503))]")
+
+    assert_told(cli("run", file).refused(), "fault 'e' acts before the target.*proxy http://127.0.0.1:9")
+    assert model.requests == 0
+
+
 def test_two_runs_of_one_seed_hit_the_same_requests(cli: Cli, model: Toy) -> None:
     file = scenarios.write(
         cli.folder,

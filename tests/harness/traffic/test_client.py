@@ -16,7 +16,7 @@ from harness.traffic import response as response_module
 from harness.traffic.client import Client
 from harness.traffic.response import Reply, RequestFailed
 from stack.connection import Connection, Secret
-from tests.harness.traffic.sockets import Handler, Listening, Peer, always, certificate, listening
+from tests.harness.traffic.sockets import Handler, Listening, Peer, always, certificate, listening, tunnelling
 
 
 def ask(server: Listening, body: bytes = b"{}", timeout: float = 5.0, path: str = "/predict") -> Reply:
@@ -310,3 +310,53 @@ def test_tls_of_an_unknown_ca_or_of_no_tls_server_is_refused_by_name(secure: tup
     with listening(plainly) as plain, pytest.raises(RequestFailed) as raised:
         Client(Connection(plain.url.replace("http:", "https:")), "/", "application/json").post(b"")
     assert raised.value.kind == "tls"
+
+
+def test_a_proxy_is_asked_for_whole_urls_and_its_connection_is_kept() -> None:
+    with listening(always()) as proxy:
+        connection = Connection("http://model.invalid:8123/v1", proxy=proxy.url)
+        client = Client(connection, "/predict?n=1", "application/json")
+        assert [client.post(b"{}").status for _ in range(3)] == [200] * 3
+        client.close()
+    assert proxy.connections == 1
+    head = proxy.heads[2].decode().split("\r\n")
+    assert head[0] == "POST http://model.invalid:8123/v1/predict?n=1 HTTP/1.1"
+    assert "Host: model.invalid:8123" in head
+
+
+def test_tls_goes_through_a_proxys_tunnel(secure: tuple[Listening, Path]) -> None:
+    server, cert = secure
+    with listening(tunnelling) as proxy:
+        client = Client(Connection(server.url, ca=str(cert), proxy=proxy.url), "/predict", "application/json")
+        assert [client.post(b"{}").status for _ in range(3)] == [200] * 3
+        client.close()
+    (head,) = proxy.heads
+    assert head.startswith(f"CONNECT {server.url.removeprefix('https://')} HTTP/1.1\r\n".encode())
+    assert server.heads[-1].startswith(b"POST /predict HTTP/1.1")
+
+
+def _refusing(peer: Peer) -> None:
+    peer.sock.recv(65536)
+    peer.send(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("handler", "says"),
+    [
+        (_refusing, r"^proxy: .* refused a tunnel: HTTP/1.1 407 Proxy Authentication Required"),
+        (lambda peer: peer.sock.recv(65536), r"^proxy: .* gave no answer to CONNECT"),
+        (lambda peer: peer.server.ending.wait(10), r"^timeout: "),
+    ],
+    ids=["refuses", "closes", "hangs"],
+)
+def test_a_proxy_that_opens_no_tunnel_is_told_by_name(handler: Handler, says: str) -> None:
+    with listening(handler) as proxy, pytest.raises(RequestFailed, match=says):
+        Client(Connection("https://127.0.0.1:9", proxy=proxy.url, timeout=0.5), "/", "application/json").post(b"")
+
+
+def test_a_proxy_that_is_not_there_is_told_by_name() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    connection = Connection("http://127.0.0.1:9", proxy=f"http://127.0.0.1:{port}", timeout=5)
+    with pytest.raises(RequestFailed, match=rf"^refused: the proxy 127\.0\.0\.1:{port}"):
+        Client(connection, "/", "application/json").post(b"")
