@@ -65,7 +65,7 @@ class Blocks:
         self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if f.seam == "rows"]
         self.mutations = [f for f in scenario.faults if f.seam == "payload"]
         sent = {name: column for name, column in self.source.items() if name != scenario.truth}
-        self._bodies = Bodies(protocol, sent, moved=bool(self.faults)) if rows_per_request == 1 else None
+        self._bodies = Bodies(protocol, sent, faulty=bool(self.faults)) if rows_per_request == 1 else None
         self._blocks: dict[int, Block] = {}
 
     def block(self, index: int) -> Block:

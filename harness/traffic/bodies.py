@@ -1,6 +1,6 @@
 """Ready-made bodies: a row of the source is encoded once, and sent again wherever it is drawn or moved to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,23 @@ class Bodies:
 
     A row is known by its bits and not by its values: -0.0 equals 0.0, and 1 equals True, but neither is written alike.
     Whoever moved it there: rows that a fault drew anew from the source are found by a hash, and then compared.
-    ``moved``: whether to look for such rows at all.
+    ``faulty``: whether rows may differ from those that were drawn.
     """
 
-    def __init__(self, protocol: Protocol, source: Batch, *, moved: bool) -> None:
+    def __init__(self, protocol: Protocol, source: Batch, *, faulty: bool) -> None:
         self._encode = protocol.encode
-        self._source = source
+        self._names = list(source)
         self._kept: dict[int, bytes] = {}
         self._left = KEPT_BYTES
-        known = bool(source) and all(_bits(column[:1]) is not None for column in source.values())
-        self._usable = known
-        if known and moved:
-            hashes = _hashed(source)
+        # Cells that are objects are told apart by their addresses, so that the columns must stay.
+        self._columns = source
+        bits = {name: _bits(column) for name, column in source.items()} if faulty else {}
+        known = {name: found for name, found in bits.items() if found is not None}
+        self._source = known if known and len(known) == len(source) else None
+        if self._source is not None:
+            hashes = _hashed(self._source.values())
             self._order = np.argsort(hashes)
             self._hashes = hashes[self._order]
-        else:
-            self._order = np.empty(0, dtype=np.int64)
 
     def encode(self, batch: Batch, drawn: Batch, rows: npt.NDArray[np.int64]) -> list[bytes]:
         """One body for each of the first len(rows) rows of ``batch``.
@@ -46,8 +47,8 @@ class Bodies:
         known, kept = self._known(batch, drawn, rows).tolist(), self._kept
         keys = [row if row != NONE else ~i for i, row in enumerate(known)]
         new = {key: i for i, key in enumerate(keys) if key not in kept}
-        at = list(new.values())
-        made = self._encode({name: column[at] for name, column in batch.items()}, 1) if at else []
+        at = np.array(list(new.values()), dtype=np.int64)
+        made = self._encode({name: column[at] for name, column in batch.items()}, 1) if new else []
         fresh = dict(zip(new, made, strict=True))
         out = [fresh[key] if key in fresh else kept[key] for key in keys]
         for key, body in fresh.items():
@@ -59,32 +60,31 @@ class Bodies:
     def _known(self, batch: Batch, drawn: Batch, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The row of the source that each row equals; NONE where there is none that is known."""
         touched = [name for name, column in batch.items() if column is not drawn[name]]
-        ordered = list(batch) == list(self._source)
+        ordered = list(batch) == self._names
         if ordered and not touched:
             return rows
-        if not (ordered and self._usable and all(batch[n].dtype == self._source[n].dtype for n in touched)):
+        source = self._source
+        if source is None or not ordered or any(batch[n].dtype != self._columns[n].dtype for n in touched):
             return np.full(len(rows), NONE)
-        batch, drawn = ({name: column[: len(rows)] for name, column in each.items()} for each in (batch, drawn))
-        same = _equal(batch, drawn, touched)
-        if same.all():
-            return rows
-        out = np.where(same, rows, NONE)
-        moved = np.flatnonzero(~same)
-        if len(self._order):
-            there = {name: column[moved] for name, column in batch.items()}
-            place = np.minimum(np.searchsorted(self._hashes, _hashed(there)), len(self._order) - 1)
-            found = self._order[place]
-            equal = _equal(there, {name: column[found] for name, column in self._source.items()}, list(batch))
-            out[moved[equal]] = found[equal]
+        bits: dict[str, Any] = {name: _bits(batch[name][: len(rows)]) for name in touched}
+        same = _equal(bits, source, rows)
+        out, moved = np.where(same, rows, NONE), np.flatnonzero(~same)
+        if not len(moved) or len(touched) < len(self._names):  # a row that was moved was so in every column
+            return out
+        there = {name: column[moved] for name, column in bits.items()}
+        place = np.searchsorted(self._hashes, _hashed(there.values()))
+        found = self._order[np.minimum(place, len(self._order) - 1)]
+        equal = _equal(there, source, found)
+        out[moved[equal]] = found[equal]
         return out
 
 
-def _equal(batch: Batch, other: Batch, names: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Which rows are the same to the bit in these columns, bool (n,)."""
-    same = np.ones(len(next(iter(batch.values()))), dtype=np.bool_)
-    for name in names:
-        equal: Any = _bits(batch[name]) == _bits(other[name])
-        same &= equal.reshape(len(same), -1).all(axis=1)
+def _equal(bits: dict[str, Any], source: dict[str, Bits], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows are these rows of the source in the columns of ``bits``, bool (n,)."""
+    same = np.ones(len(rows), dtype=np.bool_)
+    for name, found in bits.items():
+        equal = found == source[name][rows]
+        same &= equal if equal.ndim == 1 else equal.all(axis=1)
     return same
 
 
@@ -100,13 +100,11 @@ def _bits(column: Any) -> Bits | None:
     return None
 
 
-def _hashed(batch: Batch) -> npt.NDArray[np.uint64]:
-    """A hash of each row's bits, uint64 (n,): multiply and rotate, column after column."""
-    out = np.zeros(len(next(iter(batch.values()))), dtype=np.uint64)
-    for column in batch.values():
-        bits: Any = _bits(column)
-        for part in bits.reshape(len(out), -1).T:
-            out ^= part.astype(np.uint64)
-            out *= np.uint64(0x9E3779B97F4A7C15)
+def _hashed(columns: Iterable[Bits]) -> npt.NDArray[np.uint64]:
+    """A hash of each row's bits, uint64 (n,): multiply and fold, column after column."""
+    out: Any = np.uint64(0)
+    for bits in columns:
+        for part in bits.T if bits.ndim == 2 else [bits]:
+            out = (out ^ part.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
             out ^= out >> np.uint64(29)
-    return out
+    return np.asarray(out)
