@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
+from harness.traffic.link import Link
 from harness.traffic.protocols.base import Request
 from harness.traffic.response import Heads, Reply, RequestFailed, Response
-from harness.traffic.wire import RECEIVE, Link, Wire
+from harness.traffic.wire import RECEIVE, Wire
 from stack.connection import Connection
 
 SMALL = 4096

@@ -11,8 +11,6 @@ LARGEST_REPLY = 64 * 1024 * 1024
 """Bytes of one response, its head included; also of an inflated body."""
 LONG = 256 * 1024
 """Bytes of a body of known length from which on it is received into one buffer."""
-
-
 KNOWN = 64
 """Most heads that are kept."""
 
@@ -63,7 +61,8 @@ class Response:
             self._parser.feed_data(data)
         except httptools.HttpParserError as e:
             raise RequestFailed("malformed", str(e)) from e
-        if not self.complete and self.begun is None and not self.chunked and (self.length or 0) >= LONG:
+        long = self.has_head and not self.complete and not self.chunked and (self.length or 0) >= LONG
+        if long and self.begun is None:
             self._lengthen()
 
     def rest(self) -> memoryview | None:

@@ -12,14 +12,19 @@ from harness.traffic.client import Client
 from stack.connection import Connection
 
 SIZE = 20_000_000
-SERVER = f"""
-import sys
+SERVER = rf"""
+import sys, time
 from tests.harness.traffic.sockets import listening
 
 def handler(peer):
     while (body := peer.request()) is not None:
         if body == b"whole":
             peer.reply(b"7" * {SIZE})
+        elif body == b"in pieces":
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\nX-Y: "
+            for piece in (head, b"1\r\n\r\n7", b"7" * {SIZE - 1}):
+                peer.send(piece)
+                time.sleep(0.05)
         else:
             peer.reply(b"%d" % len(body))
 
@@ -69,3 +74,13 @@ def test_a_large_body_is_sent_as_it_is_and_not_copied(url: str) -> None:
     client.close()
     assert reply.body == str(SIZE).encode()
     assert peak[0] < 0.05 * SIZE
+
+
+@pytest.mark.parametrize("asked", [b"whole", b"in pieces"])
+def test_the_connection_of_a_large_response_carries_the_next_request(url: str, asked: bytes) -> None:
+    client = Client(Connection(url, timeout=30), "/", "application/json")
+    assert client.post(asked).body == b"7" * SIZE
+    (kept,) = client._wire._kept
+    assert client.post(asked).body == b"7" * SIZE
+    assert client._wire._kept == [kept]
+    client.close()
