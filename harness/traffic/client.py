@@ -94,7 +94,6 @@ class Client:
             response = Response(now if self.timed else None)
             _receive(link, response, data)
             keep = response.keep
-            self._known.learn(data, response)
             return response.reply()
         except (_Closed, OSError) as e:
             heard = response is not None and response.heard > 0

@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from typing import cast
+from typing import Any, cast
 
 import httptools
 import msgspec
@@ -50,7 +50,7 @@ class Response:
         self._chunks: list[bytes] = []
         self._long: bytearray | None = None
         self._have = 0
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
         """Take in what arrived. Raises :class:`RequestFailed`."""
@@ -61,13 +61,17 @@ class Response:
             self._parser.feed_data(data)
         except httptools.HttpParserError as e:
             raise RequestFailed("malformed", str(e)) from e
-        long = self.has_head and not self.complete and not self.chunked and (self.length or 0) >= LONG
-        if long and self.begun is None:
-            self._lengthen()
 
     def rest(self) -> memoryview | None:
-        """Where the next bytes go, if they are a long body's; :meth:`fill` says how many came."""
-        return None if self._long is None else memoryview(self._long)[self._have :]
+        """Where the next bytes go, if they are a long body's; :meth:`fill` says how many came.
+
+        Raises :class:`RequestFailed` for one that is too long.
+        """
+        if self._long is None:
+            if not self.has_head or self.chunked or (self.length or 0) < LONG or self.begun is not None:
+                return None
+            self._long = self._begun_long(self.length or 0)
+        return memoryview(self._long)[self._have :]
 
     def fill(self, count: int) -> None:
         """So many bytes were received into :meth:`rest`."""
@@ -80,9 +84,9 @@ class Response:
         return self.has_head and self.length is None and not self.chunked
 
     @property
-    def plain(self) -> bool:
-        """Whether status and body are all there is to it."""
-        return self.keep and self.length is not None and not (self.chunked or self.location or self.encoding)
+    def usual(self) -> bool:
+        """Whether it is whole, and status and body are all there is to it."""
+        return self.complete and self.keep and not (self.location or self.encoding)
 
     def reply(self) -> Reply:
         """The whole response, inflated. Raises :class:`RequestFailed`."""
@@ -90,16 +94,18 @@ class Response:
         body = b"".join(self._chunks) if self._long is None else cast("bytes", self._long)
         if self.encoding not in ("", "identity"):
             body = inflated(body, self.encoding)
+        self._parser = None  # which holds this in turn: a cycle for each response keeps the garbage collector busy
         return Reply(self.status, body, self.location, self.encoding, tuple(self.pieces))
 
-    def _lengthen(self) -> None:
-        assert self.length is not None
-        if self.length > LARGEST_REPLY:
-            raise RequestFailed("too_large", f"{self.length} bytes, which is more than {LARGEST_REPLY}")
-        self._long = bytearray(self.length)
+    def _begun_long(self, length: int) -> bytearray:
+        """A buffer for the whole body, with what came of it so far."""
+        if length > LARGEST_REPLY:
+            raise RequestFailed("too_large", f"{length} bytes, which is more than {LARGEST_REPLY}")
+        buffer = bytearray(length)
         for chunk in self._chunks:
-            self._long[self._have : self._have + len(chunk)] = chunk
+            buffer[self._have : self._have + len(chunk)] = chunk
             self._have += len(chunk)
+        return buffer
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Lengths first: most headers are none of ours, and this runs for each of them.
@@ -142,20 +148,23 @@ class Heads:
         self._known: dict[bytes, tuple[int, int]] = {}
 
     def reply(self, data: bytes) -> Reply | None:
-        """The response, if ``data`` is a whole one whose head was parsed before."""
+        """The response, if ``data`` is a whole one and nothing unusual; parsed only if its head is a new one."""
         end = data.find(b"\r\n\r\n") + 4
         known = self._known.get(data[:end])
-        if known is None or known[1] != len(data) - end:
+        if known is not None and known[1] == len(data) - end:
+            return Reply(known[0], data[end:])
+        response = Response()
+        try:
+            response.feed(data)
+        except RequestFailed:
             return None
-        return Reply(known[0], data[end:])
-
-    def learn(self, data: bytes, response: Response) -> None:
-        """Keep the head of a response that came in one piece, if all there is to know of it is status and length."""
-        end = data.find(b"\r\n\r\n") + 4
-        if response.plain and response.heard == len(data) == end + (response.length or 0):
+        if not response.usual:
+            return None
+        if response.length is not None and not response.chunked and response.length == len(data) - end:
             if len(self._known) >= KNOWN:
                 self._known.clear()
-            self._known[data[:end]] = (response.status, len(data) - end)
+            self._known[data[:end]] = (response.status, response.length)
+        return response.reply()
 
 
 def inflated(body: bytes, encoding: str) -> bytes:

@@ -31,9 +31,9 @@ class Protocol:
     """How one endpoint is spoken to.
 
     ``path`` is below the target's URL. ``encode(batch, rows_per_request)`` makes request bodies: rows
-    i * rows_per_request onward make body i. ``decode(body, rows)`` answers one number a row and
-    raises :class:`Undecodable`. ``measure(body, pieces)`` reads more from a response: name -> number; pieces are
-    (seconds since sending, bytes so far), in order, as they arrived.
+    i * rows_per_request onward make body i, which depends on them and on the columns' types alone.
+    ``decode(body, rows)`` answers one number a row and raises :class:`Undecodable`. ``measure(body, pieces)`` reads
+    more from a response: name -> number; pieces are (seconds since sending, bytes so far), in order, as they arrived.
     """
 
     path: str

@@ -277,8 +277,11 @@ def test_requests_that_are_due_already_follow_one_another_and_each_is_recorded_a
             elif x == 55:
                 peer.reset()
                 return
+            elif x % 10 == 6:
+                peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                peer.send(b'14\r\n{"prediction": %4d}\r\n0\r\n\r\n' % x)
             else:
-                peer.reply(b'{"prediction": %d}' % x)
+                peer.reply(b'{"prediction": %d}' % x, headers=f"X-Request-Id: {len(bodies)}\r\n" if x % 2 else "")
 
     with listening(handler) as server:
         made, told = player(server, wall, rate=constant(2000), connections=3)
