@@ -67,16 +67,10 @@ class Bodies:
         if source is None or not ordered or any(batch[n].dtype != self._columns[n].dtype for n in touched):
             return np.full(len(rows), NONE)
         bits: dict[str, Any] = {name: _bits(batch[name][: len(rows)]) for name in touched}
-        same = _equal(bits, source, rows)
-        out, moved = np.where(same, rows, NONE), np.flatnonzero(~same)
-        if not len(moved) or len(touched) < len(self._names):  # a row that was moved was so in every column
-            return out
-        there = {name: column[moved] for name, column in bits.items()}
-        place = np.searchsorted(self._hashes, _hashed(there.values()))
-        found = self._order[np.minimum(place, len(self._order) - 1)]
-        equal = _equal(there, source, found)
-        out[moved[equal]] = found[equal]
-        return out
+        if len(touched) == len(self._names):  # a row that was moved was so in every column
+            place = np.searchsorted(self._hashes, _hashed(bits.values()))
+            rows = self._order[np.minimum(place, len(self._order) - 1)]
+        return np.where(_equal(bits, source, rows), rows, NONE)
 
 
 def _equal(bits: dict[str, Any], source: dict[str, Bits], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -101,10 +95,9 @@ def _bits(column: Any) -> Bits | None:
 
 
 def _hashed(columns: Iterable[Bits]) -> npt.NDArray[np.uint64]:
-    """A hash of each row's bits, uint64 (n,): multiply and fold, column after column."""
-    out: Any = np.uint64(0)
-    for bits in columns:
-        for part in bits.T if bits.ndim == 2 else [bits]:
-            out = (out ^ part.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-            out ^= out >> np.uint64(29)
-    return np.asarray(out)
+    """A hash of each row's bits, uint64 (n,): a sum in which every column has an odd factor of its own."""
+    parts = [part for bits in columns for part in (bits.T if bits.ndim == 2 else [bits])]
+    out = np.zeros(len(parts[0]), dtype=np.uint64)
+    for i, part in enumerate(parts):
+        out += part.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15 * (2 * i + 1) % 2**64)
+    return out
