@@ -19,6 +19,7 @@ if "locust" not in sys.modules:
 import gevent
 import locust.stats
 from gevent.event import AsyncResult
+from gevent.lock import RLock
 from locust import User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -107,6 +108,7 @@ class Report:
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._told: list[tuple[str, float, int, Exception | None]] = []
+        self._telling = RLock()
 
     def __call__(self, name: str, seconds: float, size: int, failure: Exception | None) -> None:
         """Tell of one request; ``seconds`` are from the intended start."""
@@ -115,8 +117,12 @@ class Report:
         self._told.append((name, seconds * 1000, size, failure))
 
     def flush(self) -> None:
-        """Tell of all requests so far."""
-        told, self._told = self._told, []
+        """Tell of all requests so far; returns when each listener has heard of them."""
+        with self._telling:
+            told, self._told = self._told, []
+            self._tell(told)
+
+    def _tell(self, told: list[tuple[str, float, int, Exception | None]]) -> None:
         hook, many, stop = self._environment.events.request, dict[str, list[tuple[float, int]]](), False
         listeners: list[Any] = getattr(hook, "_handlers", [])
         alone = len(listeners) == 1 and getattr(listeners[0], "__module__", "") == "locust.runners"
