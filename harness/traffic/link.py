@@ -68,7 +68,11 @@ class Link:
         except BlockingIOError:
             sent = 0
         if sent < len(data):  # hardly ever: what is small goes out at once
-            gevent.spawn(self.sock.sendall, memoryview(data)[sent:])
+            gevent.spawn(self._send_rest, memoryview(data)[sent:])
+
+    def _send_rest(self, data: memoryview) -> None:
+        with suppress(OSError):  # whoever waits for the answer hears of it
+            self.sock.sendall(data)
 
     def send(self, data: bytes) -> None:
         """Send it all; a small request is one system call."""
