@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harness.fault import Batch, Fault, control
     from harness.host import ModelUser
     from harness.scenario import Scenario
-    from harness.workloads import diurnal, soak, spike, steady, traffic
+    from harness.workloads import diurnal, load, soak, spike, steady
 
 __all__ = [
     "Batch",
@@ -51,6 +51,7 @@ __all__ = [
     "fires",
     "hours",
     "ladder",
+    "load",
     "minutes",
     "moves",
     "piecewise",
@@ -71,7 +72,6 @@ __all__ = [
     "steady",
     "step",
     "trace",
-    "traffic",
 ]
 
 _HOMES = {
@@ -84,7 +84,7 @@ _HOMES = {
     "harness.fault": "Batch Fault control",
     "harness.host": "ModelUser",
     "harness.scenario": "Scenario",
-    "harness.workloads": "diurnal soak spike steady traffic",
+    "harness.workloads": "diurnal load soak spike steady",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -58,6 +58,14 @@ class Curve:
         points = tuple((t, v * factor) for t, v in self.points)
         return replace(self, name=f"{self.name} x{factor:g}", points=points, sine=sine)
 
+    def knots(self, until: float) -> Floats:
+        """The moments in [0, until] at which it bends or steps, every period's, float64 (n,)."""
+        times = np.array([t for t, _ in self.points])
+        if self.period > 0:
+            starts = np.arange(0.0, until, self.period)
+            times = (starts[:, None] + times[None, :]).ravel()
+        return np.asarray(np.unique(times[(times >= 0) & (times <= until)]))
+
     def largest(self, until: float) -> float:
         """The largest value in [0, until], to the resolution of 1,000 points and every knot."""
         knots = [p[0] for p in self.points if 0 <= p[0] <= until]

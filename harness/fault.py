@@ -17,7 +17,10 @@ Batch = dict[str, npt.NDArray[Any]]
 RowsFault = Callable[[Batch, npt.NDArray[np.float64], np.random.Generator], Batch]
 """``how(batch, strength, rng) -> batch``; strength is float64 (n,) in [0, 1], 1 = the stated size."""
 
-Seam = Literal["rows", "payload", "traffic", "page", "scrape", "held"]
+RequestsFault = Callable[[Any, np.random.Generator], Any]
+"""``how(request, rng) -> request`` on encoded requests; its attribute ``seam`` is "payload"."""
+
+Seam = Literal["rows", "payload", "load", "page", "scrape", "held"]
 """Where drive puts a fault in: into rows before they are encoded, encoded requests, the schedule, metrics pages, the
 scrape configuration; or held around the drill, for networks, processes and services.
 
@@ -97,11 +100,11 @@ def control(name: str) -> Control:
 class Fault:
     """One thing that is broken in a drill.
 
-    ``how`` is a pure function on rows (see :data:`RowsFault`), a value that says another seam, or a
-    :class:`HeldFault`. ``strength`` is a :class:`Curve` over seconds from the start of the fault phase. ``where``
-    limits a rows fault to the rows for which ``where(batch)`` is true, bool (n,); ``replica`` limits any fault to one
-    of the target's addresses, counted from 0. ``visible_from`` and ``id`` (the catalogue's) are what ``how`` says
-    unless they are given.
+    ``how`` is a pure function on rows (see :data:`RowsFault`), a value that says another seam (see
+    :data:`RequestsFault`), or a :class:`HeldFault`. ``strength`` is a :class:`Curve` over seconds from the start of the
+    fault phase. ``where`` limits a fault of rows to the rows for which ``where(batch)`` is true, bool (n,), and one of
+    the payload to requests with such a row; ``replica`` limits any fault to one of the target's addresses, counted from
+    0. ``visible_from`` and ``id`` (the catalogue's) are what ``how`` says unless they are given.
 
     Raises :class:`ScenarioError` for a field that no drill could carry out.
     """
@@ -126,10 +129,10 @@ class Fault:
             )
         if self.seam not in get_args(Seam):
             raise ScenarioError(f"Fault {self.name!r}: {self.how!r} acts at {self.seam!r}, which drive does not know")
-        if self.where is not None and self.seam != "rows":
+        if self.where is not None and not self.per_request:
             raise ScenarioError(f"Fault {self.name!r}: where chooses rows, and this fault acts at {self.seam!r}")
         number = isinstance(self.replica, int) and not isinstance(self.replica, bool)
-        if self.replica is not None and (not number or self.replica < 0 or self.seam == "traffic"):
+        if self.replica is not None and (not number or self.replica < 0 or self.seam == "load"):
             raise ScenarioError(
                 f"Fault {self.name!r}: replica must be an address of the target, 0 or more, not {self.replica!r}"
             )

@@ -50,8 +50,11 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
 
     ``ours``: Prometheus is one that this drill starts.
     """
+    from harness.catalogue import check_ids
     from stack.held import ProcessFault
 
+    if any(fault.id is not None for fault in scenario.faults):
+        check_ids(scenario.faults)
     for fault in scenario.faults:
         if fault.replica is not None:
             target.address(fault.replica)
@@ -130,7 +133,7 @@ def holds_of(
     for fault in scenario.faults:
         if fault.seam == "held":
             out[fault.name] = partial(_held, fault, reach)
-        elif fault.seam == "traffic":
+        elif fault.seam == "load":
             out[fault.name] = partial(_always, _Planned())
         elif fault.seam in ("page", "scrape"):
             out[fault.name] = scraping(fault)

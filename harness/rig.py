@@ -110,11 +110,11 @@ def _adjusted(scenario: Scenario, settings: Settings, config: Config, target: Ta
         scenario = replace(scenario, seed=settings.seed)
     if target.name in config.rows:
         file, truth = config.rows[target.name]
-        scenario = replace(scenario, rows=lambda: _rows(file), truth=truth or scenario.truth)
+        scenario = replace(scenario, rows=lambda: csv_rows(file), truth=truth or scenario.truth)
     return scenario
 
 
-def _rows(file: str) -> Batch:
+def csv_rows(file: str) -> Batch:
     """The rows of a CSV file. Raises :class:`ConfigError`."""
     from shift_generators import from_csv
 

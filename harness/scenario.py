@@ -69,7 +69,7 @@ class Scenario:
         if not isinstance(self.rate, Curve):
             raise ScenarioError(f"{where}: rate must be a Curve", hint=f"rate=constant({self.rate!r})")
         self._check_numbers(where)
-        ours = {"rows", "payload", "traffic"} & {f.seam for f in self.faults if isinstance(f, Fault)}
+        ours = {"rows", "payload", "load"} & {f.seam for f in self.faults if isinstance(f, Fault)}
         if self.arrivals.bodies is not None and (self.truth or ours):
             raise ScenarioError(
                 f"{where}: a trace with bodies is sent as it is: no truth, and no fault of rows or requests",

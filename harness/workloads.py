@@ -36,13 +36,13 @@ def spike(*, rate: float, to: float, at: float, over: float = 5.0, hold: float =
 
 
 @dataclass(frozen=True)
-class Traffic:
+class LoadFault:
     """A fault of the load itself: the rate is ``times`` what the scenario says; 0 is no traffic at all.
 
-    Strength s makes it 1 + s (times - 1) as high. Overload is such a fault: ``traffic(times=20)``.
+    Strength s makes it 1 + s (times - 1) as high. Overload is such a fault: ``load(times=20)``.
     """
 
-    seam: ClassVar[str] = "traffic"
+    seam: ClassVar[str] = "load"
     id: ClassVar[str] = "sys.overload"
     visible_from: ClassVar[str] = "server"
 
@@ -51,12 +51,12 @@ class Traffic:
     def __post_init__(self) -> None:
         number = isinstance(self.times, (int, float)) and not isinstance(self.times, bool)
         if not number or not 0 <= self.times < 1e6 or self.times == 1:
-            raise ScenarioError(f"traffic: times must be 0 or more and not 1, not {self.times!r}")
+            raise ScenarioError(f"load: times must be 0 or more and not 1, not {self.times!r}")
 
     def __repr__(self) -> str:
-        return f"traffic(times={self.times:g})"
+        return f"load(times={self.times:g})"
 
 
-def traffic(*, times: float) -> Traffic:
-    """A fault that makes the scenario's rate ``times`` as high, for ``Fault("overload", traffic(times=20))``."""
-    return Traffic(times)
+def load(*, times: float) -> LoadFault:
+    """A fault that makes the scenario's rate ``times`` as high, for ``Fault("overload", load(times=20))``."""
+    return LoadFault(times)

@@ -1,30 +1,13 @@
 """The verdict as text for a terminal: what matters first, short for a good drill, complete for a bad one."""
 
-import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reports import wording
+from reports.rows import HANG, INDENT, Row, laid_out
 from reports.verdict import Finding, Response, Verdict
 from reports.wording import plain
 
-_STYLES = {
-    "INVALID": "bold red", "FAILED": "bold red", "SILENT FAILURE": "bold red",
-    "FALSE_ALARM": "bold red", "LATE": "bold red", "UNRESOLVED": "bold red", "HARMFUL": "bold red",
-    "ALARM WITHOUT HARM": "bold yellow", "NOT_JUDGED": "yellow", "INCONCLUSIVE": "yellow", "UNKNOWN": "yellow",
-    "VALID": "bold", "HELD": "bold green", "FIRED": "green", "HARMLESS": "green", "held": "green",
-}  # fmt: skip
-_INDENT, _HANG, _SILENT_ROWS = 2, 14, 5
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A word in the margin and the text that hangs beside it; without text it is a heading."""
-
-    word: str
-    text: str = ""
-    indent: int = _INDENT
-    hang: int = _HANG
+_SILENT_ROWS = 5
 
 
 def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
@@ -33,25 +16,24 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
     ``colour`` adds terminal styles (through rich, imported only then); the characters are the same.
     """
     head = wording.headline(verdict)
-    rows = [_Row(" · ".join(head.words), indent=0), _Row(plain(verdict.scenario), indent=0)]
-    rows += [_Row("", sentence) for sentence in head.why]
+    rows = [Row(" · ".join(head.words), indent=0), Row(plain(verdict.scenario), indent=0)]
+    rows += [Row("", sentence) for sentence in head.why]
     proven = "" if verdict.validity.valid else " (an INVALID drill proves nothing)"
     for title, body in (
-        ("harm" + proven, [_Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}") for h in verdict.harms]),
+        ("harm" + proven, [Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}") for h in verdict.harms]),
         ("alerts" + proven, list(_alerts(verdict, complete=head.bad))),
         ("expectations" + proven, list(_expectations(verdict, complete=head.bad))),
         ("latency", list(_latency(verdict))),
-        ("observations", [_Row("", plain(o)) for o in verdict.validity.observations]),
+        ("observations", [Row("", plain(o)) for o in verdict.validity.observations]),
         ("not judged", list(_unjudged(verdict))),
-        ("drill", [_Row("", _drill(verdict))]),
+        ("drill", [Row("", _drill(verdict))]),
     ):
         if body:
-            rows += [_Row("", indent=0), _Row(title, indent=0), *body]
-    lines = [line for row in rows for line in _lay_out(row, max(width, 40))]
-    return _coloured(lines) if colour else "".join(word + text + "\n" for word, text in lines)
+            rows += [Row("", indent=0), Row(title, indent=0), *body]
+    return laid_out(rows, width=width, colour=colour)
 
 
-def _alerts(verdict: Verdict, *, complete: bool) -> Iterator[_Row]:
+def _alerts(verdict: Verdict, *, complete: bool) -> Iterator[Row]:
     """Who fired, who should have, whom the scenario names; the others in one paragraph."""
     rest: list[Response] = []
     told: dict[tuple[str, str], list[Response]] = {}
@@ -67,9 +49,9 @@ def _alerts(verdict: Verdict, *, complete: bool) -> Iterator[_Row]:
     for (_, word), series in told.items():
         for r in series if complete else series[:1]:
             more = f" and {len(series) - 1} more series of it" if not complete and len(series) > 1 else ""
-            yield _Row(word, _did(r) + more)
+            yield Row(word, _did(r) + more)
     if rest:
-        yield _Row("SILENT", _rest(verdict, rest, complete=complete))
+        yield Row("SILENT", _rest(verdict, rest, complete=complete))
 
 
 def _did(r: Response) -> str:
@@ -90,38 +72,38 @@ def _reached(r: Response) -> str:
     return wording.name(r.alert, r.labels) + (f" {wording.share(r.peak)}" if r.peak is not None else "")
 
 
-def _expectations(verdict: Verdict, *, complete: bool) -> Iterator[_Row]:
+def _expectations(verdict: Verdict, *, complete: bool) -> Iterator[Row]:
     held = [f for f in verdict.findings if f.held]
     for f in wording.failed(verdict):
         yield from _failed(f)
     for f in verdict.findings:
         if not f.held and f.accepted:
-            yield _Row("accepted", f"{plain(f.check)}: {plain(f.seen)} (because {plain(f.accepted)})")
+            yield Row("accepted", f"{plain(f.check)}: {plain(f.seen)} (because {plain(f.accepted)})")
     if complete:
-        yield from (_Row("held", plain(f.check)) for f in held)
+        yield from (Row("held", plain(f.check)) for f in held)
     elif held:
-        yield _Row("held", ", ".join(plain(f.check) for f in held))
+        yield Row("held", ", ".join(plain(f.check) for f in held))
 
 
-def _failed(f: Finding) -> Iterator[_Row]:
-    yield _Row("FAILED", plain(f.check) + (f" ({wording.where(f.where)})" if f.where else ""))
+def _failed(f: Finding) -> Iterator[Row]:
+    yield Row("FAILED", plain(f.check) + (f" ({wording.where(f.where)})" if f.where else ""))
     for label, said in (("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)):
         if said:
-            yield _Row(label, plain(said), indent=_INDENT + _HANG, hang=9)
+            yield Row(label, plain(said), indent=INDENT + HANG, hang=9)
 
 
-def _latency(verdict: Verdict) -> Iterator[_Row]:
+def _latency(verdict: Verdict) -> Iterator[Row]:
     for of in verdict.latency:
         shown = ", ".join(f"{q:g} % {wording.milliseconds(seconds)}" for q, seconds in of.percentiles)
-        yield _Row(plain(of.phase), f"{wording.SINCE[of.since]}: {shown}")
+        yield Row(plain(of.phase), f"{wording.SINCE[of.since]}: {shown}")
 
 
-def _unjudged(verdict: Verdict) -> Iterator[_Row]:
+def _unjudged(verdict: Verdict) -> Iterator[Row]:
     for r in wording.by_importance(verdict):
         if r.word == "NOT_JUDGED":
-            yield _Row(r.word, _did(r))
+            yield Row(r.word, _did(r))
     for listed in verdict.listed:
-        yield _Row("listed", plain(listed))
+        yield Row("listed", plain(listed))
 
 
 def _drill(verdict: Verdict) -> str:
@@ -135,31 +117,3 @@ def _drill(verdict: Verdict) -> str:
         plain(verdict.recording),
     ]
     return "; ".join(f for f in facts if f)
-
-
-def _lay_out(row: _Row, width: int) -> list[tuple[str, str]]:
-    """(word in the margin, text) of each line."""
-    if not row.text:
-        return [(line, "") for line in textwrap.wrap(row.word, width)] or [("", "")]
-    margin = " " * row.indent + (row.word.ljust(row.hang) if row.word else "")
-    wrapped = textwrap.wrap(row.text, width - len(margin), break_on_hyphens=False) or [""]
-    return [(margin, wrapped[0]), *((" " * len(margin), line) for line in wrapped[1:])]
-
-
-def _coloured(lines: list[tuple[str, str]]) -> str:
-    from io import StringIO
-
-    from rich.console import Console
-    from rich.text import Text
-
-    out = StringIO()
-    console = Console(file=out, force_terminal=True, color_system="standard", legacy_windows=False)
-    for i, (word, text) in enumerate(lines):
-        line = Text()
-        if i == 0:
-            for n, part in enumerate(word.split(" · ")):
-                line.append(" · " if n else "").append(part, _STYLES.get(part))
-        else:
-            line.append(word, _STYLES.get(word.strip(), "dim" if word[:1].islower() else "")).append(text)
-        console.print(line, soft_wrap=True, highlight=False)
-    return out.getvalue()

@@ -13,21 +13,30 @@ from stack.errors import StackError
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of fault: catalogue id, name, seam, the earliest place where it is seen, parameters, description."""
+    """One kind of fault. ``name`` is what an author writes, imported from ``home``; empty where it is no code."""
 
     id: str
+    """The catalogue's."""
     name: str
+    home: str
     acts: str
+    """Where it is put in."""
     visible_from: str
+    """The earliest place where it is seen."""
     parameters: tuple[str, ...]
     description: str
 
 
-def kind(fault: type[Any], acts: str) -> Kind:
+def kind(fault: type[Any], acts: str, home: str) -> Kind:
     """The kind that a fault class describes: its docstring is the description, its fields are the parameters."""
-    name = str(fault.__struct_config__.tag)
-    text = " ".join((fault.__doc__ or "").split("\n\n")[0].split())
-    return Kind(fault.id, name, acts, fault.visible_from, tuple(fault.__struct_fields__), text)
+    id_ = fault.id if isinstance(fault.id, str) else str(fault.__struct_config__.tag)
+    fields = tuple(f for f in fault.__struct_fields__ if f not in _INNER)
+    text = " ".join((fault.__doc__ or "").split("\n\n")[0].split()).replace("``", "`")
+    return Kind(id_, fault.__name__, home, acts, fault.visible_from, fields, text)
+
+
+_INNER = ("values",)
+"""Fields that a fault fills in by itself."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

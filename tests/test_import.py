@@ -41,6 +41,7 @@ NAMES = [
     "fires",
     "hours",
     "ladder",
+    "load",
     "minutes",
     "moves",
     "piecewise",
@@ -61,7 +62,6 @@ NAMES = [
     "steady",
     "step",
     "trace",
-    "traffic",
 ]
 
 

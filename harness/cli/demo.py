@@ -66,13 +66,18 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
 def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
     """The built-in scenarios of these names. Raises :class:`UsageError` with the nearest for another name."""
     from harness.errors import nearest
-    from harness.scenario import built_in, load
+    from harness.scenario import built_in, load_all
 
     known = {p.stem: p for p in built_in().glob("*.py") if not p.name.startswith("_")}
     for name in names:
         if name not in known:
             raise UsageError(f"no built-in scenario is named {name!r}", hint=nearest(name, known))
-    return {name: load(known[name]) for name in names}
+    found = {name: load_all(known[name]) for name in names}
+    return {
+        f"{name}-{number}" if len(several) > 1 else name: scenario
+        for name, several in found.items()
+        for number, scenario in enumerate(several, 1)
+    }
 
 
 def _misconfigures(scenarios: "Iterable[Scenario]") -> bool:

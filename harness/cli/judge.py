@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @click.option("--rules", multiple=True, help="Rule file or glob; default: the rules of the drill itself.")
 @click.option("--phases", type=click.IntRange(1, 100), default=1, help="Shifts between scrape and evaluation to judge.")
 @click.option("--history", type=click.Path(path_type=Path), help="A clean recording to put before.")
+@click.option("--at", multiple=True, help="When it is taken to begin, such as 2026-03-29T02:30+01:00; may be repeated.")
 @click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail on this.")
 @click.option(
     "--accept", type=click.Path(path_type=Path), help="Findings that the team accepts, with reason and expiry."
@@ -26,7 +27,7 @@ def command(recordings: tuple[Path, ...], rules: tuple[str, ...], **given: Any) 
     """Judge RECORDINGS (NAME.drill folders) and print each verdict; the exit code is the worst one's.
 
     With several --engine, the first one's verdict counts, and each alert that another engine answers otherwise is
-    one more finding.
+    one more finding. So is, with several --at, each alert that reads the clock and answers otherwise at another moment.
     """
     from harness.judge import judge
     from harness.judge.accept import accept, load_accepted
@@ -36,7 +37,7 @@ def command(recordings: tuple[Path, ...], rules: tuple[str, ...], **given: Any) 
     from stack.promtool import find_promtool
 
     engines = [find_promtool(binary=path) for path in given["engine"] or [None]]
-    how = {name: given[name] for name in ("phases", "history", "fail_on")}
+    how = {name: given[name] for name in ("phases", "history", "at", "fail_on")}
     known = load_accepted(given["accept"]) if given["accept"] else ()
 
     def verdict(recording: Path) -> "Verdict":

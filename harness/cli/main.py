@@ -15,6 +15,8 @@ VERBS = {
     "run": "Drive a scenario against a target, and judge it.",
     "record": "Drive a scenario and keep the recording, without judging.",
     "judge": "Judge a recording, against its own rules or others. No load.",
+    "mutate": "Change the rules, and say which changes the recordings notice.",
+    "edge": "Send each edge case once, and say what the service makes of it.",
     "export": "Turn a recording into OpenMetrics, or into a promtool unit test.",
     "report": "Draw a verdict or a recording as HTML, JUnit XML, JSON or text.",
     "up": "Open a recording in a real Prometheus.",

@@ -98,9 +98,14 @@ def write_outputs(verdicts: "Sequence[Verdict]", given: Mapping[str, Any]) -> No
         if path is None:
             continue
         made = make()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(made if isinstance(made, bytes) else made.encode("utf-8"))
-        except OSError as e:
-            raise ConfigError(f"cannot be written: {e.strerror}", where=str(path)) from e
-        click.echo(f"written: {path}")
+        write(path, made if isinstance(made, bytes) else made.encode("utf-8"))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that was asked for, and say so. Raises :class:`ConfigError` where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as e:
+        raise ConfigError(f"cannot be written: {e.strerror}", where=str(path)) from e
+    click.echo(f"written: {path}")

@@ -10,7 +10,7 @@ from harness.target import Target
 from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
 from harness.traffic.detect import other_protocol
-from harness.traffic.protocols import Request, Undecodable
+from harness.traffic.protocols import Protocol, Request, Undecodable
 from harness.traffic.response import Reply, RequestFailed
 from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
@@ -35,11 +35,12 @@ def probe(target: Target, blocks: Blocks, clients: Sequence[Client]) -> Probe:
     """
     body = blocks.block(0).bodies[0]
     begun = time.perf_counter()
-    values = [_ask(client, body, blocks, target) for client in clients]
+    values = [ask(client, body, blocks.protocol, blocks.rows_per_request, target) for client in clients]
     return Probe((time.perf_counter() - begun) / len(clients), values[0])
 
 
-def _ask(client: Client, body: bytes | Request, blocks: Blocks, target: Target) -> float:
+def ask(client: Client, body: bytes | Request, protocol: Protocol, rows: int, target: Target) -> float:
+    """The prediction for the first of ``rows`` clean rows. Raises :class:`TargetError` as :func:`probe` does."""
     url, redact = client.url, client.connection.redact
     try:
         reply = client.post(body)
@@ -58,7 +59,7 @@ def _ask(client: Client, body: bytes | Request, blocks: Blocks, target: Target) 
             hint=_remedy(reply.status, target),
         )
     try:
-        return float(blocks.protocol.decode(reply.body, blocks.rows_per_request)[0])
+        return float(protocol.decode(reply.body, rows)[0])
     except Undecodable as e:
         raise TargetError(
             redact(f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}"),

@@ -84,9 +84,12 @@ def _events(scraper: Scraper, scenario: Scenario) -> Iterator[tuple[float, Scrap
     if scenario.canary is not None:
         moments += [(float(t), 1, 0, GOLDEN) for t in np.arange(0.5, end, scenario.canary.every)]
     changes = {*(p.start for p in scenario.phases[1:]), end}
-    if not all(f.per_request for f in scenario.faults):
-        phase = scenario.phases[2]
-        changes |= {float(t) for t in np.arange(phase.start, phase.end, scenario.evaluation_interval)}
+    phase = scenario.phases[2]
+    for fault in scenario.faults:
+        if not fault.per_request:
+            grid = np.arange(phase.start, phase.end, scenario.evaluation_interval)
+            knots = phase.start + fault.strength.knots(phase.end - phase.start)
+            changes |= {float(t) for t in (*grid, *knots)}
     moments += [(t, 2, 0, None) for t in changes]
     heapq.heapify(moments)
     while moments:

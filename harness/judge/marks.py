@@ -20,6 +20,7 @@ TIMESTAMP = re.compile(r".*_(timestamp|time)(_seconds)?")
 WALL = "wall clock only"
 REBASED = "rebased time()"
 CALENDAR = "reads the time of day"
+AT = "judged at"
 DEAD = "dead rule"
 
 
@@ -32,13 +33,17 @@ def wall_only(meta: Meta, events: Sequence[Mapping[str, Any]], samples: Sequence
     return frozenset(moved | {n for n in names if WALL_ONLY.fullmatch(n)})
 
 
-def marks(known: KnownRule, wall: Collection[str], present: Collection[str], rebased: bool) -> tuple[str, ...]:
-    """The marks of one alert. ``present`` are the metrics that some scrape had."""
+def marks(
+    known: KnownRule, wall: Collection[str], present: Collection[str], rebased: bool, moments: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The marks of one alert. ``present`` are the metrics that some scrape had, ``moments`` those it was judged at."""
     out = []
     if known.metrics is not None and known.metrics & set(wall):
         out.append(f"{WALL}: {', '.join(sorted(known.metrics & set(wall)))}")
-    if rebased and known.reads_clock:
-        out.append(REBASED if re.search(r"\btime\s*\(", known.rule.expr) else CALENDAR)
+    if known.reads_clock and moments:
+        out.append(f"{AT} {', '.join(moments)}")
+    elif rebased and known.reads_clock:
+        out.append(REBASED if re.search(r"\btime(stamp)?\s*\(", known.rule.expr) else CALENDAR)
     missing = absent_metrics(known, present)
     if missing:
         out.append(f"{DEAD}: no scrape had {', '.join(missing)}")
@@ -58,10 +63,10 @@ def absent_metrics(known: KnownRule, present: Collection[str]) -> list[str]:
 
 
 def rebase(samples: Sequence[Samples], rules: Rules, meta: Meta, zero: float) -> list[Samples]:
-    """Timestamp metrics that rules compare with time(), moved to the engine's own epoch.
+    """Timestamp metrics that rules compare with time(), moved to the clock that the rules read.
 
-    The engine's clock begins in 1970: scenario second 0 is its second ``zero``. A Unix time t becomes
-    t - started_at + zero, so that ``time() - t`` is the age that it was.
+    At scenario second 0 that clock says ``zero``: the engine's own second, since its time begins in 1970, or a chosen
+    moment. A Unix time t becomes t - started_at + zero, so that ``time() - t`` is the age that it was.
     """
     read = [k.metrics for k in rules.known if k.reads_clock]
     if any(m is None for m in read):

@@ -35,6 +35,10 @@ _RULE_ERROR = re.compile(r"rule: ([^,\n]+), time: [^,\n]+, err: ([^\n]*)")
 _FIRING = re.compile(r'Labels:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+Annotations:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})')
 
 
+class TooManyAlerts(MonitoringError):
+    """More alerts at one moment than promtool can tell."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """Scenario milliseconds to promtool's: shifted so that the first sample is not before 0, on a grid."""
@@ -93,7 +97,7 @@ def run_until_clean(
 
     Beside ALERTS and ``exprs`` it is asked for the ``recorded`` series: printing all of them takes a third longer.
     Rules that were dropped are added to ``errors`` with promtool's reason. Raises :class:`MonitoringError` if promtool
-    fails.
+    fails, :class:`TooManyAlerts` if more fire at one moment than it can tell (10,000 samples).
     """
     chosen = list(groups)
     while True:
@@ -189,7 +193,12 @@ def _number(value: float) -> str:
 
 def _parse(text: str, axis: Axis) -> Got:
     queries: dict[int, Points] = {}
-    for query, at, got, _error in _EXPR.findall(text):
+    for query, at, got, error in _EXPR.findall(text):
+        if error and query == "0":
+            # Silence for want of an answer would pass for a silent alert.
+            raise TooManyAlerts(
+                f"promtool cannot tell which alerts fire: {error}", hint="judge fewer rules at once, or fewer series"
+            )
         when = axis.seconds(int(at))
         into = queries.setdefault(int(query), {})
         for labels, value in _SAMPLE.findall(got):

@@ -89,21 +89,30 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
 
 
 PHASE_NOTE = "differs with the phase"
+MOMENT_NOTE = "differs with the moment"
 _WORST = ("FALSE_ALARM", "NOT_JUDGED", "SILENT", "LATE", "UNRESOLVED", "FIRED")
 
 
-def merged(each: Sequence[Response]) -> Response:
+def over_phases(each: Sequence[Response]) -> Response:
     """The responses at several phases as one: the worst word, time to detect as a range."""
+    words = [r.word for r in each]
+    counts = ", ".join(f"{words.count(w)} of {len(words)} {w}" for w in dict.fromkeys(words))
+    return _merged(each, f"{PHASE_NOTE} between scrape and evaluation: {counts}")
+
+
+def over_moments(each: Sequence[Response], moments: Sequence[str]) -> Response:
+    """The responses at several moments as one, likewise."""
+    said = ", ".join(f"{r.word} at {at}" for r, at in zip(each, moments, strict=True))
+    return _merged(each, f"{MOMENT_NOTE}: {said}")
+
+
+def _merged(each: Sequence[Response], note: str) -> Response:
     worst = min(each, key=lambda r: _WORST.index(r.word))
     if len(each) == 1:
         return worst
     ends = [end for r in each if r.detect is not None for end in r.detect]
     detect = (min(ends), max(ends)) if ends else None
-    words = [r.word for r in each]
-    if len(set(words)) == 1:
-        return replace(worst, detect=detect)
-    counts = ", ".join(f"{words.count(w)} of {len(words)} {w}" for w in dict.fromkeys(words))
-    return replace(worst, detect=detect, note=f"{PHASE_NOTE} between scrape and evaluation: {counts}")
+    return replace(worst, detect=detect, note=note if len({r.word for r in each}) > 1 else worst.note)
 
 
 def len_of(phase: Phase) -> float:
@@ -171,8 +180,8 @@ def silence(facts: Facts, known: KnownRule, labels: Labels, pending: Sequence[In
     near = peak(facts, known, labels)
     if near is not None and threshold is not None:
         return f"peaked at {near:.0%} of its threshold ({threshold.comparison} {threshold.number:g})"
-    if threshold is not None and not facts.left.get(threshold.left):
+    if threshold is not None and facts.left.get(threshold.left) == ():
         return "its left side never had a value"
-    if threshold is not None:
+    if threshold is not None and threshold.left in facts.left:
         return f"its left side did not move towards the threshold ({threshold.comparison} {threshold.number:g})"
     return "its expression was never true"

@@ -7,16 +7,20 @@ its releases), the rule is taken to need everything, and its look-back is the lo
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import promql_parser
 
+from harness.judge.promql import COMPARISONS, children, constant, kind, matchers, show, tree
 from stack.rulefiles import Group, Rule, RuleFile
 
-COMPARISONS = {">", ">=", "<", "<=", "==", "!="}
 FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 _DURATION = re.compile(r"\[([0-9a-z]+)(?::[0-9a-z]*)?\]")
+ALERT_SERIES = ("ALERTS", "ALERTS_FOR_STATE")
+_WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_NAMELESS = re.compile(r"(^|[^\w:])\{|__name__")
+_CLOCK = re.compile(r"\b(time|timestamp|hour|minute|day_of_\w+|days_in_month|month|year)\s*\(")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Analysed:
     reads_clock: bool = False
     """Whether it calls time(), hour() and the like."""
 
-    @property
+    @cached_property
     def metrics(self) -> frozenset[str] | None:
         """Metric names; None is everything."""
         names = {name for name, _ in self.reads}
@@ -109,6 +113,24 @@ class Rules:
             for f, g, r, a in flat
         )
 
+    @cached_property
+    def touched(self) -> Mapping[int, tuple[Rule, ...]]:
+        """id() of a rule -> what changes with it, in order: itself, those of its name, and all that may read what these
+        make, directly or not."""
+        every = [k.rule for k in self.known]
+        readers = {
+            (kind_, name): {_key(r) for r in every if may_read(r.expr, [name] if kind_ == "record" else ALERT_SERIES)}
+            for kind_, name in map(_key, every)
+        }
+        out = {}
+        for rule in every:
+            found, new = {_key(rule)}, {_key(rule)}
+            while new:
+                new = {reader for one in new for reader in readers[one]} - found
+                found |= new
+            out[id(rule)] = tuple(r for r in every if _key(r) in found)
+        return out
+
     @property
     def alerts(self) -> tuple[KnownRule, ...]:
         """The alerting rules."""
@@ -123,6 +145,20 @@ class Rules:
     def needed(self) -> frozenset[str] | None:
         """Every scraped metric that some rule needs; None is everything."""
         return union(k.metrics for k in self.known)
+
+
+def _key(rule: Rule) -> tuple[str, str]:
+    return rule.kind, rule.name
+
+
+def may_read(expr: str, names: Iterable[str]) -> bool:
+    """Whether an expression may read a series of one of these names."""
+    metrics = analyse(expr).metrics
+    if metrics is not None:
+        return not metrics.isdisjoint(names)
+    if tree(expr) is not None or _NAMELESS.search(expr):
+        return True
+    return not set(_WORD.findall(expr)).isdisjoint(names)  # what cannot be parsed reads no name that it does not hold
 
 
 def union(sets: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
@@ -158,15 +194,16 @@ def _look_back(a: Analysed, records: Mapping[str, list[Analysed]], seen: frozens
     return longest
 
 
+@lru_cache(maxsize=10_000)
 def analyse(expr: str) -> Analysed:
     """Read one expression; one that cannot be parsed needs everything."""
+    clock = _CLOCK.search(expr) is not None
     try:
-        tree = promql_parser.parse(expr)
+        root = promql_parser.parse(expr)
     except ValueError:
         ranges = [_seconds(d) for d in _DURATION.findall(expr)]
-        return Analysed(((None, max(ranges, default=0.0)),), None)
-    clock = bool(re.search(r"\b(time|hour|minute|day_of_\w+|days_in_month|month|year)\s*\(", expr))
-    return Analysed(tuple(_reads(tree, 0.0)), _threshold(tree), clock)
+        return Analysed(((None, max(ranges, default=0.0)),), None, clock)
+    return Analysed(tuple(_reads(root, 0.0)), _threshold(root), clock)
 
 
 def _seconds(duration: str) -> float:
@@ -176,61 +213,29 @@ def _seconds(duration: str) -> float:
         return 0.0
 
 
-def _children(node: Any) -> list[Any]:
-    kind = type(node).__name__
-    if kind == "BinaryExpr":
-        return [node.lhs, node.rhs]
-    if kind == "Call":
-        return list(node.args)
-    if kind == "MatrixSelector":
-        return [node.vector_selector]
-    if kind == "AggregateExpr":
-        return [c for c in (node.expr, node.param) if c is not None]
-    inner = getattr(node, "expr", None)
-    return [] if inner is None else [inner]
-
-
 def _reads(node: Any, around: float) -> list[tuple[str | None, float]]:
     """(metric name, seconds looked back) of each selector below ``node``; ranges and offsets add up on the way."""
-    kind = type(node).__name__
-    if kind in ("MatrixSelector", "SubqueryExpr"):
+    what = kind(node)
+    if what in ("MatrixSelector", "SubqueryExpr"):
         around += node.range.total_seconds()
-    if kind in ("VectorSelector", "SubqueryExpr") and node.offset is not None:
+    if what in ("VectorSelector", "SubqueryExpr") and node.offset is not None:
         around += max(0.0, node.offset.total_seconds())
-    if kind == "VectorSelector":
-        exact = [m.value for m in node.matchers.matchers if m.name == "__name__" and str(m.op) == "MatchOp.Equal"]
+    if what == "VectorSelector":
+        exact = [value for label, op, value in matchers(node) if (label, op) == ("__name__", "=")]
         names: list[str | None] = [node.name] if node.name else [*exact] or [None]
         return [(name, around) for name in names]
-    return [read for child in _children(node) for read in _reads(child, around)]
+    return [read for child in children(node) for read in _reads(child, around)]
 
 
 def _threshold(node: Any) -> Threshold | None:
-    while type(node).__name__ == "ParenExpr":
+    while kind(node) == "ParenExpr":
         node = node.expr
-    if type(node).__name__ != "BinaryExpr" or str(node.op) not in COMPARISONS:
+    if kind(node) != "BinaryExpr" or str(node.op) not in COMPARISONS:
         return None
     comparison = str(node.op)
-    right, left = _number(node.rhs), _number(node.lhs)
+    right, left = constant(node.rhs), constant(node.lhs)
     if right is not None and left is None:
-        return Threshold(str(node.lhs), comparison, right)
+        return Threshold(show(node.lhs), comparison, right)
     if left is not None and right is None:
-        return Threshold(str(node.rhs), FLIPPED[comparison], left)
-    return None
-
-
-def _number(node: Any) -> float | None:
-    """The value of a constant expression, or None."""
-    kind = type(node).__name__
-    if kind == "NumberLiteral":
-        return float(node.val)
-    if kind == "ParenExpr":
-        return _number(node.expr)
-    if kind == "BinaryExpr":
-        a, b = _number(node.lhs), _number(node.rhs)
-        if a is None or b is None:
-            return None
-        try:
-            return {"+": a + b, "-": a - b, "*": a * b, "/": a / b if b else None, "^": a**b}.get(str(node.op))
-        except OverflowError:
-            return None
+        return Threshold(show(node.rhs), FLIPPED[comparison], left)
     return None

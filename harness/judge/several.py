@@ -12,13 +12,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def in_parallel(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
     """``[work(thing) for thing in things]``, in as many processes as there are cores; the first error is raised.
 
     Processes are forked, so ``work`` may be any function; what it answers must be picklable. Ctrl-C and SIGTERM here
     end them in order, as does the end of this process.
     """
-    count = min(len(things), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    count = min(len(things), cores())
     if count < 2:
         return [work(thing) for thing in things]
     ours, control = os.pipe()

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from harness.drive.recording import STALE, Samples
 from harness.judge.batches import Batch, batched
+from harness.judge.moments import Clock
 from harness.judge.promtool_run import ALERTS, Axis, Key, Points, run_until_clean
 from harness.judge.rules import KnownRule, Rules, analyse, union
 from reports.timeline import AlertTrack, Interval, Labels, Track
@@ -40,14 +41,16 @@ def evaluate(
     exprs: Iterable[str] = (),
     phases: Sequence[float] = (),
     rebase: Rebase = lambda samples, zero: samples,
+    clock: Clock = lambda expr, zero: expr,
     recorded: bool = False,
 ) -> Evaluated:
     """Evaluate ``rules`` over ``samples`` every ``interval`` seconds up to scenario second ``end``.
 
     Groups with an interval of their own are evaluated at it, in an order in which each follows what it reads.
     ``phases`` has a moment for each of ``rules.groups`` at which it is evaluated, the first or any; without it all are
-    evaluated at second 0. ``rebase(samples, zero)`` may move values that are Unix times; scenario second 0 is the
-    engine's ``zero``. Without ``recorded`` only those recorded series are answered that a later run reads.
+    evaluated at second 0. ``rebase(samples, zero)`` may move values that are Unix times, ``clock(expr, zero)`` the
+    clock that an expression reads; scenario second 0 is the engine's ``zero``. Without ``recorded`` only those recorded
+    series are answered that a later run reads.
 
     Raises :class:`MonitoringError` if promtool fails.
     """
@@ -63,9 +66,12 @@ def evaluate(
         last = i == len(batches) - 1
         names = batch.makes if recorded else _read_later(batch, batches[i + 1 :], wanted)
         axis = Axis.of(samples, intervals, batch.phase, end)
-        given = [*rebase(samples, axis.shift / 1000), *fed]
+        zero = axis.shift / 1000
+        given = [*rebase(samples, zero), *fed]
         asked = wanted if last else []
-        got = run_until_clean(batch.groups, given, axis, batch.interval, promtool, asked, errors, names)
+        groups = [replace(g, rules=tuple(replace(r, expr=clock(r.expr, zero)) for r in g.rules)) for g in batch.groups]
+        put = [clock(expr, zero) for expr in asked]
+        got = run_until_clean(groups, given, axis, batch.interval, promtool, put, errors, names)
         found = got.points(0)
         alerts += fold(_alert_times(found), partial(_same, batch.interval), got.annotations)
         for key, points in found.items():

@@ -37,7 +37,7 @@ def validity(
         *_in_force(meta, phases, requests, events),
         *_scraped(meta, phases, samples),
         *_counted(meta, requests, samples),
-        *_clean_start(phases, must_fire, alerts),
+        *clean_start(phases, must_fire, alerts),
         *_right_model(meta, phases, requests),
     ]
     return Validity(not reasons, tuple(reasons), tuple(_observations(meta, requests, events)))
@@ -128,7 +128,8 @@ def _counted(meta: Meta, requests: Requests, samples: Sequence[Samples]) -> list
     return [f"is this the model's metrics page? {name} grew by {grown:g} while {answered} requests were answered"]
 
 
-def _clean_start(phases: Mapping[str, Phase], must_fire: frozenset[str], alerts: Sequence[AlertTrack]) -> list[str]:
+def clean_start(phases: Mapping[str, Phase], must_fire: frozenset[str], alerts: Sequence[AlertTrack]) -> list[str]:
+    """The alerts that must fire, and were firing or about to when the fault began."""
     start, begin = phases["fault"].start, phases["baseline"].start
     out = []
     for track in alerts:

@@ -11,10 +11,13 @@ from harness.errors import DriftdrillError, ScenarioError
 from harness.fault import Batch, Fault
 from harness.scenario import Scenario
 from harness.traffic.bodies import Bodies
+from harness.traffic.layout import Layout, layout_of
 from harness.traffic.protocols import Protocol, Request
 from harness.traffic.schedule import generator
 
 BLOCK_ROWS = 256
+TRIED = 32
+"""Requests on which a fault of the payload is tried before a drill."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Blocks:
         self.mutations = [f for f in scenario.faults if f.seam == "payload"]
         sent = {name: column for name, column in self.source.items() if name != scenario.truth}
         self._bodies = Bodies(protocol, sent, faulty=bool(self.faults)) if rows_per_request == 1 else None
+        self.layout = self._tried() if self.mutations else None
         self._blocks: dict[int, Block] = {}
 
     def block(self, index: int) -> Block:
@@ -111,11 +115,13 @@ class Blocks:
             changed = np.any(rows_changed(batch, faulty).reshape(BLOCK_ROWS, -1), axis=1)
             strengths[fault.name], changes[fault.name] = strength[: len(times)], changed[: len(times)]
             batch = faulty
+        wheres = {f.name: self._where(f, batch) for f in self.mutations}
         truth = batch.pop(self.scenario.truth) if self.scenario.truth else None
         bodies: list[bytes | Request] = [*self._encoded(batch, drawn, pick[: len(times) * self.rows_per_request])]
         for fault in self.mutations:
             strength = self._strength(fault, padded, first)[: len(times)]
-            strengths[fault.name], changes[fault.name] = strength, self._mutate(fault, bodies, strength, index)
+            chosen = np.where(wheres[fault.name][: len(times)], strength, 0.0)
+            strengths[fault.name], changes[fault.name] = strength, self._mutate(fault, bodies, chosen, index)
         return Block(
             first,
             bodies,
@@ -151,15 +157,36 @@ class Blocks:
         rng = generator(self.scenario.seed, "faults", fault.name, index)
         for i in np.flatnonzero(rng.random(BLOCK_ROWS)[: len(bodies)] < strength).tolist():
             body = bodies[i]
-            before = body if isinstance(body, Request) else Request(body, self.protocol.content_type)
+            before = body if isinstance(body, Request) else self._request(body)
             try:
                 bodies[i] = after = how(before, rng)
             except ScenarioError:
                 raise
             except Exception as e:  # the author's functions may raise anything
                 raise ScenarioError(f"fault {fault.name!r}: {_said(e)}", hint=getattr(e, "hint", None)) from e
-            changed[i] = after != before
+            changed[i] = after.seen != before.seen
         return changed
+
+    def _tried(self) -> Layout:
+        """Where rows stand in bodies; raises :class:`ScenarioError` for a fault that cannot be in the first of them."""
+        from harness.traffic.payload import try_on
+
+        n = self.rows_per_request
+        rows = {name: np.resize(c, min(len(c), TRIED) * n) for name, c in self.source.items()}
+        rows.pop(self.scenario.truth or "", None)
+        self.layout = layout_of(self.protocol.encode, rows, n)
+        try_on(self.mutations, [self._request(b) for b in self.protocol.encode(rows, n)], self.scenario.seed)
+        return self.layout
+
+    def _request(self, body: bytes) -> Request:
+        return Request((body,), self.protocol.content_type, layout=self.layout)
+
+    def _where(self, fault: Fault, batch: Batch) -> npt.NDArray[np.bool_]:
+        """The requests with a row that the fault's ``where`` chooses, bool (requests,)."""
+        rows = BLOCK_ROWS * self.rows_per_request
+        if fault.where is None:
+            return np.ones(BLOCK_ROWS, dtype=np.bool_)
+        return np.asarray(_chosen(fault, fault.where(batch), (rows,)).reshape(BLOCK_ROWS, -1).any(axis=1))
 
     def _apply(self, fault: Fault, batch: Batch, strength: npt.NDArray[np.float64], index: int) -> Batch:
         if not strength.any():

@@ -81,11 +81,14 @@ class Client:
         link.deadline = now + self.timeout
         self._wire.watch()
         try:
-            if len(body) <= INLINE:
-                link.send(head + body)
-            else:
-                link.send(head)
-                link.send(body)
+            try:
+                if len(body) <= INLINE:
+                    link.send(head + body)
+                else:
+                    link.send(head)
+                    link.send(body)
+            except ConnectionError:
+                pass  # a server may refuse a large body before it has read it: its answer is there to be read
             data = link.receive(SMALL, None if after is None or self.timed else self._chain(link, after))
             known = None if self.timed else self._known.reply(data)
             if known is not None:

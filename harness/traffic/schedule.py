@@ -41,7 +41,7 @@ def schedule(scenario: Scenario) -> npt.NDArray[np.float64]:
     else:
         times = arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"), how.kind)
     for fault in scenario.faults:
-        if fault.seam == "traffic":
+        if fault.seam == "load":
             times = _moved(times, fault, scenario)
     return times
 

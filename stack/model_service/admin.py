@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from stack.model_service.model import Answer, Model, Row, answer
-from stack.model_service.switches import SWITCHES, Ask, Models, Order, State, Wrap
+from stack.model_service.switches import SWITCHES, Ask, Models, Order, Slow, State, Wrap
 
 
 class _On:
@@ -47,9 +47,15 @@ class Switchboard:
         """Ask the model through every switch that is on and that this row's turn has come for."""
         ask: Ask = answer
         for on in reversed(self._on.values()):
-            if on.hits():
+            if not isinstance(on.order.switch, Slow) and on.hits():
                 ask = on.wrap(ask)
         return ask(self._models.current, row)
+
+    async def pause(self) -> None:
+        """Wait as long as the next request must."""
+        for on in self._on.values():
+            if isinstance(on.order.switch, Slow) and on.hits():
+                await asyncio.sleep(on.order.switch.delay)
 
     def on(self, order: Order) -> None:
         """Switch on, or change share and time to live of what is on; other parameters start afresh."""

@@ -82,14 +82,17 @@ def create_app(model: Model, *, earlier: Model | None = None, token: str | None 
     told = metrics.ModelMetrics([model] if earlier is None else [model, earlier], registry)
     _instrument(app, registry)
     answer: Callable[[Row], Answer] = partial(plain_answer, model)
+    board: Switchboard | None = None
     if earlier is not None and token:
         board = Switchboard(Models(model, earlier), told.tell)
         answer = board.answer
         app.include_router(admin_routes(board, token))
 
-    # Coroutines without a pause: a row is counted, in full, before its answer is sent.
+    # No pause between asking and counting: a row is counted, in full, before its answer is sent.
     @app.post("/predict", response_model=Prediction | Predictions)
     async def predict(asked: Asked) -> Response:
+        if board is not None:
+            await board.pause()
         answers = [answer(row.__dict__) for row in (asked.rows if isinstance(asked, Flights) else [asked])]
         told.observe(answers)
         predictions = [None if math.isnan(a.probability) else a.probability for a in answers]
@@ -101,7 +104,13 @@ def create_app(model: Model, *, earlier: Model | None = None, token: str | None 
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": model.version}
 
-    app.add_exception_handler(RequestValidationError, _refuse)
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_: Request, error: RequestValidationError) -> Response:
+        """422 without an echo of the input: FastAPI's own answer to NaN is a 500, since JSON cannot say NaN."""
+        told.refused.inc()
+        detail = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
+        return JSONResponse({"detail": detail}, status_code=422)
+
     return app
 
 
@@ -110,10 +119,3 @@ def _instrument(app: FastAPI, registry: CollectorRegistry) -> None:
         registry=registry, should_group_status_codes=False, excluded_handlers=["^/metrics$", "^/health$", "^/admin/"]
     )
     instrumentator.add(metrics.http_metrics(registry)).instrument(app).expose(app)
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    """422 without an echo of the input: FastAPI's own answer to NaN is a 500, since JSON cannot say NaN."""
-    assert isinstance(error, RequestValidationError)
-    detail = [{"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]} for e in error.errors()]
-    return JSONResponse({"detail": detail}, status_code=422)

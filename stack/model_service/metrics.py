@@ -49,6 +49,7 @@ class ModelMetrics:
         self._invalid = Counter("model_predictions_invalid", "Predictions that are not a number.", registry=registry)
         decisions = Counter("model_decisions", "Predictions by decision.", ["decision"], registry=registry)
         predictions = Counter("model_predictions", "Rows predicted.", ["version"], registry=registry)
+        self.refused = Counter("model_requests_refused", "Requests that are no rows, answered 422.", registry=registry)
 
         self._values = {f: {name: values.labels(f, name) for name in bins.ratios} for f, bins in model.bins.items()}
         self._missing = {feature: missing.labels(feature) for feature in model.features}

@@ -226,6 +226,15 @@ class NanOutput(_Switch, frozen=True, tag="mis.nan_output"):
         return _leaving(lambda _, answer: answer._replace(probability=math.nan, late=False))
 
 
+class Slow(_Switch, frozen=True, tag="sys.latency"):
+    """Each answer takes ``delay`` seconds longer, inside the service, where its own metrics see it."""
+
+    delay: Annotated[float, Meta(gt=0, le=60)] = 0.5
+
+    def start(self, _: Models) -> Wrap:
+        return lambda ask: ask
+
+
 class Nondeterministic(_Switch, frozen=True, tag="mis.nondeterministic"):
     """Dropout is left on: each input is ignored with this probability, another one each time."""
 
@@ -260,6 +269,7 @@ Switch = (
     | Threshold
     | Dtype
     | Nondeterministic
+    | Slow
 )
 """In the order in which a row meets them, should several be on."""
 

@@ -140,6 +140,22 @@ class DropSeries(PageFault, frozen=True, repr_omit_defaults=True, tag="drop_seri
         return []
 
 
+class HideZeros(PageFault, frozen=True, repr_omit_defaults=True, tag="hide_zeros"):
+    """Leave counters out that still stand at 0, as a client library does with labels that nobody initialised."""
+
+    id: ClassVar[str] = "mon.counter_born"
+
+    def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
+        counter = counters(page)
+        return b"\n".join(
+            line
+            for line in page.split(b"\n")
+            if (sample := sample_of(line)) is None
+            or not (counter(sample) and sample.number() == 0 and self._fits(sample))
+            or draw(sample.series) >= strength
+        )
+
+
 class Freeze(PageFault, frozen=True, repr_omit_defaults=True, tag="freeze"):
     """Show values as they were when the fault began, for ever: the thread that set them is dead."""
 
@@ -359,6 +375,7 @@ AnyPageFault = (
     | RenameLabel
     | AddLabel
     | DropSeries
+    | HideZeros
     | Freeze
     | ResetCounters
     | WorkerCounters

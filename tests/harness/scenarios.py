@@ -17,7 +17,7 @@ groups:
 _FILE = """\
 import numpy as np
 from harness import Canary, Fault, Scenario, constant, control, everything_else, fires, pulse, quiet, resolves, step
-from harness import traffic
+from harness import load
 {imports}
 
 

@@ -384,7 +384,7 @@ def test_no_traffic_is_a_fault_that_begins_with_its_phase(cli: Cli, model: Toy) 
         "groups: [{name: g, rules: [{alert: Idle, expr: 'rate(toy_requests_total[1m]) == 0'}]}]"
     )
     recording = drilled(
-        cli, model, expect="[fires('Idle', within=90), resolves('Idle')]", faults="[Fault('none', traffic(times=0))]",
+        cli, model, expect="[fires('Idle', within=90), resolves('Idle')]", faults="[Fault('none', load(times=0))]",
         rules="['idle.yml']",
     )  # fmt: skip
     intended = recording.requests().intended
@@ -393,7 +393,7 @@ def test_no_traffic_is_a_fault_that_begins_with_its_phase(cli: Cli, model: Toy) 
 
 
 def test_more_traffic_keeps_what_was_planned_and_adds_to_it(cli: Cli, model: Toy) -> None:
-    more = drilled(cli, model, "--out", "more.drill", faults="[Fault('more', traffic(times=4))]").requests().intended
+    more = drilled(cli, model, "--out", "more.drill", faults="[Fault('more', load(times=4))]").requests().intended
     inside = ((more >= FAULT) & (more < RECOVERY)).sum()
     assert 4 * 2 * 150 * 0.9 < inside < 4 * 2 * 150 * 1.1
 

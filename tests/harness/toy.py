@@ -59,7 +59,8 @@ class Toy:
             self.requests += 1
             number = self.requests
         told = self.predict(number, asked)
-        x = float(asked.get("x", 0.0)) if isinstance(asked, dict) else 0.0
+        x = asked.get("x") if isinstance(asked, dict) else None
+        x = float(x) if isinstance(x, (int, float)) else 0.0
         with self.lock:
             self.total += x
         return told or Answer(json.dumps({"prediction": min(x, 1.0)}), headers={"Content-Type": "application/json"})

@@ -86,6 +86,7 @@ def make_batch(n: int, seed: int = 0) -> Batch:
         "when": (seconds.astype("M8[s]")).astype("M8[ms]"),
         "stamp": seconds,
         "iso": seconds.astype("M8[s]").astype(str),
+        "zoned": np.char.add(seconds.astype("M8[s]").astype(str), "+02:00"),
         "note": r.choice(words, n),
         "y": (r.random(n) < 0.3).astype(np.int64),
     }
@@ -94,6 +95,18 @@ def make_batch(n: int, seed: int = 0) -> Batch:
 def half(batch: Batch) -> Column:
     return np.full(len(batch["y"]), 0.5)
 
+
+EDGE_COLUMNS = {
+    "number": "z",
+    "text": "carrier",
+    "time": "when",
+    "any": "whole",
+    "int64_max": "whole",
+    "above_2_53": "whole",
+    "milliseconds": "stamp",
+    "no_offset": "zoned",
+}
+"""Kind or name of an edge value: a column that can hold it."""
 
 GENERATORS: tuple[Generator, ...] = (
     mean_shift("x", by=10.0),
@@ -171,7 +184,7 @@ GENERATORS: tuple[Generator, ...] = (
     sized(mean_shift("z"), psi=0.25),
     sized(mean_shift("z"), domain_auc=0.6),
     sized(tilt("z"), ks=0.2),
-    *(edge({"number": "z", "text": "carrier", "time": "when", "any": "whole"}[e.kind], e.name) for e in EDGES),
+    *(edge(EDGE_COLUMNS.get(e.name, EDGE_COLUMNS[e.kind]), e.name) for e in EDGES),
 )
 
 BECOMES = {

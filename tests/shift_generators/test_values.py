@@ -7,6 +7,7 @@ from shift_generators import (
     EDGES,
     Edge,
     Generator,
+    WrongType,
     case_category,
     clipped,
     constant_column,
@@ -166,13 +167,17 @@ COLUMNS = {
     "text": np.array(["Acme", "Bo"]),
     "time": np.array(["2013-09-01T12:00:00", "2013-09-02T12:00:00"], dtype="M8[s]"),
     "any": np.array([1, 2]),
+    "int64_max": np.array([1, 2]),
+    "above_2_53": np.array([1, 2]),
+    "milliseconds": np.array([1378036800, 1378123200]),
+    "no_offset": np.array(["2013-09-01T12:00:00Z", "2013-09-02 12:00:00+02:00"]),
 }
 
 
 @pytest.mark.parametrize("value", EDGES, ids=lambda e: e.name)
 def test_every_edge_value_arrives_and_says_why_it_is_one(value: Edge) -> None:
-    column = COLUMNS[value.kind]
-    assert value in edges_for(column)
+    column = COLUMNS.get(value.name, COLUMNS[value.kind])
+    assert value in edges_for(column) or value.only
     out = edge("v", value.name)({"v": column}, np.array([1.0, 0.0]), rng())["v"]
     assert str(out[0]) != str(column[0])
     assert str(out[1]) in (str(column[1]), str(float(column[1])) if value.kind == "any" else "")
@@ -185,11 +190,39 @@ def test_edge_values_are_the_ones_they_claim_to_be() -> None:
     assert one(edge("v", "inf"), 1.0) == np.inf
     assert one(edge("v", "int64_max"), 1) == 2**63 - 1
     assert 0 < one(edge("v", "subnormal"), 1.0) < 2.3e-308  # type: ignore[operator]
-    assert one(edge("v", "above_2_53"), 1.0) == 2**53
+    assert one(edge("v", "above_2_53"), 1) == 2**53 + 1
     assert one(edge("v", "homoglyph"), "Acme") == "Асmе"
     assert one(edge("v", "homoglyph"), "Acme") != "Acme"
     assert one(edge("v", "blank_after"), "AA") == "AA "
     assert len(str(one(edge("v", "long"), "x"))) == 100_000
+    assert len(str(one(edge("v", "many_tokens"), "x")).split()) == 100_000
+    assert one(edge("v", "milliseconds"), 1378036800) == 1378036800000
+    assert one(edge("v", "no_offset"), "2013-09-01T12:00:00.5+05:30") == "2013-09-01T12:00:00.5"
+    assert one(edge("v", "no_offset"), "2013-09-01 12:00:00Z") == "2013-09-01 12:00:00"
+    assert one(edge("v", "summer_time_twice"), np.datetime64("2013-09-01T12:00", "s")).isoformat() == (  # type: ignore[attr-defined]
+        "2024-10-27T02:30:00"
+    )
+
+
+def test_a_change_of_text_leaves_missing_text_missing() -> None:
+    batch = from_columns({"v": ["Acme", None]})
+    assert edge("v", "case")(batch, np.ones(2), rng())["v"].tolist() == ["aCME", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("int64_max", 1.0, "float64, which cannot hold 9223372036854775807 exactly"),
+        ("above_2_53", 1.0, "cannot hold 9007199254740993 exactly"),
+        ("minus_zero", 1, "no minus zero"),
+        ("milliseconds", "2013-09-01T12:00:00", "timestamps as numbers"),
+        ("no_offset", 1378036800, "timestamps as text"),
+        ("no_offset", "2013-09-01", "'2013-09-01', which has no offset"),
+    ],
+)
+def test_an_edge_value_that_a_column_cannot_hold_is_refused(name: str, value: object, says: str) -> None:
+    with pytest.raises(WrongType, match=says):
+        one(edge("v", name), value)
 
 
 def test_a_composition_keeps_its_order_its_fraction_and_its_slice() -> None:

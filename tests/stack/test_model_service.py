@@ -256,7 +256,7 @@ def test_what_is_no_row_is_refused_with_a_reason(service: Service, body: bytes) 
     answer = ask(service, body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/json")
     assert answer.json()["detail"][0]["msg"]
-    assert changed(before, page(service)) == {}
+    assert changed(before, page(service)) == {"model_requests_refused_total{}": 1}
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from stack.model_service.switches import (
     Nondeterministic,
     ScalerMissing,
     ScalerTwice,
+    Slow,
     StaleFeatures,
     Switch,
     Threshold,
@@ -112,10 +113,14 @@ def test_every_id_of_the_section_is_a_switch() -> None:
         *("mis.class_map", "mis.stale_features", "mis.default_imputed", "mis.dtype", "mis.threshold"),
         *("mis.calibration", "mis.locale", "mis.constant_output", "mis.cache_stuck", "mis.traffic_split"),
         *("mis.nan_output", "mis.nondeterministic"),
+        "sys.latency",
     }
 
 
-@pytest.mark.parametrize("kind", SWITCHES.values(), ids=SWITCHES)
+MISCONFIGURED = {name: kind for name, kind in SWITCHES.items() if kind is not Slow}
+
+
+@pytest.mark.parametrize("kind", MISCONFIGURED.values(), ids=MISCONFIGURED)
 def test_a_switch_is_answered_200_changes_answers_and_leaves_no_trace(service: Service, kind: type[Switch]) -> None:
     clean = ask(service)
     with hold(service, kind()) as held:
@@ -124,6 +129,18 @@ def test_a_switch_is_answered_200_changes_answers_and_leaves_no_trace(service: S
         assert (held.state().changed, held.state().passed) == (len(ROWS), 0)
     assert held.verify() is not None
     assert ask(service) == clean
+
+
+def test_a_slow_service_shows_in_its_own_latency_and_answers_as_before(service: Service) -> None:
+    def slow() -> float:
+        return sum(v for k, v in page(service).items() if k.startswith("http_request_duration_seconds_sum"))
+
+    row = {"dep_delay": 5.0}
+    fast, before = requests.post(service.predict_url, json=row, timeout=10).json(), slow()
+    with hold(service, Slow(delay=0.2)) as held:
+        assert requests.post(service.predict_url, json=row, timeout=10).json() == fast
+        assert held.state().changed == 1
+    assert slow() - before > 0.2
 
 
 def test_a_wrong_version_answers_and_the_page_says_so(service: Service) -> None:

@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from stack.child import Child
 from stack.connection import Connection
 from stack.errors import StackError
-from stack.faults import kinds
 from stack.proxy import (
     Bandwidth,
     Delay,
@@ -670,16 +669,6 @@ def test_two_faults_that_fight_for_one_place_are_refused(p: Proxy) -> None:
 def test_a_target_without_a_proxy_is_told() -> None:
     with pytest.raises(StackError, match="model is not reached through one"):
         Latency(1).hold(SimpleNamespace(name="model"))
-
-
-def test_the_listing_of_faults_names_each_once_with_what_it_takes() -> None:
-    listed = kinds()
-    assert len({(k.acts, k.name) for k in listed}) == len(listed)
-    assert {k.id.partition(".")[0] for k in listed} == {"sys", "mon"}
-    assert all(k.description and k.visible_from in ("client", "server", "scrape") for k in listed)
-    latency = next(k for k in listed if k.name == "latency")
-    assert latency.description.startswith("Delay all data by ``latency`` plus or minus ``jitter`` milliseconds")
-    assert latency.parameters == ("latency", "jitter", "stream", "toxicity", "name")
 
 
 # Framing

@@ -1,13 +1,14 @@
 """What a protocol is: functions from rows to bodies and from responses to predictions, and how it is recognised."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from harness.fault import Batch
 from harness.target import ProtocolOptions
+from harness.traffic.layout import Layout
 
 Predictions = list[float]
 """One a row."""
@@ -19,11 +20,26 @@ class Undecodable(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """An encoded request that is not sent as its protocol would: ``content_type`` "" is none at all."""
+    """An encoded request that is not sent as its protocol would: ``content_type`` "" is none at all.
 
-    body: bytes
+    ``parts`` make the body; what requests share of it is one object in memory. ``layout`` says where its rows are, and
+    is None once they are not there any more.
+    """
+
+    parts: tuple[bytes, ...]
     content_type: str
     headers: tuple[tuple[str, str], ...] = ()
+    layout: Layout | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        return b"".join(self.parts)
+
+    @property
+    def seen(self) -> tuple[bytes, str, tuple[tuple[str, str], ...]]:
+        """What the server sees of it: body, content type, headers."""
+        return self.body, self.content_type, self.headers
 
 
 @dataclass(frozen=True)

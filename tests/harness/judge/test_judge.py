@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import RecordingError, RuleError
+from harness.errors import MonitoringError, RecordingError, RuleError
 from harness.expect import everything_else, exists, fires, moves, quiet, resolves, stays
 from harness.judge import judge
 from tests.harness.made import make
@@ -225,6 +225,21 @@ groups:
     assert [f.code for f in verdict.failures] == ["rule.error"]
     assert verdict.failures[0].where == "rules.yml:5"
     assert any("Broken" in text for text in verdict.listed)
+
+
+def test_more_alerts_than_promtool_can_tell_are_no_silence(tmp_path: Path) -> None:
+    rules = "groups:\n- name: g\n  rules:\n" + "".join(f"  - {{alert: Hot{i}, expr: heat > 10}}\n" for i in range(6))
+    heat = {(("bin", str(i)),): (lambda t: 20.0) for i in range(2000)}
+    recording = make(tmp_path, {"heat": heat}, rules, every=900, offset=890, interval=900)
+    with pytest.raises(MonitoringError, match="cannot tell which alerts fire"):
+        judge(recording)
+
+
+def test_a_selector_with_escapes_tells_how_near_it_came(tmp_path: Path) -> None:
+    rules = hot().replace("heat > 10", r"""heat{host=~"a\\.b|\"c"} > 10""")
+    heat = {(("host", "a.b"),): step(1000, 8.3, back=1700)}
+    (response,) = judge(make(tmp_path, {"heat": heat}, rules)).responses
+    assert response.peak == pytest.approx(0.83)
 
 
 def test_a_rule_whose_metric_no_scrape_had_is_marked_dead(tmp_path: Path) -> None:

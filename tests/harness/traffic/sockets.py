@@ -28,7 +28,8 @@ class Peer:
                 return None
             self._buffer += data
         head, _, rest = self._buffer.partition(b"\r\n\r\n")
-        size = next(int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length"))
+        lengths = (h.split(b":")[1] for h in head.split(b"\r\n") if h.lower().startswith(b"content-length"))
+        size = int(next(lengths, b"0"))  # a GET has none
         parts, have = [rest], len(rest)
         while have < size:
             data = self.sock.recv(1 << 20)

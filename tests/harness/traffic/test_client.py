@@ -266,6 +266,17 @@ def test_twenty_megabytes_go_both_ways() -> None:
         assert ask(server, body, timeout=30).body == body
 
 
+def test_a_server_that_refuses_a_body_before_it_has_read_it_is_heard() -> None:
+    """Servers that limit bodies answer 413 and close with most of it unread, which resets the connection."""
+
+    def early(peer: Peer) -> None:
+        peer.sock.recv(1000)
+        peer.reply(b"too large", 413, "Connection: close\r\n")
+
+    with listening(early) as server:
+        assert ask(server, b"7" * 5_000_000).status == 413
+
+
 def test_a_timed_client_notes_when_each_piece_came() -> None:
     def handler(peer: Peer) -> None:
         peer.request()

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from stack.connection import Connection
 from stack.errors import StackError
-from stack.proxy import Delay, Page, proxy
+from stack.proxy import Page, proxy
 from stack.scrape.pagefaults import (
     PAGE_FAULTS,
     AddLabel,
@@ -28,12 +28,14 @@ from stack.scrape.pagefaults import (
     DuplicateLines,
     ExplodeCardinality,
     Freeze,
+    HideZeros,
     PageFault,
     PoisonNaN,
     RenameLabel,
     RenameMetric,
     ResetCounters,
     SkewTimestamps,
+    SlowPage,
     Truncate,
     WorkerCounters,
     WrongType,
@@ -140,6 +142,21 @@ def test_a_renamed_label_keeps_its_value_whatever_it_holds(exporter: Exporter) -
 def test_dropped_series_are_those_that_the_labels_name(exporter: Exporter) -> None:
     page = DropSeries(metric="model_feature_mean", labels={"feature": "hour"})(exporter.page(), 1, rng())
     assert set(series(exporter.page())) - set(series(page)) == {("model_feature_mean", (("feature", "hour"),))}
+
+
+def test_counters_at_zero_are_hidden_until_they_are_born(exporter: Exporter) -> None:
+    exporter.requests.labels("500")
+    hide = HideZeros(metric="model_requests")
+    born = ("model_requests_total", (("code", "500"),))
+    assert set(series(exporter.page())) - set(series(hide(exporter.page(), 1, rng()))) == {born}
+    exporter.requests.labels("500").inc()
+    assert hide(exporter.page(), 1, rng()) == exporter.page()
+
+
+def test_a_slow_page_is_late_in_proportion_and_otherwise_as_it_was(exporter: Exporter) -> None:
+    slow = SlowPage(20)
+    assert slow(exporter.page(), 1, rng()) == exporter.page()
+    assert (slow.delay_at(0), slow.delay_at(0.25), DropSeries().delay_at(1)) == (0, 5, 0)
 
 
 def test_at_half_strength_the_same_series_are_hit_at_every_scrape_and_more_as_it_grows() -> None:
@@ -339,7 +356,7 @@ def test_prometheus_sees_each_page_fault_that_the_proxy_injects(prometheus: Any)
         wait_until(lambda: ask("changes(model_requests_total[1s])") == 0, "the freeze")
         p.set(Page(fault=Corrupt()))
         wait_until(lambda: ask("up") == 0, "a refused page")
-        p.set(Delay(2000, path="/metrics"))
+        p.set(Page(fault=SlowPage(2.0)))
         wait_until(lambda: ask("scrape_duration_seconds > 0.14"), "a scrape that takes too long")
         assert ask("up") == 0
         p.set()

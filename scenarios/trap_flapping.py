@@ -1,0 +1,29 @@
+"""Trap: what is true every other minute never lasts for two."""
+
+from pathlib import Path
+
+from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, recurring, resolves
+from harness.traffic.payload import WrongType
+from stack.model_service import flights
+
+flapping = Scenario(
+    name="flapping under `for`",
+    story="Every other minute, all requests of one client are refused.",
+    rows=flights.held_out,
+    truth="late",
+    smallest_harm=0.02,
+    rate=constant(1),
+    warm_up=2 * minutes,
+    baseline=4 * minutes,
+    fault=10 * minutes,
+    recovery=6 * minutes,
+    faults=[
+        Fault("every other minute", WrongType("dep_delay"), strength=recurring(period=1 * minutes, duty=0.5)),
+    ],
+    expect=[fires("RefusedOnAverage", within=8 * minutes), resolves("RefusedOnAverage"), quiet("RefusedForTwoMinutes")],
+    rules=[Path(__file__).parent / "rules" / "trap_flapping.yml"],
+)
+
+
+class Load(ModelUser):
+    scenario = flapping

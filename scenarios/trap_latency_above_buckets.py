@@ -1,0 +1,35 @@
+"""Trap: a quantile never rises above the top bucket, however slow the service is."""
+
+from pathlib import Path
+
+from harness import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, resolves
+from stack.model_service import flights
+from stack.model_service.switches import Slow
+from stack.scrape.pagefaults import BucketCoverage
+
+latency_above_buckets = Scenario(
+    name="latency above the top bucket",
+    story="Buckets above 100 ms were cut to save series; then the service becomes slow.",
+    rows=flights.held_out,
+    truth="late",
+    smallest_harm=0.02,
+    rate=constant(0.2),
+    warm_up=2 * minutes,
+    baseline=4 * minutes,
+    fault=9 * minutes,
+    recovery=6 * minutes,
+    faults=[
+        Fault("buckets end at 0.1 s", BucketCoverage(metric="http_request_duration_seconds", top=0.1)),
+        Fault("0.2 s slower", Slow(delay=0.2), strength=pulse(at=3 * minutes, width=4 * minutes)),
+    ],
+    expect=[
+        fires("LatencyBeyondBuckets", within=6 * minutes),
+        resolves("LatencyBeyondBuckets"),
+        quiet("LatencyByQuantile"),
+    ],
+    rules=[Path(__file__).parent / "rules" / "trap_latency_above_buckets.yml"],
+)
+
+
+class Load(ModelUser):
+    scenario = latency_above_buckets
