@@ -45,6 +45,9 @@ class Bodies:
         ``drawn`` are the rows of the source that they were before any fault, ``rows`` their numbers there.
         """
         known, kept = self._known(batch, drawn, rows).tolist(), self._kept
+        ready = [body for row in known if (body := kept.get(row)) is not None]
+        if len(ready) == len(known):
+            return ready
         keys = [row if row != NONE else ~i for i, row in enumerate(known)]
         new = {key: i for i, key in enumerate(keys) if key not in kept}
         at = np.array(list(new.values()), dtype=np.int64)

@@ -161,9 +161,9 @@ class Player:
         except RequestFailed as e:
             took = monotonic() - turn.begun
             self.report("predict", turn.late + took, 0, e)
-            self._ended(turn, took, e.kind)
+            self._unanswered(turn, took, e.kind)
         except gevent.GreenletExit:
-            self._ended(turn, monotonic() - turn.begun, "unfinished")
+            self._unanswered(turn, monotonic() - turn.begun, "unfinished")
             raise
         else:
             self._answered(turn, reply, monotonic() - turn.begun)
@@ -205,33 +205,32 @@ class Player:
                 failure, kind = e, "undecodable"
         else:
             failure, kind = StatusFailed(reply), "status"
-        found = None if self._reads is None or failure is not None else self._reads(body, reply.pieces)
         self.report("predict", turn.late + took, len(body), failure)
-        self._ended(turn, took, kind, status, len(body), predictions, found)
+        self.records.add(block, turn.slot, turn.intended, turn.late, took, status, len(body), kind, predictions)
+        if self._reads is not None:
+            self._measured({} if failure is not None else self._reads(body, reply.pieces))
+        self._ended()
 
-    def _ended(
-        self,
-        turn: "_Turn",
-        took: float,
-        kind: str,
-        status: int = 0,
-        size: int = 0,
-        predictions: Predictions | None = None,
-        found: Mapping[str, float] | None = None,
-    ) -> None:
-        self.records.add(turn.block, turn.slot, turn.intended, turn.late, took, status, size, kind, predictions)
-        if self._reads is not None and kind not in UNSENT:
-            self.records.measure(found or {})
-            for name, value in (found or {}).items():
-                if "time" in name:
-                    self.report(name.replace("_", " "), value, 0, None)
+    def _unanswered(self, turn: "_Turn", took: float, kind: str) -> None:
+        self.records.add(turn.block, turn.slot, turn.intended, turn.late, took, 0, 0, kind, None)
+        if self._reads is not None:
+            self._measured({})
+        self._ended()
+
+    def _measured(self, found: Mapping[str, float]) -> None:
+        self.records.measure(found)
+        for name, value in found.items():
+            if "time" in name:
+                self.report(name.replace("_", " "), value, 0, None)
+
+    def _ended(self) -> None:
         self.ended += 1
         if self.ended >= self._due:
             self._changed.set()
 
     def _drop(self, turn: "_Turn") -> None:
         self.report("dropped", turn.late, 0, Dropped(turn.late))
-        self._ended(turn, 0.0, "dropped")
+        self._unanswered(turn, 0.0, "dropped")
 
 
 class _Turn:
