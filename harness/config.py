@@ -7,6 +7,7 @@ written here.
 import os
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -97,6 +98,7 @@ class _Target(_Access, frozen=True, kw_only=True):
     admin: _Password | None = None
     hooks: dict[str, _Hook] = {}
     toxiproxy: str | None = None
+    proxy: str | None = None
 
 
 class _Prometheus(_Access, frozen=True, kw_only=True):
@@ -197,7 +199,7 @@ def _config(found: _File, file: Path) -> Config:
 
 def _target(name: str, t: _Target, base: Path) -> Target:
     plain = from_url(t.url, name=name)
-    connection = _connection(plain.connection.url, t, base)
+    connection = replace(_connection(plain.connection.url, t, base), proxy=t.proxy)
     pages = t.metrics
     if t.prometheus_yml is not None:
         if pages is not None:
@@ -215,7 +217,7 @@ def _target(name: str, t: _Target, base: Path) -> Target:
             name=t.protocol, path=t.path or plain.protocol.path, body=t.body, result=t.result, model=t.model
         ),
         metrics=metrics,
-        replicas=tuple(_connection(url, t, base) for url in t.replicas),
+        replicas=tuple(replace(_connection(url, t, base), proxy=t.proxy) for url in t.replicas),
         request_counter=t.request_counter,
         prometheus_yml=str(base / os.path.expanduser(t.prometheus_yml)) if t.prometheus_yml else None,
         jobs=tuple(t.jobs),

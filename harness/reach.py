@@ -75,6 +75,12 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
                 f"fault {fault.name!r} acts on the scraping, and a Prometheus of yours is not ours to change",
                 hint="drill it in virtual time, or against a Prometheus of ours: --prometheus auto",
             )
+        if isinstance(fault.how, Holdable) and target.connection.proxy is not None:
+            raise RigError(
+                f"fault {fault.name!r} acts before the target, whose requests go through the proxy "
+                f"{target.connection.proxy}",
+                hint="leave proxy out of the target for this drill",
+            )
         if isinstance(fault.how, HttpFault) and target.toxiproxy is not None:
             raise RigError(
                 f"fault {fault.name!r} is an HTTP fault, and toxiproxy knows none",

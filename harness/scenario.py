@@ -55,6 +55,8 @@ class Scenario:
     """Golden requests beside the load; their deviation is a metric that rules can read."""
     arrivals: Arrivals = poisson
     """How the rate becomes moments; a trace has its own, and may have its own bodies."""
+    late_after: float = 1.0
+    """Wall clock: seconds after which a send that the generator itself began too late counts as missed."""
 
     def __post_init__(self) -> None:
         where = f"Scenario {self.name!r}"
@@ -89,7 +91,7 @@ class Scenario:
 
     def _check_numbers(self, where: str) -> None:
         lowest = {"warm_up": 0.0, "baseline": 1e-9, "fault": 1e-9, "recovery": 0.0}
-        lowest |= {"scrape_interval": 1e-3, "evaluation_interval": 1e-3}
+        lowest |= {"scrape_interval": 1e-3, "evaluation_interval": 1e-3, "late_after": 1e-3}
         for name, least in lowest.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < 1e9:

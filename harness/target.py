@@ -136,6 +136,7 @@ def refuse_foreign_hosts(target: Target, allowed: tuple[str, ...], also: Iterabl
     ``also`` are further URLs that will be asked.
     """
     hosts = [c.host for c in (*target.all, *(m.connection for m in target.metrics))]
+    hosts += [c.via[0] for c in target.all]
     for host in dict.fromkeys([*hosts, *(urlsplit(url).hostname or "" for url in also)]):
         if host in allowed or _is_loopback(host):
             continue

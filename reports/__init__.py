@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reports import html, junit, markdown, metrics, text
     from reports.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
-    from reports.verdict import Finding, Harm, Response, UnknownSchema, Validity, Verdict, from_json
+    from reports.verdict import Finding, Harm, Latency, Response, UnknownSchema, Validity, Verdict, from_json
 
 __all__ = [
     "AlertTrack",
     "Finding",
     "Harm",
     "Interval",
+    "Latency",
     "Phase",
     "Response",
     "Timeline",

@@ -1,5 +1,6 @@
 """The parts of a drill's section below its timeline: what was expected, what happened, in lists and tables."""
 
+import math
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 from xml.etree.ElementTree import Element
@@ -39,6 +40,8 @@ def parts(verdict: Verdict) -> Iterator[Element]:
         yield _part("Harm", _harm(verdict))
     if verdict.responses:
         yield _part("Alerts", _alerts(verdict))
+    if verdict.latency:
+        yield _part("Latency", _latency(verdict))
     if verdict.validity.observations:
         yield _part("Observations", el("ul", *(el("li", plain(o)) for o in verdict.validity.observations)))
     if verdict.listed:
@@ -111,6 +114,21 @@ def _alerts(verdict: Verdict) -> Element:
     left = len(responses) - _MOST_ROWS
     caption = "Times are since the start of the drill; the peak is a share of the threshold"
     return table("alerts", head, rows, caption + (f"; {left} more in the verdict's JSON" if left > 0 else ""))
+
+
+def _latency(verdict: Verdict) -> Element:
+    percents = list(dict.fromkeys(q for of in verdict.latency for q, _ in of.percentiles))
+    rows = [
+        [
+            plain(of.phase),
+            wording.SINCE[of.since],
+            f"{of.requests:,}",
+            *(wording.milliseconds(dict(of.percentiles).get(q, math.nan)) for q in percents),
+        ]
+        for of in verdict.latency
+    ]
+    head = ("phase", "counted", "requests", *(f"{q:g} %" for q in percents))
+    return table("latency", head, rows, "So many percent of the requests took no longer; what failed counts until then")
 
 
 def _facts(verdict: Verdict) -> Element:

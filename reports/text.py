@@ -23,6 +23,7 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
         ("harm" + proven, [Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}") for h in verdict.harms]),
         ("alerts" + proven, list(_alerts(verdict, complete=head.bad))),
         ("expectations" + proven, list(_expectations(verdict, complete=head.bad))),
+        ("latency", list(_latency(verdict))),
         ("observations", [Row("", plain(o)) for o in verdict.validity.observations]),
         ("not judged", list(_unjudged(verdict))),
         ("drill", [Row("", _drill(verdict))]),
@@ -89,6 +90,12 @@ def _failed(f: Finding) -> Iterator[Row]:
     for label, said in (("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)):
         if said:
             yield Row(label, plain(said), indent=INDENT + HANG, hang=9)
+
+
+def _latency(verdict: Verdict) -> Iterator[Row]:
+    for of in verdict.latency:
+        shown = ", ".join(f"{q:g} % {wording.milliseconds(seconds)}" for q, seconds in of.percentiles)
+        yield Row(plain(of.phase), f"{wording.SINCE[of.since]}: {shown}")
 
 
 def _unjudged(verdict: Verdict) -> Iterator[Row]:

@@ -14,6 +14,7 @@ SCHEMA = 1
 
 ResponseWord = Literal["FIRED", "LATE", "SILENT", "UNRESOLVED", "FALSE_ALARM", "NOT_JUDGED"]
 HarmWord = Literal["HARMFUL", "HARMLESS", "INCONCLUSIVE", "UNKNOWN"]
+Since = Literal["intended", "send"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,18 @@ class Harm:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """How long the requests of one phase took, on the wall clock."""
+
+    phase: str
+    since: Since
+    """From when seconds count: the intended start, so that a queue before the target shows, or the send."""
+    requests: int
+    percentiles: tuple[tuple[float, float], ...]
+    """(percent, seconds that so many percent of the requests did not exceed), to the microsecond."""
+
+
+@dataclass(frozen=True)
 class Finding:
     """One expectation, held or not."""
 
@@ -112,7 +125,9 @@ class Verdict:
     seed: int
     target: str
     requests: dict[str, int] = field(default_factory=dict)
-    """planned, sent, answered, failed, missed."""
+    """planned, sent, answered, failed, missed; on the wall clock also "in flight at most"."""
+    latency: tuple[Latency, ...] = ()
+    """Of the baseline and the fault phase, where time was real."""
     rules: tuple[str, ...] = ()
     """The rule files."""
     listed: tuple[str, ...] = ()

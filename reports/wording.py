@@ -90,6 +90,14 @@ def quality(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
 
 
+def milliseconds(seconds: float) -> str:
+    """``1.234 ms``, to the microsecond."""
+    return f"{seconds * 1000:,.3f} ms" if math.isfinite(seconds) else "?"
+
+
+SINCE = {"intended": "from the intended start", "send": "from the send"}
+
+
 def share(value: float) -> str:
     """``83 %``; never "100 %" for what is not all, nor "0 %" for what is not nothing."""
     percent = value * 100

@@ -55,7 +55,8 @@ class Connection:
 
     ``url`` may carry a path prefix and may not carry credentials. ``headers`` are plain (``X-Scope-OrgID``);
     ``secret_headers``, ``bearer`` and ``basic`` = (user, password) are secrets. ``ca``, ``cert`` and ``key``
-    are PEM files. ``timeout`` is seconds for one answer.
+    are PEM files. ``timeout`` is seconds for one answer. ``proxy`` is the http:// URL of an HTTP proxy that requests go
+    through: as a whole URL, or where the address is https:// in a tunnel that it is asked for with CONNECT.
     """
 
     url: str
@@ -67,6 +68,7 @@ class Connection:
     cert: str | None = None
     key: str | None = None
     timeout: float = 10.0
+    proxy: str | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -81,8 +83,30 @@ class Connection:
                 f"the URL of {parts.hostname} carries credentials",
                 hint="put them in driftdrill.toml from an environment variable or a file: basic or bearer",
             )
+        if self.proxy is not None:
+            self._check_proxy(self.proxy)
         if self.bearer is not None and self.basic is not None:
             raise StackError(f"{self.url}: give either bearer or basic, not both")
+
+    def _check_proxy(self, proxy: str) -> None:
+        hint = 'proxy = "http://127.0.0.1:3128"'
+        try:
+            parts = urlsplit(proxy)
+            known = parts.scheme == "http" and bool(parts.hostname) and bool(parts.port)
+        except ValueError as e:
+            raise StackError(f"proxy {proxy!r} is not a URL: {e}", hint=hint) from e
+        if not known or parts.path.strip("/"):
+            raise StackError(f"proxy {proxy!r} is not an http:// URL of a host and a port", hint=hint)
+        if parts.username or parts.password:
+            raise StackError(f"the URL of the proxy {parts.hostname} carries credentials, which are not sent to it")
+
+    @property
+    def via(self) -> tuple[str, int]:
+        """The host and port to connect to: the proxy's if there is one."""
+        if self.proxy is None:
+            return self.host, self.port
+        parts = urlsplit(self.proxy)
+        return parts.hostname or "", parts.port or 80
 
     @property
     def host(self) -> str:
@@ -130,6 +154,8 @@ class Connection:
         session = requests.Session()
         session.trust_env = False
         session.headers.update(self.reveal_headers())
+        if self.proxy is not None:
+            session.proxies = {"http": self.proxy, "https": self.proxy}
         session.verify = self.ca or True
         if self.cert:
             session.cert = (self.cert, self.key) if self.key else self.cert
@@ -157,4 +183,5 @@ class Connection:
             "auth": auth,
             "tls": self.tls,
             "client_certificate": bool(self.cert),
+            "proxy": self.proxy,
         }

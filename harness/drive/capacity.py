@@ -23,7 +23,8 @@ from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
 from harness.traffic.detect import settled
 from harness.traffic.latency import percentiles
-from harness.traffic.player import Clock, Player, Records
+from harness.traffic.player import Clock, Player
+from harness.traffic.records import Records
 from harness.traffic.schedule import arrivals, generator
 
 

@@ -27,12 +27,13 @@ class WallClock:
 
     def wait_until(self, at: float) -> None:
         """Sleep until scenario second ``at``; other greenlets run meanwhile."""
-        while (left := at - self.now()) > 0:
+        while (left := at + self._zero - time.monotonic()) > 0:
             gevent.sleep(left)
 
     def late(self, at: float) -> float:
         """Seconds since scenario second ``at``; 0 before it."""
-        return max(0.0, self.now() - at)
+        late = time.monotonic() - self._zero - at
+        return late if late > 0 else 0.0
 
 
 class VirtualClock:

@@ -16,7 +16,8 @@ from gevent.event import Event
 
 from harness.drive.clock import WallClock
 from harness.errors import DriftdrillError, RigError
-from harness.traffic.player import Player, Records
+from harness.traffic.player import Player
+from harness.traffic.records import Records
 from harness.traffic.user import Hosted
 from stack.errors import StackError
 
@@ -163,6 +164,7 @@ class _Part:
                 failed = f"{type(e).__name__}: {e}"
             self._send(failed, done=False)
         self.player.stop()
+        self.hosted.report.flush()
         self._send(failed, done=True)
 
     def _send(self, failed: str, *, done: bool) -> None:

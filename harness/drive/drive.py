@@ -87,6 +87,7 @@ def player_for(
         report=report,
         connections=plan.connections or (4 if plan.clock == "virtual" else 128),
         patience=max(c.timeout for c in plan.target.all),
+        late_after=plan.scenario.late_after,
     )
 
 
@@ -146,4 +147,5 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
         engine=plan.engine,
         versions=dict(plan.versions),
         revision=plan.revision,
+        late_after=scenario.late_after,
     )

@@ -14,7 +14,7 @@ from harness.target import Target
 from harness.traffic.blocks import checked_rows
 from harness.traffic.client import Client
 from harness.traffic.protocols import Protocol, Undecodable
-from harness.traffic.wire import RequestFailed
+from harness.traffic.response import RequestFailed
 
 FEW = 8
 """Rows that stand in for golden ones where a scenario has none."""

@@ -14,7 +14,8 @@ from harness.drive.watch import JOB, Watch, counts
 from harness.errors import Interrupted
 from harness.scenario import Scenario
 from harness.target import Target
-from harness.traffic.player import Records, Reported
+from harness.traffic.player import Reported
+from harness.traffic.records import Records
 from stack.prometheus import Server
 from stack.rulefiles import RuleFile
 

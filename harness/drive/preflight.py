@@ -8,10 +8,10 @@ from harness.errors import MonitoringError, RuleError, TargetError, nearest
 from harness.scenario import Scenario
 from harness.target import Target
 from harness.traffic.blocks import Blocks
-from harness.traffic.client import Client, Reply
+from harness.traffic.client import Client
 from harness.traffic.detect import other_protocol
 from harness.traffic.protocols import Protocol, Request, Undecodable
-from harness.traffic.wire import RequestFailed
+from harness.traffic.response import Reply, RequestFailed
 from stack.prometheus import Server, rules, targets
 from stack.rulefiles import RuleFile
 
@@ -49,6 +49,7 @@ def ask(client: Client, body: bytes | Request, protocol: Protocol, rows: int, ta
             "refused": "is the model running, and on this port?",
             "timeout": "the service accepts the connection and does not answer",
             "redirect": "the redirect leaves the target's origin: give the address that the model itself has",
+            "proxy": "check proxy of the target in driftdrill.toml; one that wants credentials is not supported",
             "tls": "check ca, cert and key of the target in driftdrill.toml",
         }
         raise TargetError(f"no answer from {url}: {e}", hint=hints.get(e.kind, "try it with curl")) from e

@@ -13,7 +13,7 @@ from harness.errors import TargetError
 from harness.target import Target
 from harness.traffic.client import Client
 from harness.traffic.protocols import Protocol, Request, Undecodable
-from harness.traffic.wire import RequestFailed
+from harness.traffic.response import RequestFailed
 from reports.edges import EdgeCase, EdgeFinding
 
 ASKED = 3

@@ -16,6 +16,7 @@ from harness.judge import timeline as engine
 from harness.judge.draw import timeline
 from harness.judge.evidence import Drill, Judged
 from harness.judge.harm import harms
+from harness.judge.load import counts, latencies
 from harness.judge.moments import Moment, moment, refuse_unreadable
 from harness.judge.responses import MOMENT_NOTE, PHASE_NOTE
 from harness.judge.rules import Rules, analyse
@@ -140,7 +141,6 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
     """All that is to be said of a judged drill."""
     drill, meta, requests = judged.drill, judged.drill.meta, judged.drill.requests
     alerts = tuple(judged.facts[0].tracks)
-    answered = int((requests.failure == "").sum())
     return Verdict(
         scenario=meta.scenario,
         story=meta.story,
@@ -154,13 +154,8 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
         started_at=datetime.fromtimestamp(meta.started_at, UTC).isoformat(timespec="seconds"),
         seed=meta.seed,
         target=_target(meta),
-        requests={
-            "planned": meta.planned,
-            "sent": len(requests),
-            "answered": answered,
-            "failed": len(requests) - answered,
-            "missed": requests.missed,
-        },
+        requests=counts(meta, requests),
+        latency=latencies(meta, drill.phases, requests),
         rules=tuple(str(f.path) for f in judged.rules.files),
         listed=tuple(f"{name}: {why}" for name, why in judged.listed.items()),
         versions=meta.versions,

@@ -54,7 +54,8 @@ def _load(meta: Meta, requests: Requests) -> list[str]:
     sent = len(requests) - requests.missed
     if sent >= SENT * meta.planned:
         return []
-    late = f", {requests.missed} of them more than 1 s late by the generator itself" if requests.missed else ""
+    after = f"more than {meta.late_after:g} s late by the generator itself"
+    late = f", {requests.missed} of them {after}" if requests.missed else ""
     return [f"load not sent: {len(requests)} of {meta.planned} planned requests{late}; at least {SENT:.0%} are needed"]
 
 

@@ -1,6 +1,7 @@
 """Payloads: blocks of rows, drawn i.i.d., made faulty to the scheduled strength, encoded ahead of need."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from harness.errors import DriftdrillError, ScenarioError
 from harness.fault import Batch, Fault
 from harness.scenario import Scenario
+from harness.traffic.bodies import Bodies
 from harness.traffic.layout import Layout, layout_of
 from harness.traffic.protocols import Protocol, Request
 from harness.traffic.schedule import generator
@@ -31,6 +33,18 @@ class Block:
     """Fault name -> float64 (requests,)."""
     changed: dict[str, npt.NDArray[np.bool_]]
     """Fault name -> whether any row of the request was changed by it."""
+    rows: int = 1
+    """A request."""
+
+    @cached_property
+    def truths(self) -> list[float]:
+        """``truth`` as plain numbers."""
+        return [] if self.truth is None else self.truth.tolist()
+
+    @cached_property
+    def marks(self) -> list[tuple[str, list[float], list[bool]]]:
+        """(fault name, strengths, whether changed), one a request, as plain values."""
+        return [(name, strength.tolist(), self.changed[name].tolist()) for name, strength in self.strength.items()]
 
 
 class Blocks:
@@ -53,6 +67,8 @@ class Blocks:
         self.source = {} if scenario.arrivals.bodies is not None else checked_rows(scenario)
         self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if f.seam == "rows"]
         self.mutations = [f for f in scenario.faults if f.seam == "payload"]
+        sent = {name: column for name, column in self.source.items() if name != scenario.truth}
+        self._bodies = Bodies(protocol, sent, faulty=bool(self.faults)) if rows_per_request == 1 else None
         self.layout = self._tried() if self.mutations else None
         self._blocks: dict[int, Block] = {}
 
@@ -65,17 +81,31 @@ class Blocks:
                 del self._blocks[old]
         return found
 
+    def ready(self, index: int) -> Block | None:
+        """Block ``index`` if it is made."""
+        return self._blocks.get(index)
+
     def _make(self, index: int) -> Block:
         first = index * BLOCK_ROWS
         times = self.times[first : first + BLOCK_ROWS]
         if self.scenario.arrivals.bodies is not None:
-            return Block(first, list(self.scenario.arrivals.bodies[first : first + len(times)]), None, {}, {})
+            return Block(
+                first,
+                list(self.scenario.arrivals.bodies[first : first + len(times)]),
+                None,
+                {},
+                {},
+                self.rows_per_request,
+            )
         # A whole block is always drawn, so that the last, short one differs in no row from a longer drill's.
         rows = BLOCK_ROWS * self.rows_per_request
         rng = generator(self.scenario.seed, "rows", block=index)
         size = len(next(iter(self.source.values())))
         pick = rng.integers(0, size, rows)
-        batch: Batch = {name: column[pick] for name, column in self.source.items()}
+        drawn: Batch = {name: column[pick] for name, column in self.source.items()}
+        for column in drawn.values():
+            column.flags.writeable = False  # a fault that changed its input would not be seen to change anything
+        batch = dict(drawn)
         padded = np.concatenate([times, np.full(BLOCK_ROWS - len(times), -1.0)])
         strengths: dict[str, npt.NDArray[np.float64]] = {}
         changes: dict[str, npt.NDArray[np.bool_]] = {}
@@ -87,8 +117,7 @@ class Blocks:
             batch = faulty
         wheres = {f.name: self._where(f, batch) for f in self.mutations}
         truth = batch.pop(self.scenario.truth) if self.scenario.truth else None
-        kept = {name: column[: len(times) * self.rows_per_request] for name, column in batch.items()}
-        bodies: list[bytes | Request] = list(self.protocol.encode(kept, self.rows_per_request))
+        bodies: list[bytes | Request] = [*self._encoded(batch, drawn, pick[: len(times) * self.rows_per_request])]
         for fault in self.mutations:
             strength = self._strength(fault, padded, first)[: len(times)]
             chosen = np.where(wheres[fault.name][: len(times)], strength, 0.0)
@@ -99,6 +128,15 @@ class Blocks:
             None if truth is None else np.asarray(truth[: len(times) * self.rows_per_request], dtype=np.float64),
             strengths,
             changes,
+            self.rows_per_request,
+        )
+
+    def _encoded(self, batch: Batch, drawn: Batch, rows: npt.NDArray[np.int64]) -> list[bytes]:
+        """The bodies of the first len(rows) rows of ``batch``."""
+        if self._bodies is not None:
+            return self._bodies.encode(batch, drawn, rows)
+        return self.protocol.encode(
+            {name: column[: len(rows)] for name, column in batch.items()}, self.rows_per_request
         )
 
     def _strength(self, fault: Fault, times: npt.NDArray[np.float64], first: int) -> npt.NDArray[np.float64]:

@@ -7,20 +7,18 @@ for good, and is said once; one that leaves it is a failed request: traffic and 
 
 import logging
 import ssl
-import time
-import zlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
-import httptools
-
+from harness.traffic.link import Link
 from harness.traffic.protocols.base import Request
-from harness.traffic.wire import Link, RequestFailed, Watch, Wire
+from harness.traffic.response import Heads, Reply, RequestFailed, Response
+from harness.traffic.wire import RECEIVE, Wire
 from stack.connection import Connection
 
-LARGEST_REPLY = 64 * 1024 * 1024
-"""Bytes of one response, its head included; also of an inflated body."""
+SMALL = 4096
+"""Bytes to ask for at first, since most responses are short."""
 INLINE = 16 * 1024
 """Bodies up to this many bytes go out in one segment with the head; larger ones are sent as they are, uncopied."""
 MOVES = 5
@@ -28,18 +26,9 @@ MOVES = 5
 PATIENT = 1.0
 """Seconds of idleness after which a server may have closed a connection for its age alone."""
 
+After = Callable[[Reply], bytes | None]
+
 log = logging.getLogger("driftdrill.traffic")
-
-
-class Reply(NamedTuple):
-    """A whole response. ``location`` is set for redirects; ``encoding`` is its Content-Encoding, if any."""
-
-    status: int
-    body: bytes
-    location: str = ""
-    encoding: str = ""
-    pieces: tuple[tuple[float, int], ...] = ()
-    """(seconds since sending began, bytes of the body so far) of each piece that arrived; for timed clients only."""
 
 
 class Client:
@@ -54,68 +43,104 @@ class Client:
         self.url = connection.at(path)
         self._content_type = content_type
         self._wire = Wire(connection)
-        self._watch = Watch()
-        self._head = self._head_for(self.url, content_type)
+        self._known = Heads()
+        self._heads: dict[int, bytes] = {}
 
-    def post(self, request: bytes | Request) -> Reply:
-        """The whole response. Raises :class:`RequestFailed`; a keep-alive socket gone stale is replaced once."""
-        deadline = time.monotonic() + self.timeout
-        for _ in range(MOVES):
-            reply = self._post(request, deadline)
-            if not (reply.location and 300 <= reply.status < 400):
-                return reply
-            self._move(reply)
-        raise RequestFailed("redirect", f"{MOVES} redirects in a row, the last to {self.url[:80]}")
+    def post(self, request: bytes | Request, after: After | None = None) -> Reply:
+        """The whole response. Raises :class:`RequestFailed`; a keep-alive socket gone stale is replaced once.
+
+        ``after`` is called in the hub with a response that is nothing unusual. If it answers a next body, of at most
+        ``INLINE`` bytes, that is sent on the same socket, and this returns the response to the last one or raises.
+        """
+        now = monotonic()
+        reply = self._answer(request, now, after)
+        if reply.location and 300 <= reply.status < 400:
+            return self._follow(request, reply, now)
+        return reply
 
     def close(self) -> None:
         """Close the idle connections."""
         self._wire.close()
 
-    def _post(self, request: bytes | Request, deadline: float) -> Reply:
+    def _answer(self, request: bytes | Request, now: float, after: After | None = None) -> Reply:
         if isinstance(request, bytes):
-            body, head = request, self._head
+            body, head = request, self._heads.get(len(request)) or self._head(len(request))
         else:
-            body, head = request.body, self._head_for(self.url, request.content_type, request.headers)
-        head = b"%b%d\r\n\r\n" % (head, len(body))
-        parts = (head + body,) if len(body) <= INLINE else (head, body)
-        kept = self._wire.idle()
-        if kept is not None:
-            reply = self._exchange(kept, parts, deadline)
-            if reply is not None:
-                return reply
-        reply = self._exchange(self._wire.connect(deadline), parts, deadline)
+            body, head = request.body, self._head_for(request.content_type, request.headers, len(request.body))
+        kept = self._wire.idle(now)
+        reply = self._exchange(kept, head, body, now, after) if kept is not None else None
+        if reply is None:
+            reply = self._exchange(self._wire.connect(now + self.timeout), head, body, now, after)
         assert reply is not None, "a new connection is never stale"
         return reply
 
-    def _exchange(self, link: Link, parts: tuple[bytes, ...], deadline: float) -> Reply | None:
+    def _exchange(self, link: Link, head: bytes, body: bytes, now: float, after: After | None) -> Reply | None:
         """One request and response; None where the server had closed a socket that was long idle."""
-        link.begin(timed=self.timed)
-        may_be_stale = link.idle_since is not None and time.monotonic() - link.idle_since > PATIENT
+        response: Response | None = None
+        keep = False
+        link.deadline = now + self.timeout
+        self._wire.watch()
         try:
-            self._watch.over(link, deadline)
             try:
-                for part in parts:
-                    link.send(part)
+                if len(body) <= INLINE:
+                    link.send(head + body)
+                else:
+                    link.send(head)
+                    link.send(body)
             except ConnectionError:
                 pass  # a server may refuse a large body before it has read it: its answer is there to be read
-            _receive(link)
-            return _reply(link)
-        except (_Closed, OSError, httptools.HttpParserError) as e:
-            if link.expired or isinstance(e, TimeoutError):
-                raise RequestFailed("timeout", f"no whole response in {self.timeout:g} s") from e
-            if isinstance(e, httptools.HttpParserError):
-                raise RequestFailed("malformed", str(e)) from e
-            if isinstance(e, ssl.SSLError):  # TLS 1.3: a server tells only now that it misses the client's certificate
-                raise RequestFailed("tls", e.reason or str(e)) from e
-            if may_be_stale and not link.heard:
+            data = link.receive(SMALL, None if after is None or self.timed else self._chain(link, after))
+            known = None if self.timed else self._known.reply(data)
+            if known is not None:
+                keep = True
+                return known
+            response = Response(now if self.timed else None)
+            _receive(link, response, data)
+            keep = response.keep
+            return response.reply()
+        except (_Closed, OSError) as e:
+            heard = response is not None and response.heard > 0
+            if not (heard or link.expired) and link.idle_since is not None and now - link.idle_since > PATIENT:
                 return None
-            raise RequestFailed("reset", str(e) if isinstance(e, _Closed) else e.strerror or str(e)) from e
+            raise self._failure(e, link, heard=heard) from e
         finally:
-            self._watch.deadlines.pop(link, None)
-            if link.keep and not link.expired:
+            if keep and not link.expired:
                 self._wire.keep(link)
             else:
-                link.close()
+                self._wire.drop(link)
+
+    def _failure(self, error: Exception, link: Link, *, heard: bool) -> RequestFailed:
+        if link.expired or isinstance(error, TimeoutError):
+            return RequestFailed("timeout", f"no whole response in {self.timeout:g} s")
+        if isinstance(error, ssl.SSLError):  # TLS 1.3: a server tells only now that it misses the client's certificate
+            return RequestFailed("tls", error.reason or str(error))
+        if isinstance(error, OSError):
+            return RequestFailed("reset", error.strerror or str(error))
+        return RequestFailed("reset", f"closed {'in the middle of' if heard else 'without'} a response")
+
+    def _chain(self, link: Link, after: After) -> Callable[[bytes], bytes | None]:
+        """From what came to the next request."""
+
+        def chain(data: bytes) -> bytes | None:
+            reply = self._known.reply(data)
+            body = after(reply) if reply is not None else None
+            if body is None:
+                return None
+            link.idle_since = monotonic()
+            link.deadline = link.idle_since + self.timeout
+            return (self._heads.get(len(body)) or self._head(len(body))) + body
+
+        return chain
+
+    def _follow(self, request: bytes | Request, reply: Reply, now: float) -> Reply:
+        """What a chain of redirects leads to."""
+        for _ in range(MOVES):
+            self._move(reply)
+            found = self._answer(request, now)
+            if not (found.location and 300 <= found.status < 400):
+                return found
+            reply = found
+        raise RequestFailed("redirect", f"{MOVES} redirects in a row, the last to {self.url[:80]}")
 
     def _move(self, reply: Reply) -> None:
         """Go where a redirect points, if that is the same origin."""
@@ -127,23 +152,33 @@ class Client:
         if len(origins) > 1:
             raise RequestFailed("redirect", f"HTTP {reply.status} to {there[:80]}, another origin: not followed")
         log.warning("%s redirects (HTTP %d); requests go to %s from now on", self.url, reply.status, there)
-        self.url, self._head = there, self._head_for(there, self._content_type)
+        self.url, self._heads = there, {}
 
-    def _head_for(self, url: str, content_type: str, more: Sequence[tuple[str, str]] = ()) -> bytes:
-        """Everything up to the value of Content-Length."""
-        parts = urlsplit(url)
+    def _head(self, length: int) -> bytes:
+        """The head of a body of that length, kept if it is one of many."""
+        head = self._head_for(self._content_type, (), length)
+        if length <= INLINE:
+            self._heads[length] = head
+        return head
+
+    def _head_for(self, content_type: str, more: Sequence[tuple[str, str]], length: int) -> bytes:
+        parts = urlsplit(self.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = self.connection
         host = connection.host if ":" not in connection.host else f"[{connection.host}]"
         default = 443 if connection.tls else 80
+        authority = host if connection.port == default else f"{host}:{connection.port}"
+        if connection.proxy is not None and not connection.tls:
+            target = f"http://{authority}{target}"
         lines = [
             f"POST {target} HTTP/1.1",
-            f"Host: {host}" if connection.port == default else f"Host: {host}:{connection.port}",
+            f"Host: {authority}",
             "User-Agent: driftdrill",
             *([f"Content-Type: {content_type}"] if content_type else []),
             "Accept: */*",
             *(f"{name}: {value}" for name, value in (*connection.reveal_headers().items(), *more)),
-            "Content-Length: ",
+            f"Content-Length: {length}",
+            "\r\n",
         ]
         return "\r\n".join(lines).encode("latin-1")
 
@@ -157,39 +192,16 @@ class _Closed(Exception):
     """The server closed before the response was whole."""
 
 
-def _receive(link: Link) -> None:
-    """Read until the response is whole; one without a length is whole when the server closes."""
-    while not link.complete:
-        chunk = link.receive()
-        if not chunk:
-            if link.has_head and not link.framed and not link.expired:
-                return
-            raise _Closed("closed in the middle of a response" if link.heard else "closed without a response")
-        link.heard += len(chunk)
-        if link.heard > LARGEST_REPLY:
-            raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes")
-        link.parser.feed_data(chunk)
-
-
-def _reply(link: Link) -> Reply:
-    body = b"".join(link.chunks)
-    if link.encoding not in ("", "identity"):
-        body = inflated(body, link.encoding)
-    return Reply(link.status, body, link.location, link.encoding, tuple(link.pieces))
-
-
-def inflated(body: bytes, encoding: str) -> bytes:
-    """A body without its gzip or deflate coding, never larger than ``LARGEST_REPLY``."""
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise RequestFailed("malformed", f"Content-Encoding {encoding[:40]!r}, which was not asked for")
-    for wbits in (47, -15):  # gzip or zlib by its header; some servers send deflate without one
-        inflater = zlib.decompressobj(wbits)
-        try:
-            out = inflater.decompress(body, LARGEST_REPLY)
-        except zlib.error:
-            continue
-        if inflater.unconsumed_tail:
-            raise RequestFailed("too_large", f"more than {LARGEST_REPLY} bytes when inflated")
-        if inflater.eof:
-            return out
-    raise RequestFailed("malformed", f"a body that is not {encoding}")
+def _receive(link: Link, response: Response, data: bytes) -> None:
+    """Read until the response is whole; one without a length is whole when the server closes. ``data`` came first."""
+    while data:
+        response.feed(data)
+        while not response.complete and (place := response.rest()) is not None:
+            if not (count := link.receive_into(place)):
+                raise _Closed
+            response.fill(count)
+        if response.complete:
+            return
+        data = link.receive(RECEIVE)
+    if link.expired or not response.closed():
+        raise _Closed

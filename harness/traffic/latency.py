@@ -15,10 +15,14 @@ def bucket(milliseconds: float) -> float:
     Locust's own are 1 ms wide below 100 ms and two digits above. Takes the place of
     ``locust.stats.bucket_response_time``.
     """
+    if milliseconds < 1:
+        return int(milliseconds * 1000 + 0.5) / 1000
     if milliseconds < 10:
-        return round(milliseconds, 3 if milliseconds < 1 else 2)
+        return int(milliseconds * 100 + 0.5) / 100
+    if milliseconds < 100:
+        return int(milliseconds * 10 + 0.5) / 10
     if milliseconds < 1000:
-        return round(milliseconds, 1 if milliseconds < 100 else 0)
+        return int(milliseconds + 0.5)
     return round(milliseconds, -1 if milliseconds < 10_000 else -2)
 
 

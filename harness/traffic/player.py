@@ -4,10 +4,10 @@ It runs on gevent greenlets inside Locust. A slot whose time has come while all 
 target held it back, and that is recorded as lateness, so that latency counts from the intended start.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from time import monotonic, process_time
+from typing import Protocol
 
 import gevent
 import numpy as np
@@ -15,14 +15,14 @@ import numpy.typing as npt
 from gevent.event import Event
 
 from harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
-from harness.traffic.client import Client, Reply
-from harness.traffic.protocols import Predictions, Request, Undecodable
-from harness.traffic.wire import RequestFailed
+from harness.traffic.client import INLINE, After, Client
+from harness.traffic.protocols import Predictions, Undecodable
+from harness.traffic.records import Records
+from harness.traffic.response import Reply, RequestFailed
 
-LATE = 1.0
-"""Seconds after which a send that the generator itself began too late counts as missed."""
-BUSY = 0.9
-"""Share of the time above which a generator that is not idle is itself why it is late, not the target."""
+BUSY, LOOK = 0.9, 1.0
+"""Share of the time above which a generator that is not idle is itself why it is late, not the target; and the seconds
+of real time over which that is looked at."""
 UNSENT = ("dropped", "unfinished")
 """Failures that are no answer: never sent because the target held it back for too long; cut off by the drill's end."""
 
@@ -46,64 +46,12 @@ Reported = Callable[[str, float, int, Exception | None], None]
 """(name, seconds, bytes, failure): how one request is told to Locust's statistics; seconds from the intended start."""
 
 
-@dataclass
-class Records:
-    """Requests that ended, in columns of equal length, in order of their end."""
-
-    slot: list[int] = field(default_factory=list)
-    intended: list[float] = field(default_factory=list)
-    """Scenario seconds at which it should have been sent."""
-    late: list[float] = field(default_factory=list)
-    """Seconds after ``intended`` at which it was sent."""
-    took: list[float] = field(default_factory=list)
-    """Seconds from sending to the whole response."""
-    status: list[int] = field(default_factory=list)
-    """HTTP status; 0 without a response."""
-    size: list[int] = field(default_factory=list)
-    """Bytes of the response's body."""
-    failure: list[str] = field(default_factory=list)
-    """Empty, or the kind of failure: status, undecodable, timeout, refused, reset ..."""
-    prediction: list[float] = field(default_factory=list)
-    """One a row; NaN where there is none."""
-    truth: list[float] = field(default_factory=list)
-    """One a row; empty where the scenario has none."""
-    strength: dict[str, list[float]] = field(default_factory=dict)
-    changed: dict[str, list[bool]] = field(default_factory=dict)
-    measured: dict[str, list[float]] = field(default_factory=dict)
-    """What the protocol reads from responses besides predictions (tokens, seconds to the first); NaN where nothing."""
-    missed: int = 0
-    """Slots that the generator began more than ``LATE`` seconds too late."""
-
-    def __len__(self) -> int:
-        return len(self.slot)
-
-    def extend(self, more: Mapping[str, Any]) -> None:
-        """Add the records of another process, field by field; columns that only one of them has are padded."""
-        before, added = len(self.slot), len(more["slot"])
-        for name in ("slot", "intended", "late", "took", "status", "size", "failure", "prediction", "truth"):
-            getattr(self, name).extend(more[name])
-        for kind, empty in (("strength", 0.0), ("changed", False), ("measured", float("nan"))):
-            columns = getattr(self, kind)
-            for name in {**columns, **more[kind]}:
-                column = columns.setdefault(name, [])
-                column += [empty] * (before - len(column))
-                found = more[kind].get(name, [])
-                column += [*found, *[empty] * (added - len(found))]
-        self.missed += more["missed"]
-
-    def measure(self, found: Mapping[str, float]) -> None:
-        """Add what was measured of the last request."""
-        for name in {**self.measured, **found}:
-            column = self.measured.setdefault(name, [])
-            column += [float("nan")] * (len(self.slot) - 1 - len(column))
-            column.append(found.get(name, float("nan")))
-
-
 class Player:
     """Plays ``slots`` (indices into the payload's schedule, ascending) against the clients in turn.
 
     At most ``connections`` requests are in flight. One that has waited longer than ``patience`` seconds for its turn
     is dropped, as its caller would have given up: so what is outstanding is bounded by connections + rate x patience.
+    One that the generator itself began more than ``late_after`` seconds late counts as missed.
     """
 
     def __init__(
@@ -116,9 +64,10 @@ class Player:
         report: Reported,
         connections: int = 64,
         patience: float = 30.0,
+        late_after: float = 1.0,
     ) -> None:
         self.blocks, self.clients, self.clock, self.report = blocks, list(clients), clock, report
-        self.slots, self.connections, self.patience = slots, connections, patience
+        self.slots, self.connections, self.patience, self.late_after = slots, connections, patience, late_after
         self.times = blocks.times[slots]
         self.records = Records()
         self.sent = self.ended = 0
@@ -127,9 +76,11 @@ class Player:
         self._greenlets: list[gevent.Greenlet] = []
         self._busy = _Busy()
         self.failure: BaseException | None = None
+        self._decode, self._reads = blocks.protocol.decode, blocks.protocol.measure
 
     def start(self) -> None:
         """Begin to play; returns at once."""
+        self._slot, self._time = self.slots.item, self.times.item
         workers = min(self.connections, len(self.slots))
         self._greenlets = [gevent.spawn(self._work) for _ in range(workers)]
 
@@ -141,9 +92,13 @@ class Player:
             due = int(np.searchsorted(self.times, self.clock.now(), side="left"))
             busy = self._busy()
             for position in range(self._next, due):
-                if (late := self.clock.late(float(self.times[position]))) > 0:
+                turn = _Turn()
+                turn.slot, turn.intended = self._slot(position), self._time(position)
+                turn.late = self.clock.late(turn.intended)
+                if turn.late > 0:
                     self.records.missed += busy
-                    self._drop(position, self._block(position), late)
+                    turn.block = self.blocks.block(turn.slot // BLOCK_ROWS)
+                    self._drop(turn)
             self._next = max(self._next, due)
         for client in self.clients:
             client.close()
@@ -154,10 +109,10 @@ class Player:
         Raises what made a worker fail, if one did.
         """
         due = self._due = int(np.searchsorted(self.times, upto, side="left"))
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         while self.ended < due and self.failure is None:
             self._changed.clear()
-            if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+            if not self._changed.wait(max(0.0, deadline - monotonic())):
                 break
         if self.failure is not None:
             raise self.failure
@@ -172,104 +127,123 @@ class Player:
         """Nothing: this process plays by itself."""
         return []
 
-    def _block(self, position: int) -> Block:
-        return self.blocks.block(int(self.slots[position]) // BLOCK_ROWS)
-
     def _work(self) -> None:
+        turn = _Turn()
+        after = partial(self._go_on, turn)
         try:
             while self._next < len(self.slots):
                 position = self._next
                 self._next += 1
+                turn.slot, turn.intended = self._slot(position), self._time(position)
                 # Bodies are made while waiting, so that making them delays as few sends as can be.
-                block = self._block(position)
+                turn.block = self.blocks.block(turn.slot // BLOCK_ROWS)
                 claimed = self.clock.now()
-                self.clock.wait_until(float(self.times[position]))
-                self._play(position, block, claimed)
+                self.clock.wait_until(turn.intended)
+                self._play(turn, claimed, after)
         except gevent.GreenletExit:
             raise
         except BaseException as e:
             self.failure = e
             self._changed.set()
 
-    def _play(self, position: int, block: Block, claimed: float) -> None:
-        intended = float(self.times[position])
-        late = self.clock.late(intended)
-        if late > LATE and (claimed <= intended or self._busy()):
+    def _play(self, turn: "_Turn", claimed: float, after: After) -> None:
+        late = turn.late = self.clock.late(turn.intended)
+        if late > self.late_after and (claimed <= turn.intended or self._busy()):
             self.records.missed += 1
         if late > self.patience:
-            self._drop(position, block, late)
+            self._drop(turn)
             return
-        slot = int(self.slots[position])
-        client = self.clients[slot % len(self.clients)]
-        begun = time.perf_counter()
+        turn.client = self.clients[turn.slot % len(self.clients)]
         self.sent += 1
+        turn.begun = monotonic()
         try:
-            reply, took, predictions, failure = self._ask(client, block.bodies[slot - block.first])
+            reply = turn.client.post(turn.block.bodies[turn.slot - turn.block.first], after)
+        except RequestFailed as e:
+            took = monotonic() - turn.begun
+            self.report("predict", turn.late + took, 0, e)
+            self._unanswered(turn, took, e.kind)
         except gevent.GreenletExit:
-            self._record(position, block, late, time.perf_counter() - begun, None, None, "unfinished")
+            self._unanswered(turn, monotonic() - turn.begun, "unfinished")
             raise
-        self.report("predict", late + took, len(reply.body) if reply is not None else 0, failure)
-        self._record(position, block, late, took, reply, predictions, kind_of(failure))
-        self._measure(reply if failure is None else None)
+        else:
+            self._answered(turn, reply, monotonic() - turn.begun)
 
-    def _measure(self, reply: Reply | None) -> None:
-        if self.blocks.protocol.measure is None:
-            return
-        found = {} if reply is None else self.blocks.protocol.measure(reply.body, reply.pieces)
+    def _go_on(self, turn: "_Turn", reply: Reply) -> bytes | None:
+        """In the hub: record the reply and answer the next body, if one is due already and nothing has to wait."""
+        position = self._next
+        if position >= len(self.slots):
+            return None
+        slot, intended = self._slot(position), self._time(position)
+        late = self.clock.late(intended)
+        block = self.blocks.ready(slot // BLOCK_ROWS)
+        if not 0 < late <= self.patience or block is None or self.clients[slot % len(self.clients)] is not turn.client:
+            return None
+        body = block.bodies[slot - block.first]
+        if not isinstance(body, bytes) or len(body) > INLINE:
+            return None
+        now = monotonic()
+        try:
+            self._answered(turn, reply, now - turn.begun)
+        except Exception:  # a defect, which the greenlet comes upon again
+            return None
+        self._next += 1
+        if late > self.late_after and self._busy():
+            self.records.missed += 1
+        self.sent += 1
+        turn.slot, turn.intended, turn.block, turn.late, turn.begun = slot, intended, block, late, now
+        return body
+
+    def _answered(self, turn: "_Turn", reply: Reply, took: float) -> None:
+        status, body, block = reply.status, reply.body, turn.block
+        predictions: Predictions | None = None
+        failure: Exception | None = None
+        kind = ""
+        if 200 <= status < 300:
+            try:
+                predictions = self._decode(body, block.rows)
+            except Undecodable as e:
+                failure, kind = e, "undecodable"
+        else:
+            failure, kind = StatusFailed(reply), "status"
+        self.report("predict", turn.late + took, len(body), failure)
+        self.records.add(block, turn.slot, turn.intended, turn.late, took, status, len(body), kind, predictions)
+        if self._reads is not None:
+            self._measured({} if failure is not None else self._reads(body, reply.pieces))
+        self._ended()
+
+    def _unanswered(self, turn: "_Turn", took: float, kind: str) -> None:
+        self.records.add(turn.block, turn.slot, turn.intended, turn.late, took, 0, 0, kind, None)
+        if self._reads is not None:
+            self._measured({})
+        self._ended()
+
+    def _measured(self, found: Mapping[str, float]) -> None:
         self.records.measure(found)
         for name, value in found.items():
             if "time" in name:
                 self.report(name.replace("_", " "), value, 0, None)
 
-    def _drop(self, position: int, block: Block, late: float) -> None:
-        self.report("dropped", late, 0, Dropped(late))
-        self._record(position, block, late, 0.0, None, None, "dropped")
-
-    def _record(
-        self,
-        position: int,
-        block: Block,
-        late: float,
-        took: float,
-        reply: Reply | None,
-        predictions: Predictions | None,
-        failure: str,
-    ) -> None:
-        slot, out, rows = int(self.slots[position]), self.records, self.blocks.rows_per_request
-        at = slot - block.first
-        out.slot.append(slot)
-        out.intended.append(float(self.times[position]))
-        out.late.append(late)
-        out.took.append(took)
-        out.status.append(reply.status if reply is not None else 0)
-        out.size.append(len(reply.body) if reply is not None else 0)
-        out.failure.append(failure)
-        out.prediction.extend([float("nan")] * rows if predictions is None else predictions.tolist())
-        if block.truth is not None:
-            out.truth.extend(block.truth[at * rows : (at + 1) * rows].tolist())
-        for name, strength in block.strength.items():
-            out.strength.setdefault(name, []).append(float(strength[at]))
-            out.changed.setdefault(name, []).append(bool(block.changed[name][at]))
+    def _ended(self) -> None:
         self.ended += 1
         if self.ended >= self._due:
             self._changed.set()
 
-    def _ask(
-        self, client: Client, body: bytes | Request
-    ) -> tuple[Reply | None, float, Predictions | None, Exception | None]:
-        """The response, the seconds until it was whole, its predictions, and what was wrong."""
-        begun = time.perf_counter()
-        try:
-            reply = client.post(body)
-        except RequestFailed as e:
-            return None, time.perf_counter() - begun, None, e
-        took = time.perf_counter() - begun
-        if not 200 <= reply.status < 300:
-            return reply, took, None, StatusFailed(reply)
-        try:
-            return reply, took, self.blocks.protocol.decode(reply.body, self.blocks.rows_per_request), None
-        except Undecodable as e:
-            return reply, took, None, e
+    def _drop(self, turn: "_Turn") -> None:
+        self.report("dropped", turn.late, 0, Dropped(turn.late))
+        self._unanswered(turn, 0.0, "dropped")
+
+
+class _Turn:
+    """One place in flight, and the request that has it."""
+
+    __slots__ = ("begun", "block", "client", "intended", "late", "slot")
+
+    slot: int
+    intended: float
+    late: float
+    begun: float
+    block: Block
+    client: Client
 
 
 class Dropped(Exception):
@@ -287,24 +261,16 @@ class StatusFailed(Exception):
         super().__init__(f"HTTP {reply.status}{to}")
 
 
-def kind_of(failure: Exception | None) -> str:
-    """One word for a failure; empty for none."""
-    if failure is None:
-        return ""
-    if isinstance(failure, RequestFailed):
-        return failure.kind
-    return "status" if isinstance(failure, StatusFailed) else "undecodable"
-
-
 class _Busy:
     """Whether this process was never idle lately; looked at about once a second."""
 
     def __init__(self) -> None:
-        self.wall, self.used, self.value = time.monotonic(), _used(), False
+        self.wall, self.used, self.value = monotonic(), _used(), False
 
     def __call__(self) -> bool:
-        wall, used = time.monotonic(), _used()
-        if wall - self.wall >= LATE:
+        wall = monotonic()
+        if wall - self.wall >= LOOK:
+            used = _used()
             self.value = (used - self.used) / (wall - self.wall) > BUSY
             self.wall, self.used = wall, used
         return self.value
@@ -316,5 +282,5 @@ def _used() -> float:
         with open("/proc/thread-self/schedstat", encoding="ascii") as f:
             ran, waited, _ = f.read().split()
     except (OSError, ValueError):
-        return time.process_time()
+        return process_time()
     return (int(ran) + int(waited)) / 1e9

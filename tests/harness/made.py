@@ -30,8 +30,12 @@ def make(
     up: Value = lambda t: 1.0,
     meta: Mapping[str, Any] | None = None,
     name: str = "made.drill",
+    requests: Mapping[str, Any] | None = None,
 ) -> Recording:
-    """A virtual drill of 45 minutes: ``series`` maps metric names to functions of scenario seconds."""
+    """A virtual drill of 45 minutes: ``series`` maps metric names to functions of scenario seconds.
+
+    ``requests`` are columns in place of the usual ones, 2,700 long.
+    """
     path = folder / name
     rule_name = "rules.yml"
     fields: dict[str, Any] = {
@@ -59,7 +63,7 @@ def make(
     writer = Writer(path, Meta(**(fields | dict(meta or {}))))
     writer.rules("00.yml", rules.encode())
     _samples(writer, {"up": up, **series}, every, offset)
-    _requests(writer, accuracy, strength, changed)
+    _requests(writer, accuracy, strength, changed, requests or {})
     if end:
         writer.event("end", 2700.0, complete=True, why="", sent=2700, ended=2700)
     return open_recording(path)
@@ -77,7 +81,9 @@ def _samples(writer: Writer, series: Mapping[str, Any], every: float, offset: fl
     writer.samples("samples", labels.__getitem__, points)
 
 
-def _requests(writer: Writer, accuracy: tuple[float, float], strength: float, changed: bool) -> None:
+def _requests(
+    writer: Writer, accuracy: tuple[float, float], strength: float, changed: bool, given: Mapping[str, Any]
+) -> None:
     rng = np.random.default_rng(0)
     slots = np.arange(2700)
     inside = (slots >= 900) & (slots < 1800)
@@ -98,5 +104,6 @@ def _requests(writer: Writer, accuracy: tuple[float, float], strength: float, ch
             "strength": {"fault": np.where(inside, strength, 0.0).tolist()},
             "changed": {"fault": (inside & changed).astype(int).tolist()},
             "missed": 0,
+            **given,
         },
     )

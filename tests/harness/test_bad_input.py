@@ -90,13 +90,14 @@ def test_of_two_scenarios_one_must_be_picked_and_its_name_known(cli: Cli) -> Non
     [
         ({"rate": "5"}, "rate must be a Curve"),
         ({"baseline": "0"}, "baseline must be seconds"),
+        ({"late_after": "0"}, "late_after must be seconds, 0.001 or more"),
         ({"rate": "constant(0)"}, "sends nothing"),
         ({"rows": "dict"}, "rows must answer a dict"),
         ({"truth": "'lable'"}, "no column 'lable'"),
         ({"faults": "[Fault('x', moved), Fault('x', moved)]"}, "two faults have one name"),
         ({"recovery": "30"}, r"resolves\(HighMean\) needs a recovery of 90 s"),
     ],
-    ids=["rate", "baseline", "no load", "rows", "truth", "fault names", "recovery"],
+    ids=["rate", "baseline", "late after", "no load", "rows", "truth", "fault names", "recovery"],
 )
 def test_a_scenario_that_says_something_impossible_is_refused_by_the_field(
     cli: Cli, model: Toy, fields: dict[str, str], cause: str

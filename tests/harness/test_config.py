@@ -1,14 +1,17 @@
 """driftdrill.toml, flags over it, and services of one's own."""
 
+import http.client
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli
 from tests.harness.toy import Answer, Toy
+from tests.harness.traffic.sockets import Peer, listening
 
 TOY = "[targets.toy]\nurl = 'http://127.0.0.1:9'\n"
 
@@ -162,3 +165,46 @@ def test_what_an_authors_function_raises_is_told_as_the_authors(
 
     assert cause in told[0]
     assert "defect of driftdrill" not in told[1]
+
+
+def _forwarding(peer: Peer) -> None:
+    """An HTTP proxy: whoever it is told in the request line gets the request."""
+    while (body := peer.request()) is not None:
+        parts = urlsplit(peer.server.heads[-1].split()[1].decode())
+        there = http.client.HTTPConnection(str(parts.hostname), parts.port or 80, timeout=20)
+        there.request("POST", parts.path, body, {"Content-Type": "application/json"})
+        answer = there.getresponse()
+        peer.reply(answer.read(), answer.status)
+        there.close()
+
+
+def test_the_targets_requests_go_through_its_proxy_and_the_scrapes_do_not(cli: Cli, model: Toy) -> None:
+    with listening(_forwarding) as proxy:
+        (cli.folder / "driftdrill.toml").write_text(f"[targets.toy]\nurl = '{model.url}'\nproxy = '{proxy.url}'\n")
+        done = cli("run", scenarios.write(cli.folder))
+
+    assert done.code == 0, done
+    assert {head.split()[1].decode() for head in proxy.heads} == {f"{model.url}/predict"}
+    assert len(proxy.heads) == model.requests
+    assert done.recording.meta.target["connections"][0]["proxy"] == proxy.url
+
+
+@pytest.mark.parametrize(
+    ("proxy", "cause"),
+    [
+        ("http://192.0.2.7:3128", "192.0.2.7 is not this machine"),
+        ("https://127.0.0.1:3128", "is not an http:// URL of a host and a port"),
+        ("127.0.0.1:3128", "is not an http:// URL of a host and a port"),
+        ("http://me:pw@127.0.0.1:3128", "carries credentials"),
+    ],
+    ids=["foreign", "https", "no scheme", "credentials"],
+)
+def test_a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(
+    cli: Cli, model: Toy, proxy: str, cause: str
+) -> None:
+    (cli.folder / "driftdrill.toml").write_text(f"[targets.toy]\nurl = '{model.url}'\nproxy = '{proxy}'\n")
+    told = cli("run", scenarios.write(cli.folder)).refused()
+
+    assert cause in told[0]
+    assert "pw" not in " ".join(told)
+    assert model.requests == 0

@@ -116,6 +116,18 @@ def test_http_errors_of_a_proxy_reach_the_load_and_not_the_service(drilled: Dril
     assert (counter["name"], counter["unsettled"]) == ("toy_requests_total", 0)
 
 
+def test_a_fault_of_the_network_is_refused_where_the_requests_go_through_a_proxy_of_yours(
+    drilled: Drill, model: Toy, tmp_path: Path
+) -> None:
+    (tmp_path / "driftdrill.toml").write_text(f"[targets.toy]\nurl = '{model.url}'\nproxy = 'http://127.0.0.1:9'\n")
+    refused(
+        lambda: drilled(None, imports="from stack.proxy import Status", faults="[Fault('e', Status(503))]"),
+        "fault 'e' acts before the target.*proxy http://127.0.0.1:9",
+        "",
+    )
+    assert model.requests == 0
+
+
 def test_two_runs_of_one_seed_hit_the_same_requests(drilled: Drill, model: Toy) -> None:
     hit = []
     for _ in range(2):

@@ -147,11 +147,11 @@ def test_a_model_that_refuses_most_clean_rows_makes_the_drill_invalid(cli: Cli) 
 
 @pytest.mark.slow
 def test_a_generator_that_is_too_slow_makes_the_drill_invalid(cli: Cli, prometheus_binary: str) -> None:
-    """60,000 requests a second are beyond what one processor sends, whatever the target."""
+    """300,000 requests a second are beyond what one processor sends, whatever the target."""
     file = scenarios.write(
         cli.folder,
         scenarios.WALL,
-        rate="constant(60_000)",
+        rate="constant(300_000)",
         warm_up="0",
         baseline="0.5",
         fault="1.2",

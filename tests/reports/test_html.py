@@ -145,6 +145,13 @@ def test_a_page_stays_small_however_much_was_sampled(name: str) -> None:
     assert len(page_of(name).encode()) < 500_000
 
 
+def test_latency_has_a_table_where_time_was_real() -> None:
+    page = html.render([wall()])
+    for shown in ("from the intended start", "from the send", "99.99 %", "1,432.107 ms"):
+        assert shown in page
+    assert "from the send" not in html.render([caught()])
+
+
 def test_days_on_one_page_share_its_size() -> None:
     assert len(html.render([SAMPLES["a_day"]()] * 2).encode()) < 500_000
 

@@ -8,7 +8,18 @@ from dataclasses import replace
 import pytest
 
 from reports import text
-from tests.reports.samples import SAMPLES, accepted, caught, failed, harmless, hostile, invalid, many_alerts, silent
+from tests.reports.samples import (
+    SAMPLES,
+    accepted,
+    caught,
+    failed,
+    harmless,
+    hostile,
+    invalid,
+    many_alerts,
+    silent,
+    wall,
+)
 
 FOLD = 24
 
@@ -55,6 +66,14 @@ def test_an_invalid_drill_gives_its_reasons_and_claims_nothing_else() -> None:
     assert "HELD" not in out
     assert "FAILED" not in out
     assert out.count("an INVALID drill proves nothing") == 3
+
+
+def test_latency_is_told_from_the_intended_start_and_from_the_send_to_the_microsecond() -> None:
+    out = " ".join(text.render(wall()).split())
+    assert "baseline from the intended start: 50 % 1.234 ms, 99.99 % 12.500 ms" in out
+    assert "fault from the send: 50 % 250.000 ms, 99.99 % 1,100.000 ms" in out
+    assert "17 in flight at most" in out
+    assert "latency" not in text.render(caught())
 
 
 @pytest.mark.parametrize("name", ["caught", "harmless"])

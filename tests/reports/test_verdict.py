@@ -9,7 +9,7 @@ import pytest
 
 import reports
 from reports.verdict import UnknownSchema, from_json
-from tests.reports.samples import SAMPLES, caught, hostile, silent
+from tests.reports.samples import SAMPLES, caught, hostile, silent, wall
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if name != "hostile"])
@@ -18,6 +18,11 @@ def test_a_verdict_reads_back_as_it_was_written(name: str) -> None:
     text = verdict.to_json()
     assert from_json(text) == verdict
     assert json.loads(text)["schema"] == 1
+
+
+def test_a_verdict_written_before_latency_was_told_reads_without_it() -> None:
+    old = {k: v for k, v in json.loads(wall().to_json()).items() if k != "latency"}
+    assert from_json(json.dumps(old).encode()) == replace(wall(), latency=())
 
 
 def test_a_verdict_with_text_that_unicode_forbids_is_written_all_the_same() -> None:

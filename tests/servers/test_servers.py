@@ -18,8 +18,9 @@ from harness.target import Target
 from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
 from harness.traffic.detect import detect, find_metrics, other_protocol, settled
-from harness.traffic.player import Player, Records
+from harness.traffic.player import Player
 from harness.traffic.protocols.base import Protocol
+from harness.traffic.records import Records
 from harness.traffic.schedule import arrivals, generator
 from stack.connection import Connection
 from tests.conftest import leave_out
@@ -57,7 +58,7 @@ def ask(served: Served, protocol: Protocol, rows_per_request: int) -> "list[floa
     for i, body in enumerate(protocol.encode(served.rows, rows_per_request)):
         reply = client.post(body)
         assert reply.status == 200, reply.body[:500]
-        out += protocol.decode(reply.body, min(rows_per_request, total - i * rows_per_request)).tolist()
+        out += protocol.decode(reply.body, min(rows_per_request, total - i * rows_per_request))
     client.close()
     return out
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from harness.fault import Batch
 from harness.target import ProtocolOptions
 from harness.traffic.layout import Layout
 
-Predictions = npt.NDArray[np.float64]
+Predictions = list[float]
+"""One a row."""
 
 
 class Undecodable(ValueError):
@@ -48,9 +47,9 @@ class Protocol:
     """How one endpoint is spoken to.
 
     ``path`` is below the target's URL. ``encode(batch, rows_per_request)`` makes request bodies: rows
-    i * rows_per_request onward make body i. ``decode(body, rows)`` answers one number a row, float64 (rows,), and
-    raises :class:`Undecodable`. ``measure(body, pieces)`` reads more from a response: name -> number; pieces are
-    (seconds since sending, bytes so far), in order, as they arrived.
+    i * rows_per_request onward make body i, which depends on them and on the columns' types alone.
+    ``decode(body, rows)`` answers one number a row and raises :class:`Undecodable`. ``measure(body, pieces)`` reads
+    more from a response: name -> number; pieces are (seconds since sending, bytes so far), in order, as they arrived.
     """
 
     path: str

@@ -8,7 +8,6 @@ from typing import Any
 
 import jmespath
 import msgspec
-import numpy as np
 from jmespath.exceptions import JMESPathError
 
 from harness.errors import ConfigError
@@ -85,18 +84,22 @@ def _first(answer: Any, ways: list[list[Any]]) -> Any:
 
 
 def numbers(found: Any, rows: int) -> Predictions:
-    """``found`` as float64 (rows,): one number, or a list with one number a row.
+    """``found`` as one float a row: one number, or a list with one number a row.
 
     A row may be a one-number list, or the two probabilities of a binary classifier, of which the second counts.
     """
+    if rows == 1 and type(found) is float:
+        return [found]
     flat = found if isinstance(found, list) else [found]
     flat = [v[-1] if isinstance(v, list) and len(v) in (1, 2) else v for v in flat]
     if len(flat) != rows:
         raise Undecodable(f"expected {rows} predictions, found {len(flat)}")
+    out: list[float] = []
     for value in flat:
         if not isinstance(value, (int, float)):
             raise Undecodable(f"expected a number, found {type(value).__name__} {str(value)[:40]!r}")
-    try:
-        return np.array(flat, dtype=np.float64)
-    except OverflowError as e:
-        raise Undecodable(f"expected a number, found one beyond float64: {e}") from e
+        try:
+            out.append(float(value))
+        except OverflowError as e:
+            raise Undecodable("expected a number, found an integer beyond all floats") from e
+    return out

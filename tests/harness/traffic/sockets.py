@@ -114,6 +114,31 @@ def always(body: bytes = b'{"prediction": 0.5}', status: int = 200, headers: str
     return handler
 
 
+def tunnelling(peer: Peer) -> None:
+    """A proxy that opens the tunnels it is asked for with CONNECT."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        if not (more := peer.sock.recv(1)):
+            return
+        head += more
+    peer.server.heads.append(head)
+    host, _, port = head.split()[1].decode().rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as there:
+        peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        back = threading.Thread(target=_pump, args=(there, peer.sock), daemon=True)
+        back.start()
+        _pump(peer.sock, there)
+        back.join(20)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """A self-signed certificate for 127.0.0.1 and the server's context with it."""
     key, cert = folder / "key.pem", folder / "cert.pem"

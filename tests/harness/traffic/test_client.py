@@ -11,11 +11,12 @@ from pathlib import Path
 import gevent
 import pytest
 
-from harness.traffic import client as module
-from harness.traffic.client import Client, Reply
-from harness.traffic.wire import RequestFailed
+from harness.traffic import client as client_module
+from harness.traffic import response as response_module
+from harness.traffic.client import Client
+from harness.traffic.response import Reply, RequestFailed
 from stack.connection import Connection, Secret
-from tests.harness.traffic.sockets import Handler, Listening, Peer, always, certificate, listening
+from tests.harness.traffic.sockets import Handler, Listening, Peer, always, certificate, listening, tunnelling
 
 
 def ask(server: Listening, body: bytes = b"{}", timeout: float = 5.0, path: str = "/predict") -> Reply:
@@ -152,7 +153,7 @@ def test_an_endless_trickle_costs_no_more_than_the_timeout() -> None:
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "], ids=["body", "head"])
 def test_an_endless_flood_is_cut_off(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_REPLY", 1_000_000)
+    monkeypatch.setattr(response_module, "LARGEST_REPLY", 1_000_000)
 
     def flood(peer: Peer) -> None:
         peer.request()
@@ -201,7 +202,7 @@ def test_a_busy_connection_that_is_reset_is_a_failure_and_not_sent_again() -> No
 
 
 def test_a_connection_long_idle_may_have_been_closed_for_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENT", -1.0)
+    monkeypatch.setattr(client_module, "PATIENT", -1.0)
 
     def handler(peer: Peer) -> None:
         peer.request()
@@ -225,7 +226,7 @@ def test_a_reply_compressed_unasked_is_inflated(pack: "type[bytes]", encoding: s
 
 
 def test_a_compressed_bomb_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_REPLY", 100_000)
+    monkeypatch.setattr(response_module, "LARGEST_REPLY", 100_000)
     assert failure(always(gzip.compress(b"0" * 200_000), headers="Content-Encoding: gzip\r\n")).kind == "too_large"
 
 
@@ -320,3 +321,53 @@ def test_tls_of_an_unknown_ca_or_of_no_tls_server_is_refused_by_name(secure: tup
     with listening(plainly) as plain, pytest.raises(RequestFailed) as raised:
         Client(Connection(plain.url.replace("http:", "https:")), "/", "application/json").post(b"")
     assert raised.value.kind == "tls"
+
+
+def test_a_proxy_is_asked_for_whole_urls_and_its_connection_is_kept() -> None:
+    with listening(always()) as proxy:
+        connection = Connection("http://model.invalid:8123/v1", proxy=proxy.url)
+        client = Client(connection, "/predict?n=1", "application/json")
+        assert [client.post(b"{}").status for _ in range(3)] == [200] * 3
+        client.close()
+    assert proxy.connections == 1
+    head = proxy.heads[2].decode().split("\r\n")
+    assert head[0] == "POST http://model.invalid:8123/v1/predict?n=1 HTTP/1.1"
+    assert "Host: model.invalid:8123" in head
+
+
+def test_tls_goes_through_a_proxys_tunnel(secure: tuple[Listening, Path]) -> None:
+    server, cert = secure
+    with listening(tunnelling) as proxy:
+        client = Client(Connection(server.url, ca=str(cert), proxy=proxy.url), "/predict", "application/json")
+        assert [client.post(b"{}").status for _ in range(3)] == [200] * 3
+        client.close()
+    (head,) = proxy.heads
+    assert head.startswith(f"CONNECT {server.url.removeprefix('https://')} HTTP/1.1\r\n".encode())
+    assert server.heads[-1].startswith(b"POST /predict HTTP/1.1")
+
+
+def _refusing(peer: Peer) -> None:
+    peer.sock.recv(65536)
+    peer.send(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("handler", "says"),
+    [
+        (_refusing, r"^proxy: .* refused a tunnel: HTTP/1.1 407 Proxy Authentication Required"),
+        (lambda peer: peer.sock.recv(65536), r"^proxy: .* gave no answer to CONNECT"),
+        (lambda peer: peer.server.ending.wait(10), r"^timeout: "),
+    ],
+    ids=["refuses", "closes", "hangs"],
+)
+def test_a_proxy_that_opens_no_tunnel_is_told_by_name(handler: Handler, says: str) -> None:
+    with listening(handler) as proxy, pytest.raises(RequestFailed, match=says):
+        Client(Connection("https://127.0.0.1:9", proxy=proxy.url, timeout=0.5), "/", "application/json").post(b"")
+
+
+def test_a_proxy_that_is_not_there_is_told_by_name() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    connection = Connection("http://127.0.0.1:9", proxy=f"http://127.0.0.1:{port}", timeout=5)
+    with pytest.raises(RequestFailed, match=rf"^refused: the proxy 127\.0\.0\.1:{port}"):
+        Client(connection, "/", "application/json").post(b"")

@@ -12,8 +12,9 @@ from harness.fault import Batch
 from harness.target import ProtocolOptions
 from harness.traffic.blocks import Blocks
 from harness.traffic.client import Client
-from harness.traffic.player import Player, Records
+from harness.traffic.player import Player
 from harness.traffic.protocols import protocol
+from harness.traffic.records import Records
 from stack.connection import Connection
 from tests.harness.traffic.openai_stand_in import stand_in
 from tests.harness.traffic.sockets import Listening

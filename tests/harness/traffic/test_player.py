@@ -1,5 +1,6 @@
 """The player on both clocks, against real sockets: on time, open loop, and honest about what it did not send."""
 
+import json
 import time
 from dataclasses import replace
 
@@ -12,10 +13,11 @@ from harness.drive.clock import VirtualClock, WallClock
 from harness.expect import quiet
 from harness.scenario import Scenario
 from harness.target import ProtocolOptions
-from harness.traffic.blocks import Blocks
+from harness.traffic.blocks import BLOCK_ROWS, Blocks
 from harness.traffic.client import Client
-from harness.traffic.player import Player, Records
+from harness.traffic.player import Player
 from harness.traffic.protocols import protocol
+from harness.traffic.records import Records
 from harness.traffic.schedule import Kind, arrivals, generator
 from stack.connection import Connection
 from tests.harness.traffic.sockets import Handler, Listening, Peer, always, listening
@@ -51,6 +53,7 @@ def player(
     patience: float = 30.0,
     timeout: float = 5.0,
     slots: slice = slice(None),
+    late_after: float = 1.0,
 ) -> tuple[Player, Told]:
     scenario = replace(SCENARIO, rate=rate, fault=duration - 0.5)
     times = arrivals(rate, duration, generator(0, "schedule"), kind)
@@ -65,6 +68,7 @@ def player(
         report=told,
         connections=connections,
         patience=patience,
+        late_after=late_after,
     )
     return made, told
 
@@ -179,6 +183,23 @@ def test_a_generator_that_woke_too_late_counts_misses(wall: WallClock) -> None:
     assert records.missed >= 3
 
 
+def test_the_author_says_after_how_much_a_send_is_a_miss(wall: WallClock) -> None:
+    missed = {}
+    for late_after in (0.15, 5.0):
+        clock = WallClock()
+        with listening(always()) as server:
+            made, _ = player(server, clock, rate=constant(40), kind="even", late_after=late_after)
+            clock.start()
+            made.start()
+            gevent.sleep(0.1)
+            time.sleep(0.7)
+            made.wait_ended(1.0, timeout=5)
+            made.stop()
+            missed[late_after] = made.take().missed
+    assert missed[0.15] >= 3
+    assert missed[5.0] == 0
+
+
 def test_virtual_time_stands_until_the_gate_opens_and_nothing_is_late() -> None:
     clock = VirtualClock()
     with listening(always()) as server:
@@ -239,6 +260,52 @@ def test_workers_together_send_the_single_process_schedule_byte_for_byte() -> No
     assert len(single) > 800
     assert sent(2) == single
     assert sent(4) == single
+
+
+def test_requests_that_are_due_already_follow_one_another_and_each_is_recorded_as_its_own(wall: WallClock) -> None:
+    """Far more than the connections can take at once: answers of all kinds, and one reset in the middle."""
+    bodies: list[bytes] = []
+
+    def handler(peer: Peer) -> None:
+        while (body := peer.request()) is not None:
+            bodies.append(body)
+            x = json.loads(body)["x"]
+            if x % 10 == 3:
+                peer.reply(b"overloaded", 503)
+            elif x % 10 == 4:
+                peer.reply(b'{"prediction": "high"}')
+            elif x == 55:
+                peer.reset()
+                return
+            elif x % 10 == 6:
+                peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                peer.send(b'14\r\n{"prediction": %4d}\r\n0\r\n\r\n' % x)
+            else:
+                peer.reply(b'{"prediction": %d}' % x, headers=f"X-Request-Id: {len(bodies)}\r\n" if x % 2 else "")
+
+    with listening(handler) as server:
+        made, told = player(server, wall, rate=constant(2000), connections=3)
+        records = play(made, wall, 1.0)
+    expected = [
+        json.loads(made.blocks.block(slot // BLOCK_ROWS).bodies[slot % BLOCK_ROWS])["x"] for slot in records.slot
+    ]
+    kinds = {3: "status", 4: "undecodable"}
+    assert len(records) == len(made.times) == len(bodies) == len(told) == made.sent
+    assert sorted(records.slot) == list(range(len(made.times)))
+    assert records.failure == ["reset" if x == 55 else kinds.get(x % 10, "") for x in expected]
+    answered = [p for p in records.prediction if not np.isnan(p)]
+    assert answered == [x for x, failure in zip(expected, records.failure, strict=True) if not failure]
+    assert records.truth == [x % 2 for x in expected]
+    assert sum(records.took) <= 3 * wall.now()  # no two at once on one connection
+
+
+def test_two_addresses_take_turns_also_when_both_are_behind(wall: WallClock) -> None:
+    with listening(slowly(0.02)) as one, listening(slowly(0.001)) as other:
+        made, _ = player(one, wall, rate=constant(200), connections=2)
+        made.clients.append(Client(Connection(other.url, timeout=5), "/predict", "application/json"))
+        play(made, wall, 1.0)
+    assert abs(len(one.heads) - len(other.heads)) <= 1
+    assert len(one.heads) + len(other.heads) == len(made.times)
 
 
 def test_failures_are_classified_and_their_rows_have_no_prediction(wall: WallClock) -> None:

@@ -1,0 +1,90 @@
+"""What is recorded of the requests that ended: columns of plain values, cheap to add to, to send and to write."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.traffic.blocks import Block
+
+NAN = float("nan")
+
+
+@dataclass
+class Records:
+    """Requests that ended, in columns of equal length, in order of their end."""
+
+    slot: list[int] = field(default_factory=list)
+    intended: list[float] = field(default_factory=list)
+    """Scenario seconds at which it should have been sent."""
+    late: list[float] = field(default_factory=list)
+    """Seconds after ``intended`` at which it was sent."""
+    took: list[float] = field(default_factory=list)
+    """Seconds from sending to the whole response."""
+    status: list[int] = field(default_factory=list)
+    """HTTP status; 0 without a response."""
+    size: list[int] = field(default_factory=list)
+    """Bytes of the response's body."""
+    failure: list[str] = field(default_factory=list)
+    """Empty, or the kind of failure: status, undecodable, timeout, refused, reset ..."""
+    prediction: list[float] = field(default_factory=list)
+    """One a row; NaN where there is none."""
+    truth: list[float] = field(default_factory=list)
+    """One a row; empty where the scenario has none."""
+    strength: dict[str, list[float]] = field(default_factory=dict)
+    changed: dict[str, list[bool]] = field(default_factory=dict)
+    measured: dict[str, list[float]] = field(default_factory=dict)
+    """What the protocol reads from responses besides predictions (tokens, seconds to the first); NaN where nothing."""
+    missed: int = 0
+    """Slots that the generator itself began too late."""
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def add(
+        self,
+        block: Block,
+        slot: int,
+        intended: float,
+        late: float,
+        took: float,
+        status: int,
+        size: int,
+        failure: str,
+        predictions: Sequence[float] | None,
+    ) -> None:
+        """Add one request of ``block``; ``predictions`` are None where there are none."""
+        self.slot.append(slot)
+        self.intended.append(intended)
+        self.late.append(late)
+        self.took.append(took)
+        self.status.append(status)
+        self.size.append(size)
+        self.failure.append(failure)
+        at, rows = slot - block.first, block.rows
+        self.prediction += predictions if predictions is not None else [NAN] * rows
+        if block.truth is not None:
+            self.truth += block.truths[at * rows : (at + 1) * rows]
+        for name, strength, changed in block.marks:
+            self.strength.setdefault(name, []).append(strength[at])
+            self.changed.setdefault(name, []).append(changed[at])
+
+    def extend(self, more: Mapping[str, Any]) -> None:
+        """Add the records of another process, field by field; columns that only one of them has are padded."""
+        before, added = len(self.slot), len(more["slot"])
+        for name in ("slot", "intended", "late", "took", "status", "size", "failure", "prediction", "truth"):
+            getattr(self, name).extend(more[name])
+        for kind, empty in (("strength", 0.0), ("changed", False), ("measured", NAN)):
+            columns = getattr(self, kind)
+            for name in {**columns, **more[kind]}:
+                column = columns.setdefault(name, [])
+                column += [empty] * (before - len(column))
+                found = more[kind].get(name, [])
+                column += [*found, *[empty] * (added - len(found))]
+        self.missed += more["missed"]
+
+    def measure(self, found: Mapping[str, float]) -> None:
+        """Add what was measured of the last request."""
+        for name in {**self.measured, **found}:
+            column = self.measured.setdefault(name, [])
+            column += [NAN] * (len(self.slot) - 1 - len(column))
+            column.append(found.get(name, NAN))
