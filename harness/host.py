@@ -127,6 +127,8 @@ def _arguments(parser: Any) -> None:
     group.add_argument("--promtool", default=None, help="driftdrill: path of a promtool binary")
     group.add_argument("--fail-on", action="append", default=[], help="driftdrill: silent_failure")
     group.add_argument("--replica", action="append", default=[], help="driftdrill: URL of a further address of --host")
+    group.add_argument("--keep-rows", action="store_true", help="driftdrill: keep rows and bodies in the recording")
+    group.add_argument("--redact", action="append", default=[], help="driftdrill: a column that is not kept")
     group.add_argument("--metrics-port", type=int, default=0, help="driftdrill: port of the drill's own metrics page")
 
 
@@ -143,6 +145,8 @@ def _start(hosted: Hosted) -> None:
         fail_on=tuple(hosted.option("fail_on") or ()),
         replicas=tuple(hosted.option("replica") or ()),
         metrics_port=hosted.option("metrics_port") or 0,
+        keep_rows=bool(hosted.option("keep_rows")),
+        redact=tuple(hosted.option("redact") or ()),
     )
     steering = Steering(report=hosted.report, progress=Plain(sys.stderr))
     _steering.append(steering)

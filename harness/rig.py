@@ -52,6 +52,9 @@ class Settings:
     """URLs of further addresses of a target that is given by its URL."""
     metrics_port: int = 0
     """Where the drill's own metrics page is served; 0 is a free port."""
+    keep_rows: bool = False
+    """Keep feature values and bodies in the recording, but for the columns to ``redact``."""
+    redact: tuple[str, ...] = ()
     judge: bool = True
 
 
@@ -138,6 +141,8 @@ def _plan(scenario: Scenario, reach: Reach, clock: str, settings: Settings, watc
         revision=_revision(),
         watch=watch,
         whole=reach.whole,
+        keep_rows=settings.keep_rows,
+        redact=settings.redact,
         forwarded=reach.forwarded,
         golden=watch is not None or any(asks_golden(fault, reach) for fault in scenario.faults),
         rows_per_request=settings.rows_per_request,

@@ -37,6 +37,8 @@ def drive_options(command: Command) -> Command:
             click.option("--promtool", help="Path of the promtool that evaluates rules in virtual time."),
             click.option("--out", type=click.Path(), help="Where the recording goes (NAME.drill)."),
             click.option("--metrics-port", type=click.IntRange(0, 65535), default=0, help="Of the drill's own page."),
+            click.option("--keep-rows", is_flag=True, help="Keep feature values and bodies in the recording."),
+            click.option("--redact", multiple=True, help="With --keep-rows: a column whose values are not kept."),
             click.option("--seed", type=click.IntRange(min=0), help="Default: the scenario's."),
             click.option(
                 "--rows-per-request",
@@ -57,6 +59,8 @@ def settings_of(given: Mapping[str, Any]) -> "Settings":
         target=given["target"],
         replicas=tuple(given["replicas"]),
         metrics_port=given["metrics_port"],
+        keep_rows=given["keep_rows"],
+        redact=tuple(given["redact"]),
         clock=given["clock"],
         rules=tuple(given["rules"]),
         config=given["config"],

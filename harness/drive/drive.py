@@ -14,6 +14,7 @@ from harness.drive.clock import VirtualClock, WallClock
 from harness.drive.golden import golden
 from harness.drive.idle import moving
 from harness.drive.inject import hold
+from harness.drive.kept import Kept
 from harness.drive.plan import Plan, Playing, Run, Steering
 from harness.drive.recording import Meta, Writer
 from harness.target import Target
@@ -43,6 +44,7 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
     preflight.known_alerts(scenario, plan.rules)
     preflight.probe(target, own.blocks, own.clients)
     asked = golden(scenario, target, spoken) if plan.golden else None
+    kept = Kept(own.blocks, plan.redact) if plan.keep_rows else None
     if plan.watch is not None:
         plan.watch.golden = asked
     if plan.server is not None:
@@ -62,7 +64,7 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
             writer.rules(_copy_name(i), file.text.encode())
         if plan.scraper is not None:
             writer.event("moves_idle", 0.0, names=sorted(moving(plan.scraper)))
-        run = Run(plan, steering, player, writer, held)
+        run = Run(plan, steering, player, writer, held, kept)
         with _told(run, clock):
             player.start()
             if isinstance(clock, VirtualClock):
@@ -80,7 +82,15 @@ def player_for(
     index, processes = share
     timed = spoken.measure is not None
     return Player(
-        Blocks(plan.scenario, spoken, times, plan.rows_per_request, len(plan.target.all)),
+        Blocks(
+            plan.scenario,
+            spoken,
+            times,
+            plan.rows_per_request,
+            len(plan.target.all),
+            numbered=plan.numbered,
+            keep=plan.keep_rows,
+        ),
         [Client(c, spoken.path, spoken.content_type, timed=timed) for c in plan.target.all],
         clock,
         slots=np.arange(len(times))[index::processes],

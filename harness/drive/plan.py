@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from harness.drive.inject import Held, Hold
+from harness.drive.kept import Kept
 from harness.drive.recording import Writer, request_block
 from harness.drive.scrape import Scraper
 from harness.drive.watch import JOB, Watch, counts
@@ -17,6 +18,7 @@ from harness.target import Target
 from harness.traffic.player import Reported
 from harness.traffic.records import Records
 from stack.prometheus import Server
+from stack.proxy.httpfaults import HttpFault
 from stack.rulefiles import RuleFile
 
 
@@ -52,6 +54,10 @@ class Plan:
     """Virtual clock: what scrapes the target."""
     server: Server | None = None
     """Wall clock: the Prometheus that scrapes it."""
+    keep_rows: bool = False
+    """Whether feature values and bodies go into the recording."""
+    redact: tuple[str, ...] = ()
+    """Columns whose values do not, even then."""
     whole: Target | None = None
     """The target as it is without the proxies of this drill, where it has any: what a recording names."""
     holds: Mapping[str, Hold] = field(default_factory=dict)
@@ -65,6 +71,11 @@ class Plan:
     rows_per_request: int = 1
     connections: int = 0
     """Most requests outstanding; 0 is 4 in virtual time (more gains nothing) and 128 on the wall clock."""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether requests tell their slot: for HTTP faults, so that a share of them is the same in every run."""
+        return any(isinstance(fault.how, HttpFault) for fault in self.scenario.faults)
 
     @property
     def jobs(self) -> frozenset[str]:
@@ -131,6 +142,8 @@ class Run:
     player: Playing
     writer: Writer
     held: Held
+    kept: Kept | None = None
+    """What writes rows into the recording, where it was asked for."""
     scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     """Virtual clock: samples that are not written yet."""
     failed: int = 0
@@ -139,6 +152,8 @@ class Run:
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
         """Set held faults, write requests, tell progress, obey a stop."""
         self.set_held(at)
+        if self.kept is not None:
+            self.kept.write(self.writer, at)
         for what in self.player.lost():
             self.writer.event("worker_lost", at, what=what)
         self.failed += sum(1 for f in self.player.records.failure if f)

@@ -1,5 +1,6 @@
 """Payloads: blocks of rows, drawn i.i.d., made faulty to the scheduled strength, encoded ahead of need."""
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -35,6 +36,8 @@ class Block:
     """Fault name -> whether any row of the request was changed by it."""
     rows: int = 1
     """A request."""
+    columns: Batch | None = None
+    """The rows as they are sent, before faults of the payload; only where they are kept."""
 
     @cached_property
     def truths(self) -> list[float]:
@@ -51,7 +54,8 @@ class Blocks:
     """Every request's body, made in blocks that depend on the seed and the block's number alone.
 
     ``times`` are the scheduled arrivals, seconds (n,); slot i goes to address i modulo ``addresses``. A block is kept
-    until the next two are asked for, so memory is flat in the drill's length.
+    until the next two are asked for, so memory is flat in the drill's length. ``numbered`` requests tell their slot in
+    ``X-Request-Id``: what a proxy does to them then hangs on the slot, not on who comes first.
     """
 
     def __init__(
@@ -61,9 +65,12 @@ class Blocks:
         times: npt.NDArray[np.float64],
         rows_per_request: int = 1,
         addresses: int = 1,
+        *,
+        numbered: bool = False,
+        keep: bool = False,
     ) -> None:
         self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
-        self.addresses = addresses
+        self.addresses, self.numbered, self.keep = addresses, numbered, keep
         self.source = {} if scenario.arrivals.bodies is not None else checked_rows(scenario)
         self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if f.seam == "rows"]
         self.mutations = [f for f in scenario.faults if f.seam == "payload"]
@@ -76,7 +83,8 @@ class Blocks:
         """Block ``index``, holding requests [index * BLOCK_ROWS, ...)."""
         found = self._blocks.get(index)
         if found is None:
-            found = self._blocks[index] = self._make(index)
+            made = self._make(index)
+            found = self._blocks[index] = self._number(made) if self.numbered else made
             for old in [k for k in self._blocks if k < index - 2]:
                 del self._blocks[old]
         return found
@@ -129,7 +137,13 @@ class Blocks:
             strengths,
             changes,
             self.rows_per_request,
+            {name: c[: len(times) * self.rows_per_request] for name, c in batch.items()} if self.keep else None,
         )
+
+    def _number(self, block: Block) -> Block:
+        whole = (b if isinstance(b, Request) else self._request(b) for b in block.bodies)
+        ids = ((("X-Request-Id", str(slot)),) for slot in itertools.count(block.first))
+        return replace(block, bodies=[replace(r, headers=(*r.headers, *id)) for r, id in zip(whole, ids, strict=False)])
 
     def _encoded(self, batch: Batch, drawn: Batch, rows: npt.NDArray[np.int64]) -> list[bytes]:
         """The bodies of the first len(rows) rows of ``batch``."""
