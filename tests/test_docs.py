@@ -62,17 +62,20 @@ def test_the_readme_has_commands() -> None:
     assert len(COMMANDS) >= 6
 
 
+NEEDS_THE_MODEL = re.compile(r"drill\.py|first\.drill|127\.0\.0\.1")
+
+
 def test_every_command_of_the_readme_that_drills_the_demo_model_works(folder: Path) -> None:
     from stack.model_service import serve
 
     with serve() as service:
         for command in COMMANDS:
-            if "drill.py" in command or "first.drill" in command:
+            if NEEDS_THE_MODEL.search(command):
                 run(command.replace("http://127.0.0.1:8000", service.url), folder, folder)
     assert (folder / "second.drill" / "meta.json").is_file()
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "drill.py" not in c and "first.drill" not in c])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not NEEDS_THE_MODEL.search(c)])
 def test_every_other_command_of_the_readme_works(command: str, folder: Path) -> None:
     if command in NOT_RUN_HERE:
         return
@@ -80,6 +83,13 @@ def test_every_other_command_of_the_readme_works(command: str, folder: Path) -> 
     if in_checkout and Path(sys.prefix) != ROOT / ".venv":
         pytest.skip("make demo makes a .venv of its own, and these tests run in another one")
     run(SLOW.get(command, command).format(folder=folder), folder, ROOT if in_checkout else folder)
+
+
+def test_the_faults_of_the_readme_are_faults() -> None:
+    (python,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "faults = [" in block]
+    names: dict[str, object] = {}
+    exec(python, names)
+    assert len(names["faults"]) == 7  # type: ignore[arg-type]
 
 
 def test_every_page_that_is_linked_exists() -> None:

@@ -24,7 +24,7 @@ TOKEN = "DRIFTDRILL_ADMIN_TOKEN"
 @click.command("demo")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("driftdrill-report"), help="Folder of the report.")
 @click.option("--prometheus", default="auto", help="auto, container, binary, or the URL of one that runs.")
-@click.option("--only", multiple=True, help="A built-in scenario (`driftdrill list`), may be repeated; default: four.")
+@click.option("--only", multiple=True, help="A built-in scenario, or a file of them; may be repeated; default: four.")
 def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
     """Serve the demo model, drive drills against it, and write one report.
 
@@ -64,20 +64,27 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
 
 
 def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
-    """The built-in scenarios of these names. Raises :class:`UsageError` with the nearest for another name."""
+    """The built-in scenarios of these names, by what their recording is called: a file's name means all scenarios in it.
+
+    Raises :class:`UsageError` with the nearest for another name.
+    """
     from harness.errors import nearest
     from harness.scenario import built_in, load_all
 
-    known = {p.stem: p for p in built_in().glob("*.py") if not p.name.startswith("_")}
+    known: dict[str, dict[str, Scenario]] = {}
+    for file in sorted(p for p in built_in().glob("*.py") if not p.name.startswith("_")):
+        several = load_all(file)
+        known[file.stem] = {}
+        for number, scenario in enumerate(several, 1):
+            call = f"{file.stem}-{number}" if len(several) > 1 else file.stem
+            known[file.stem][call] = scenario
+            known.setdefault(scenario.name, {call: scenario})
+    chosen: dict[str, Scenario] = {}
     for name in names:
         if name not in known:
             raise UsageError(f"no built-in scenario is named {name!r}", hint=nearest(name, known))
-    found = {name: load_all(known[name]) for name in names}
-    return {
-        f"{name}-{number}" if len(several) > 1 else name: scenario
-        for name, several in found.items()
-        for number, scenario in enumerate(several, 1)
-    }
+        chosen |= known[name]
+    return chosen
 
 
 def _misconfigures(scenarios: "Iterable[Scenario]") -> bool:

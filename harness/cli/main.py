@@ -20,7 +20,7 @@ VERBS = {
     "export": "Turn a recording into OpenMetrics, or into a promtool unit test.",
     "report": "Draw a verdict or a recording as HTML, JUnit XML, JSON or text.",
     "up": "Open a recording in a real Prometheus.",
-    "list": "List the scenarios.",
+    "list": "List the scenarios, or every fault of the catalogue.",
     "doctor": "Say what this machine can do, and what is missing.",
 }
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -27,13 +28,22 @@ def in_parallel(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
     if count < 2:
         return [work(thing) for thing in things]
     ours, control = os.pipe()
-    try:
-        with multiprocessing.get_context("fork").Pool(count, _begin, (work, ours, control)) as pool:
-            return list(pool.imap(_one, things))
-    finally:
-        os.close(ours)
-        os.close(control)
+    with open(ours, "rb"), open(control, "wb") as end:
+        pool = multiprocessing.get_context("fork").Pool(count, _begin, (work, ours, control))
+        try:
+            answers = list(pool.imap(_one, things))
+            pool.close()
+            pool.join()
+        except BaseException:
+            end.close()
+            pool.terminate()
+            pool.join()
+            raise
+        return answers
 
+
+_PATIENCE = 10.0
+"""Seconds in which work that is given up may unwind: a promtool under way is ended, its folder removed."""
 
 _work: list[Callable[[Any], Any]] = []
 """In a process of the pool, what it does: inherited by the fork, since a function need not be picklable."""
@@ -53,5 +63,8 @@ def _begin(work: Callable[[Any], Any], ours: int, control: int) -> None:
 
 
 def _end_with_parent(ours: int) -> None:
+    """A signal that comes just before a call that waits is handled after it only: what does not end by it is ended."""
     os.read(ours, 1)  # nothing is ever written; it ends when the last control end is closed
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_PATIENCE)
+    os._exit(130)
