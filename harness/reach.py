@@ -39,7 +39,7 @@ class Reach:
     @property
     def forwarded(self) -> Callable[[], int] | None:
         """What counts the requests that proxies let through; None without proxies, and where they do not count."""
-        proxies = [a.proxy for a in self.addresses if a.proxy is not None]
+        proxies = [a.fault_proxy for a in self.addresses if a.fault_proxy is not None]
         if not proxies or self.whole.toxiproxy is not None:
             return None
         return lambda: sum(proxy.ledger().forwarded for proxy in proxies)
@@ -103,9 +103,10 @@ def reached(scenario: Scenario, target: Target, clock: str) -> Iterator[Reach]:
         if proxied:
             # In virtual time what it let through is waited for, so it must read what passes.
             http = clock == "virtual" or any(isinstance(f.how, HttpFault) for f in proxied)
-            addresses = tuple(replace(a, proxy=stack.enter_context(_before(a, http, scenario.seed))) for a in plain)
-            whole = replace(target, proxy=addresses[0].proxy)
-            reachable = [a.proxy.address for a in addresses]
+            proxies = [stack.enter_context(_before(a, http, scenario.seed)) for a in plain]
+            addresses = tuple(replace(a, fault_proxy=p) for a, p in zip(plain, proxies, strict=True))
+            whole = replace(target, fault_proxy=proxies[0])
+            reachable = [p.address for p in proxies]
             target = replace(target, connection=reachable[0], replicas=tuple(reachable[1:]))
         if clock == "wall" and any(f.seam == "page" for f in scenario.faults):
             pages = tuple(stack.enter_context(proxy(m.connection, seed=scenario.seed)) for m in target.metrics)

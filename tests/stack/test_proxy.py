@@ -493,7 +493,7 @@ def test_merge_patch_gives_what_the_appendix_of_rfc_7396_gives(target: Any, patc
 
 
 def test_a_held_fault_begins_at_strength_zero_scales_and_is_gone_when_left(p: Proxy, client: Client) -> None:
-    with Latency(400).hold(SimpleNamespace(proxy=p, name="model")) as held:
+    with Latency(400).hold(SimpleNamespace(fault_proxy=p, name="model")) as held:
         client.post()
         assert client.took < 0.3
         held.set(1)
