@@ -64,7 +64,7 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
 
 
 def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
-    """The built-in scenarios of these names, by what their recording is called: a file's name means all scenarios in it.
+    """The built-in scenarios of these names, by what their recording is called: a file's name means all in it.
 
     Raises :class:`UsageError` with the nearest for another name.
     """

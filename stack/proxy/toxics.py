@@ -44,7 +44,7 @@ class Holdable(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
     real_time: ClassVar[bool] = False
 
     def hold(self, target: object) -> AbstractContextManager[Held]:
-        """Hold this in ``target``: a running proxy, or what has one as ``target.fault_proxy``. Raises :class:`StackError`."""
+        """Hold this in ``target``: a proxy, or what has one as ``fault_proxy``. Raises :class:`StackError`."""
         proxy = getattr(target, "fault_proxy", target)
         if not isinstance(proxy, TakesToxics):
             name = getattr(target, "name", None) or repr(target)
