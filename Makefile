@@ -18,10 +18,11 @@ demo: .venv/installed-demo
 	@tools/ensure-prometheus
 	@$(BIN)/driftdrill demo $(ARGS)
 
+# Three at once on two processors: half of their time tests wait.
 .PHONY: test
 test: .venv/installed-dev
 	@tools/ensure-prometheus
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 .PHONY: test-servers
 test-servers: .venv/installed-dev
