@@ -64,6 +64,7 @@ SILENT = ("shift.concept_flip", "shift.concept_logit", "shift.concept_reverse")
 """Rows whose inputs and predictions stay: seen nowhere without labels."""
 
 WAYS = {
+    "mis.vocabulary": "a control hook of a service that has a tokenizer (the demo model has none)",
     "sys.jitter": "Latency or Delay with jitter=",
     "replica.one": "any fault with replica=: one of the target's addresses",
     "mon.engine_upgrade": "driftdrill judge --engine OLD --engine NEW",
@@ -72,7 +73,6 @@ WAYS = {
 """Ids that are a way to use what there is."""
 
 MISSING = {
-    "mis.vocabulary": "the demo model has no tokenizer; for a service that has one: a control hook",
     "mon.last_value_gauge": "how an exporter is written cannot be injected; a rule on such a gauge is for a linter",
     "mon.misrouted": "needs Alertmanager",
     "mon.inhibited": "needs Alertmanager",

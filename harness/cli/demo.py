@@ -48,7 +48,7 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
         services = stack.enter_context(serve_replicas(replicas, admin=_misconfigures(scenarios.values())))
         first = services[0]
         click.echo(f"model: late flights out of New York, AUC {first.auc:.3f} on September, at {first.url}")
-        config = _target(folder, services)
+        config = target_file(folder, services)
         for name, scenario in scenarios.items():
             click.echo(f"\ndrill: {scenario.name} ({scenario.clock} clock)")
             recording = str(folder / f"{name}.drill")
@@ -94,7 +94,7 @@ def _misconfigures(scenarios: "Iterable[Scenario]") -> bool:
     return any(isinstance(f.how, tuple(SWITCHES.values())) for s in scenarios for f in s.faults)
 
 
-def _target(folder: Path, services: "Sequence[Service]") -> Path:
+def target_file(folder: Path, services: "Sequence[Service]") -> Path:
     """A driftdrill.toml that names the model: what a user would write. The token stays in the environment."""
     urls = [service.url for service in services]
     file = folder / "driftdrill.toml"

@@ -1,10 +1,15 @@
 """Real time: Prometheus scrapes and evaluates; this watches, fetches and sets held faults."""
 
 import contextlib
+from collections.abc import Iterator
 
+import gevent
+
+from harness.canary import Canary
 from harness.drive.clock import WallClock
 from harness.drive.fetch import Fetcher
 from harness.drive.plan import Run
+from harness.drive.watch import Watch
 from harness.errors import MonitoringError, RigError
 from stack.prometheus import Server, died, query
 
@@ -20,21 +25,20 @@ def play(run: Run, clock: WallClock) -> None:
         raise RigError("a drive on the wall clock needs a Prometheus", hint="`driftdrill doctor` says what is missing")
     names = {r.name for f in plan.rules for g in f.groups for r in g.rules if r.kind == "record"}
     fetcher = Fetcher(server, plan.jobs, frozenset(names), clock.started_at)
-    fetched = asked = 0.0
+    fetched = 0.0
     tick = min(1.0, scenario.evaluation_interval)
     try:
-        while (now := clock.now()) < scenario.duration:
-            if now - fetched > FETCH_EVERY:
-                fetcher.step(run.writer, now)
-                fetched = now
-            if plan.watch is not None and scenario.canary is not None and now >= asked:
-                plan.watch.tick()
-                asked += scenario.canary.every
-            pending, firing = _active(server)
-            run.step(now, pending=pending, firing=firing)
-            if run.player.failure is not None:
-                raise run.player.failure
-            clock.wait_until(min(now + tick, scenario.duration))
+        with _canary(plan.watch, scenario.canary, clock) as canary:
+            while (now := clock.now()) < scenario.duration:
+                if now - fetched > FETCH_EVERY:
+                    fetcher.step(run.writer, now)
+                    fetched = now
+                pending, firing = _active(server)
+                run.step(now, pending=pending, firing=firing)
+                for failure in (run.player.failure, canary.exception):
+                    if failure is not None:
+                        raise failure
+                clock.wait_until(min(now + tick, scenario.duration))
     except Exception:
         with contextlib.suppress(Exception):  # what ended the drill is what is told
             fetcher.step(run.writer, clock.now())
@@ -45,6 +49,24 @@ def play(run: Run, clock: WallClock) -> None:
     fetcher.step(run.writer, scenario.duration + 0.5)
     if fetcher.not_recorded:
         run.writer.event("not_recorded", scenario.duration, names=sorted(fetcher.not_recorded))
+
+
+@contextlib.contextmanager
+def _canary(watch: Watch | None, canary: Canary | None, clock: WallClock) -> Iterator[gevent.Greenlet]:
+    """Golden requests one after another, beside all else: one that waits for its answer holds nothing up."""
+
+    def ask() -> None:
+        due = 0.0
+        while watch is not None and canary is not None:
+            clock.wait_until(due)
+            watch.tick()
+            due = max(due + canary.every, clock.now())
+
+    asking = gevent.spawn(ask)
+    try:
+        yield asking
+    finally:
+        asking.kill()
 
 
 def _active(server: Server) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """A running proxy, told what to do: the parent's side."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,17 @@ from stack.errors import StackError
 from stack.kinds import parse
 from stack.proxy.httpfaults import HTTP_FAULTS, HttpFault
 from stack.proxy.ledger import Ledger
-from stack.proxy.toxics import TOXICS, Toxic
+from stack.proxy.toxics import TOXICS, Down, Toxic
 from stack.proxy.wire import Order, Settings, State
 
 Fault = Toxic | HttpFault
 
 ENOUGH = 20
 """Requests after which a fault whose selector fits none of them is not in force."""
+
+
+KNOCK = 5.0
+"""Seconds in which a connection to a proxy must be accepted or refused."""
 
 
 class Engine(Protocol):
@@ -102,6 +107,7 @@ class HeldToxic:
     def __init__(self, proxy: Proxy, fault: Fault) -> None:
         self._proxy, self._fault = proxy, fault
         self._strength = 0.0
+        self._refused = False
         self._passed = self._matched = self._touched = 0
 
     def set(self, strength: float) -> None:
@@ -111,6 +117,12 @@ class HeldToxic:
             count = state.ledger.of(self._fault.key)
             self._passed, self._matched, self._touched = count.passed, count.matched, count.touched
         self._strength = strength
+        self._refused = self._refused or self._refuses()
+
+    def _refuses(self) -> bool:
+        """Whether every connection is refused: by the kernel, so that nobody counts."""
+        now = self._fault.at(self._strength)
+        return isinstance(now, Down) and now.toxicity == 1
 
     def verify(self) -> str | None:
         """None if the fault is in force as set, else what was expected and what was seen."""
@@ -122,6 +134,8 @@ class HeldToxic:
         if (key in state.names) != (self._strength > 0):
             why = ": the drill was not heard of within the time to live" if state.withdrawn else ""
             return f"expected {key} at strength {self._strength:g}; seen in force: {list(state.names)}{why}"
+        if self._refuses() and _accepts(self._proxy.address):
+            return f"expected {key} to refuse connections; seen: one was accepted"
         count = state.ledger.of(key)
         passed, matched = count.passed - self._passed, count.matched - self._matched
         if isinstance(self._fault, HttpFault) and self._strength:
@@ -133,8 +147,19 @@ class HeldToxic:
 
     def touched(self) -> int | None:
         """Connections (of a toxic) or requests that it changed since it was put in force; None if nobody counts."""
+        if self._refused:
+            return None
         state = self._proxy.state()
         return state.ledger.of(self._fault.key).touched - self._touched if state.ledger.connections else None
+
+
+def _accepts(address: Connection) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((address.host, address.port), timeout=KNOCK).close()
+    except OSError:
+        return False
+    return True
 
 
 def _refuse_conflict(fault: Fault, taken: "set[str]") -> None:

@@ -185,6 +185,36 @@ def test_latency_and_a_renamed_metric_on_the_wall_clock(drilled: Drill, model: T
     assert fault < alive(series(done.recording, "toy_y_count"))[0] < recovery
 
 
+def test_an_address_that_refuses_connections_makes_the_requests_fail_and_the_drill_stays_valid(
+    drilled: Drill, model: Toy
+) -> None:
+    done = drilled(model.url, imports="from stack.proxy import Down", faults="[Fault('gone', Down())]")
+
+    assert done.verdict.exit_code == 0, done.verdict.failures
+    requests = done.recording.requests()
+    during = (requests.intended >= FAULT) & (requests.intended < RECOVERY)
+    assert set(requests.failure[during]) == {"refused"}
+    assert set(requests.failure[~during]) == {""}
+    assert model.requests == int((~during).sum()) + 1  # and the probe
+
+
+@pytest.mark.slow
+def test_a_golden_request_that_waits_does_not_hold_up_the_end_of_a_fault(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
+        scenarios.WALL,
+        canary=ASKED.replace("every=15", "every=1"),
+        imports="from stack.proxy import Timeout",
+        faults="[Fault('silence', Timeout())]",
+        truth="None",
+        smallest_harm="None",
+    )
+
+    assert done.verdict.exit_code == 0, done.verdict.failures
+    (_, ended) = [e["at"] for e in done.events if e["event"] == "fault"]
+    assert 11.0 <= ended < 15.0  # a request that is asked as the fault begins waits until 16 and more
+
+
 # Processes
 
 

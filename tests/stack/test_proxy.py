@@ -308,6 +308,16 @@ def test_down_refuses_connections_cuts_the_open_ones_and_comes_back_on_the_same_
     assert client.post().status_code == 200
 
 
+def test_a_held_down_looks_whether_connections_are_refused(p: Proxy) -> None:
+    with Down().hold(p) as held:
+        held.set(1)
+        assert held.verify() is None
+        assert held.touched() is None  # the kernel refuses: nobody counts
+        listening = socket.create_server((p.address.host, p.address.port), reuse_port=False)
+        with listening:
+            assert "expected down to refuse connections; seen: one was accepted" in str(held.verify())
+
+
 def test_toxicity_hits_its_share_of_connections_and_the_same_ones_in_every_run(server: Upstream) -> None:
     def hit(strength: float) -> list[int]:
         hits = []
