@@ -6,6 +6,7 @@ from typing import Any
 
 from stack.errors import StackError
 from stack.held import engine
+from stack.held.crashes import Crashes
 from stack.held.faults import CpuLimit, CrashLoop, Hang, MemoryLimit
 from stack.held.targets import Container
 from stack.held.undo import Start, Unpause, Update
@@ -98,51 +99,38 @@ class Crashing(_InContainer):
 
     def __init__(self, fault: CrashLoop, target: Container) -> None:
         super().__init__(target, "state")
-        self._fault, self._strength, self._crashes = fault, 0.0, 0
-        self._due = self._start_at = math.inf
         self.undo = Start(self._id)
+        self._crashes = Crashes(fault, self._kill, self.undo.undo)
 
     def set(self, strength: float) -> None:
         """The first crash comes at once."""
-        before, self._strength = self._strength, strength
-        if strength == 0:
-            self._due = math.inf
-        elif not before:
-            self._due = 0.0
-            self.work()
-        else:
-            self._due = min(self._due, time.monotonic() + self._fault.period / strength)
+        self._crashes.set(strength)
 
     def work(self) -> float:
         """Kill or start when it is time."""
-        now = time.monotonic()
-        if now >= self._start_at:
-            self._start_at = math.inf
-            self.undo.undo()
-        elif now >= self._due:
-            with engine.engine_errors(f"docker kill {self._name}"):
-                held = engine.container(self._id)
-                if held is None:
-                    raise StackError(f"container {self._name} was removed")
-                held.kill()
-            self._crashes += 1
-            self._due = now + self._fault.period / self._strength
-            self._start_at = time.monotonic() + self._fault.down
-        return max(0.0, min(self._due, self._start_at) - time.monotonic())
+        return self._crashes.work()
+
+    def _kill(self) -> None:
+        with engine.engine_errors(f"docker kill {self._name}"):
+            held = engine.container(self._id)
+            if held is None:
+                raise StackError(f"container {self._name} was removed")
+            held.kill()
+        self._crashes.count += 1
 
     def check(self) -> str | None:
         """It crashed, and runs unless it is down just now."""
-        if self._strength and not self._crashes:
+        if self._crashes.strength and not self._crashes.count:
             return "expected a crash; seen: none"
         status = self._status()
-        if self._start_at == math.inf and status not in ("running", "restarting"):
+        if not self._crashes.down and status not in ("running", "restarting"):
             return f"expected container {self._name} started again; seen: {status}"
         return None
 
     def end(self) -> None:
         """Start it."""
-        self._due = self._start_at = math.inf
-        if self._crashes:
+        self._crashes.stop()
+        if self._crashes.count:
             self.undo.undo()
 
 

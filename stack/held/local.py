@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from stack.errors import StackError
+from stack.held.crashes import Crashes
 from stack.held.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
 from stack.held.targets import LocalProcess, listening
 from stack.held.undo import Continue, Identity, Limit, Restart, set_soft_limit
@@ -190,7 +191,7 @@ class Crashing:
     """SIGKILL and restart, again and again."""
 
     def __init__(self, fault: CrashLoop, target: LocalProcess) -> None:
-        self._fault, self._target, self._process = fault, target, identify(target)
+        self._target, self._process = target, identify(target)
         self.place = f"the signals of process {target.pid}"
         self._life = _life(psutil.Process(target.pid), target.restart)
         self._supervised = target.restart == ()
@@ -199,7 +200,7 @@ class Crashing:
                 f"{target} listens on no port, by which the process that its supervisor starts next could be found",
                 hint="name a restart command: LocalProcess(pid, restart=…)",
             )
-        self._strength, self._crashes, self._due, self._restart_at = 0.0, 0, math.inf, math.inf
+        self._crashes = Crashes(fault, self._kill, self._start)
         self._children: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -213,28 +214,14 @@ class Crashing:
 
     def set(self, strength: float) -> None:
         """The first crash comes at once."""
-        before, self._strength = self._strength, strength
-        if strength == 0:
-            self._due = math.inf
-        elif not before:
-            self._due = 0.0
-            self.work()
-        elif self._due < math.inf:
-            self._due = min(self._due, time.monotonic() + self._fault.period / strength)
+        self._crashes.set(strength)
 
     def work(self) -> float:
         """Kill or restart when it is time."""
-        now = time.monotonic()
-        if now >= self._restart_at:
-            self._start()
-        elif now >= self._due:
-            self._kill()
-            self._due = now + self._fault.period / self._strength
-            self._restart_at = time.monotonic() + self._fault.down
-        return max(0.0, min(self._due, self._restart_at) - time.monotonic())
+        return self._crashes.work()
 
     def _kill(self) -> None:
-        if self._supervised and self._crashes:
+        if self._supervised and self._crashes.count:
             self._process = identify(listening(min(self._life.ports)))
         family = self._process.family()
         if not family:
@@ -245,12 +232,11 @@ class Crashing:
         for child in self._children:
             child.wait(GONE)
         self._children.clear()
-        self._crashes += 1
+        self._crashes.count += 1
         if not _before(GONE, lambda: all(not _alive(p) for p in family)):
             raise StackError(f"process {self._process.pid} is not gone {GONE:g} s after SIGKILL")
 
     def _start(self) -> None:
-        self._restart_at = math.inf
         if self._supervised:
             return
         life = self._life
@@ -271,9 +257,9 @@ class Crashing:
 
     def check(self) -> str | None:
         """It crashed, and each crash was followed by a start."""
-        if not self._strength:
+        if not self._crashes.strength:
             return None
-        if not self._crashes:
+        if not self._crashes.count:
             return "expected a crash; seen: none"
         if self._ended():
             return f"expected a restart; seen: {' '.join(self._life.command)} ended with {self._children[0].returncode}"
@@ -285,7 +271,7 @@ class Crashing:
 
     def end(self) -> None:
         """It runs, and listens where it listened; an owned one ends."""
-        self._due = math.inf
+        self._crashes.stop()
         if self._target.owned:
             for process in self._process.family() if self._children else ():
                 with suppress(psutil.NoSuchProcess):
@@ -294,7 +280,7 @@ class Crashing:
                 with suppress(subprocess.TimeoutExpired):
                     child.wait(GONE)
             return
-        if not self._crashes:
+        if not self._crashes.count:
             return
         if not self._supervised and self._process.find() is None:
             self._start()
