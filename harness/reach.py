@@ -37,12 +37,12 @@ class Reach:
     """Wall clock: the proxies before the target's metrics pages, if a fault spoils any."""
 
     @property
-    def forwarded(self) -> Callable[[], int] | None:
-        """What counts the requests that proxies let through; None without proxies, and where they do not count."""
+    def forwarded(self) -> Callable[[], Sequence[int]] | None:
+        """What counts the requests that the proxy before each address let through; None where nobody counts."""
         proxies = [a.fault_proxy for a in self.addresses if a.fault_proxy is not None]
         if not proxies or self.whole.toxiproxy is not None:
             return None
-        return lambda: sum(proxy.ledger().forwarded for proxy in proxies)
+        return lambda: [proxy.ledger().forwarded for proxy in proxies]
 
 
 def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None:

@@ -1,4 +1,4 @@
-"""Trap: what is true every other minute never lasts for two."""
+"""Trap: what is true every other half minute never lasts for two minutes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from stack.model_service import flights
 
 flapping = Scenario(
     name="flapping under `for`",
-    story="Every other minute, all requests of one client are refused.",
+    story="Every other half minute, all requests of one client are refused.",
     rows=flights.held_out,
     truth="late",
     smallest_harm=0.02,
@@ -18,7 +18,7 @@ flapping = Scenario(
     fault=10 * minutes,
     recovery=6 * minutes,
     faults=[
-        Fault("every other minute", WrongType("dep_delay"), strength=recurring(period=1 * minutes, duty=0.5)),
+        Fault("every other half minute", WrongType("dep_delay"), strength=recurring(period=1 * minutes, duty=0.5)),
     ],
     expect=[fires("RefusedOnAverage", within=8 * minutes), resolves("RefusedOnAverage"), quiet("RefusedForTwoMinutes")],
     rules=[Path(__file__).parent / "rules" / "trap_flapping.yml"],

@@ -1,6 +1,6 @@
 """What a drive is told beforehand, how it is steered, and what the loops of both clocks share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -62,8 +62,8 @@ class Plan:
     """The target as it is without the proxies of this drill, where it has any: what a recording names."""
     holds: Mapping[str, Hold] = field(default_factory=dict)
     """How each fault that is set as time goes by is entered, by its name."""
-    forwarded: Callable[[], int] | None = None
-    """Requests that proxies before the target let through so far; None where none stands there or nobody counts."""
+    forwarded: Callable[[], Sequence[int]] | None = None
+    """Requests that the proxy before each address let through so far; None where none stands there or nobody counts."""
     watch: Watch | None = None
     """The drill's own metrics page, where the scenario has a canary."""
     golden: bool = False

@@ -5,13 +5,13 @@ import math
 import time
 from collections.abc import Iterator
 
-import gevent
 import numpy as np
 
 from harness.drive.clock import VirtualClock
+from harness.drive.counters import Counters
 from harness.drive.plan import Run
 from harness.drive.scrape import Scraper
-from harness.drive.scrapeloop import Scrape, ScrapeTarget
+from harness.drive.scrapeloop import ScrapeTarget
 from harness.drive.watch import JOB
 from harness.errors import MonitoringError, RigError, TargetError
 from harness.scenario import Scenario
@@ -20,11 +20,7 @@ FLUSH_SECONDS = 2.0
 """Real seconds after which what is held is written."""
 STALL = 5.0
 """Real seconds beyond a request's own time-out without any request ending, after which a drive gives up."""
-VAIN = 3
-"""Waits in vain after which a counter that does not catch up is waited for no longer: a fault may keep it behind."""
 GOLDEN = "golden request"
-LAG = 0.5
-"""Real seconds to wait for a target's own counter to catch up with what it answered."""
 
 
 def first_scrape(scraper: Scraper) -> None:
@@ -44,7 +40,7 @@ def play(run: Run, clock: VirtualClock) -> None:
     scraper, watch = plan.scraper, plan.watch
     if scraper is None:
         raise RigError("a drive in virtual time needs a metrics page", hint="give the target a metrics endpoint")
-    counters = _Counters(run)
+    counters = Counters(run, scraper)
     since = time.monotonic()
     for at, target in _events(scraper, scenario):
         clock.open(at)
@@ -61,9 +57,9 @@ def play(run: Run, clock: VirtualClock) -> None:
         run.writer.event("counter", scenario.duration, name=counters.name, unsettled=counters.unsettled)
 
 
-def _scrape(run: Run, scraper: Scraper, counters: "_Counters", target: ScrapeTarget, at: float) -> None:
+def _scrape(run: Run, scraper: Scraper, counters: Counters, target: ScrapeTarget, at: float) -> None:
     own = run.plan.watch is not None and target.labels.get("job") == JOB  # of the drill itself: it lags behind nobody
-    clean = scraper.scrape(target, at) if own else counters.settled(scraper, target, at)
+    clean = scraper.scrape(target, at) if own else counters.settled(target, at)
     found = scraper.stored(target, clean)
     times = found.times if found.times is not None else np.full(len(found.ids), np.nan)
     for i, v, t in zip(found.ids.tolist(), found.values.tolist(), times.tolist(), strict=True):
@@ -111,65 +107,3 @@ def _wait(run: Run, at: float) -> None:
             ended, since = run.player.ended, time.monotonic()
         elif time.monotonic() - since > patience:
             raise TargetError(f"no request ended in {patience:g} s", hint="the service hangs; see its log")
-
-
-class _Counters:
-    """Finds the target's own count of requests, and scrapes again (bounded) until it has caught up.
-
-    A server answers before it counts; a scrape in between would move a request to the next sample and make two
-    drills of one seed differ. The counter is found, not configured: after the first requests, the first counter
-    whose sum grew by exactly what was answered.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.name = ""
-        self.base: dict[str, float] = {}
-        self.unsettled = 0
-        self._run, self._before = run, run.plan.forwarded() if run.plan.forwarded is not None else 0
-        self._tried = False
-        self._vain = 0
-        """Scrapes in a row whose wait was in vain."""
-
-    def _answered(self) -> int:
-        """Requests that reached the target since the drill began, golden ones among them."""
-        plan = self._run.plan
-        if plan.forwarded is not None:
-            return plan.forwarded() - self._before
-        return self._run.player.ended + (plan.watch.answered if plan.watch is not None else 0)
-
-    def settled(self, scraper: Scraper, target: ScrapeTarget, at: float) -> Scrape:
-        """One scrape, repeated for at most half a second while the counter lags behind what was answered."""
-        answered = self._answered()
-        found = scraper.scrape(target, at)
-        if not self.base:
-            self.base = self._sums(found, scraper)
-            return found
-        if answered == 0 or found.error or (self._tried and not self.name):
-            return found
-        deadline = time.monotonic() + (LAG if self._vain < VAIN else 0.0)
-        while True:
-            sums = self._sums(found, scraper)
-            if not self.name:
-                grown = [n for n, v in sums.items() if v - self.base.get(n, 0.0) == answered]
-                self.name = min(grown, key=lambda n: ("request" not in n, n), default="")
-            if self.name and sums.get(self.name, 0.0) - self.base.get(self.name, 0.0) >= answered:
-                self._vain = 0
-                break
-            if time.monotonic() > deadline:
-                self.unsettled += 1
-                self._vain += 1
-                break
-            gevent.sleep(0.002)
-            found = scraper.scrape(target, at)
-        self._tried = True
-        return found
-
-    def _sums(self, found: Scrape, scraper: Scraper) -> dict[str, float]:
-        sums: dict[str, float] = {}
-        for i, v in zip(found.ids.tolist(), found.values.tolist(), strict=True):
-            labels = scraper.table.labels(i)
-            name = labels["__name__"]
-            if not name.endswith("_total") or "/metrics" in labels.values():
-                continue
-            sums[name] = sums.get(name, 0.0) + v
-        return sums

@@ -1,5 +1,6 @@
 """The harness's own metrics page while a drill runs: where it stands, and what its canary saw."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ class Watch:
     now: Drill
     asked: int = 0
     golden: Golden | None = field(default=None, repr=False)
+    answered: Counter[int] = field(default_factory=Counter)
+    """Golden requests that each address of the target answered: its own counters have them too."""
 
     def tick(self) -> None:
         """Ask the next golden request and tell its deviation."""
@@ -32,6 +35,7 @@ class Watch:
         before = self.now.canaries[0]
         try:
             deviation = self.golden.deviation(number)
+            self.answered[number % len(self.golden.clients)] += 1
             told = replace(before, deviation=deviation, answered=before.answered + 1)
         except NoAnswer:
             told = replace(before, failed=before.failed + 1)
@@ -40,11 +44,6 @@ class Watch:
     def tell(self, **facts: Any) -> None:
         """Change what the page tells: phase, requests, strength."""
         self.now = replace(self.now, **facts)
-
-    @property
-    def answered(self) -> int:
-        """Golden requests that the target answered: its own counters have them too."""
-        return sum(canary.answered for canary in self.now.canaries)
 
     def job(self, interval: float) -> ScrapeJob:
         """How the page is scraped; ``instance`` is the same in every drill, whatever the port."""

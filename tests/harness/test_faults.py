@@ -518,6 +518,44 @@ def test_a_fault_on_one_replica_leaves_the_others_alone(drilled: Drill, model: T
     assert series(done.recording, "toy_calls_total").labels["instance"] == model.url.removeprefix("http://")
 
 
+def test_each_replicas_counter_is_waited_for_until_it_has_what_the_replica_answered(drilled: Drill) -> None:
+    def behind(model: Toy) -> Toy:
+        """Every other look at its page shows one request less, once the drill goes on: it counts after it answers."""
+
+        def page(scrape: int) -> Answer | None:
+            if scrape < 5 or scrape % 2:
+                return None
+            seen = model.metrics()
+            less = seen.body.replace(f"total {model.requests}", f"total {model.requests - 1}")
+            return Answer(less, headers=seen.headers)
+
+        model.page = page
+        return model
+
+    with toy.serve(behind(Toy())) as first, toy.serve(behind(Toy())) as second:
+        done = drilled(first.url, settings={"replicas": (second.url,)}, faults="[Fault('x + 2', moved)]")
+    (counter,) = [e for e in done.events if e["event"] == "counter"]
+    assert (counter["name"], counter["unsettled"]) == ("toy_requests_total", 0)
+    requests = done.recording.requests()
+    for number, model in enumerate((first, second)):
+        counted = series(done.recording, "toy_requests_total", instance=model.url.removeprefix("http://"))
+        asked = np.sort(requests.intended[requests.slot % 2 == number])
+        inside = counted.times > 0
+        probe = counted.values[inside] - np.searchsorted(asked, counted.times[inside] / 1000)
+        assert set(probe[1:].tolist()) == {1.0}
+
+
+def test_what_a_page_fault_leaves_stale_does_not_hide_the_counter(drilled: Drill, model: Toy) -> None:
+    done = drilled(
+        model.url,
+        imports="from stack.scrape.pagefaults import AddLabel",
+        faults="[Fault('collision', AddLabel(label='job', value='other', metric='toy_requests'))]",
+    )
+    assert done.verdict.exit_code == 0, done.verdict.failures
+    (counter,) = [e for e in done.events if e["event"] == "counter"]
+    assert (counter["name"], counter["unsettled"]) == ("toy_requests_total", 0)
+
+
 def test_a_replica_that_the_target_does_not_have_is_refused(drilled: Drill, model: Toy) -> None:
     refused(
         lambda: drilled(model.url, faults="[Fault('x', moved, replica=3)]"),
