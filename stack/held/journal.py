@@ -7,6 +7,7 @@ names no environment and no credential.
 import fcntl
 import hashlib
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -99,9 +100,10 @@ def claim(place: str) -> Claim:
         if (left := _read(fd)) is not None:
             try:
                 left.undo.undo()
-            except StackError:
+            except StackError as e:
                 os.close(fd)
-                raise
+                done = f"rm {shlex.quote(str(path))} once it is done by hand"
+                raise StackError(str(e), hint=f"{e.hint}; {done}" if e.hint else done) from e
         return held
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import resource
 import select
+import shlex
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from stack.errors import StackError
 from stack.held.crashes import Crashes
 from stack.held.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
 from stack.held.targets import LocalProcess, listening
-from stack.held.undo import Continue, Identity, Limit, Restart, set_soft_limit
+from stack.held.undo import Continue, Identity, Limit, Restart, listens, set_soft_limit
 
 SLICE = 0.1
 """Seconds of one turn of a CPU limit: long against the scheduler's, short against a scrape."""
@@ -206,7 +207,7 @@ class Crashing:
     @property
     def undo(self) -> Restart:
         """Only this guardian has the environment."""
-        return Restart(self._process, " ".join(self._life.command))
+        return Restart(self._process, shlex.join(self._life.command), tuple(sorted(self._life.ports)))
 
     def pid(self) -> int:
         """The process of now."""
@@ -284,8 +285,8 @@ class Crashing:
             return
         if not self._supervised and self._process.find() is None:
             self._start()
-        _before(BACK, lambda: _listens(self._life.ports) or self._ended())
-        if self._ended() or not _listens(self._life.ports):
+        _before(BACK, lambda: listens(self._life.ports) or self._ended())
+        if self._ended() or not listens(self._life.ports):
             raise StackError(
                 f"process {self._process.pid} was restarted, and nothing listens on {sorted(self._life.ports)} now",
                 hint=f"start it by hand: {self.undo.command}; in LocalProcess(restart=…) give a command with the port",
@@ -334,11 +335,6 @@ def _alive(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def _listens(ports: set[int]) -> bool:
-    seen = {c.laddr.port for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr}
-    return ports <= seen
 
 
 def _before(seconds: float, true: Callable[[], bool]) -> bool:

@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import inspect
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     folder: str = ""
 
     def __str__(self) -> str:
-        return " ".join(self.argv)
+        return shlex.join(self.argv)
 
     def run(self, timeout: float) -> None:
         """Run it; it and what it started are ended after ``timeout`` seconds. Raises :class:`StackError`."""

@@ -1,5 +1,7 @@
 """How each fault is undone: plain values, so that whoever comes after a killed guardian can do it too."""
 
+from collections.abc import Iterable
+
 import msgspec
 import psutil
 
@@ -130,17 +132,28 @@ class Update(msgspec.Struct, frozen=True, tag="update"):
 
 
 class Restart(msgspec.Struct, frozen=True, tag="restart"):
-    """A process that was killed; its environment is not recorded, so only the guardian can start it again."""
+    """A process that was killed; its environment is not recorded, so only the guardian can start it again.
+
+    ``ports`` are those that it listened on: who does now was started in its place.
+    """
 
     process: Identity
     command: str
+    ports: tuple[int, ...] = ()
 
     def undo(self) -> None:
-        """Raises :class:`StackError` where the process is gone."""
-        if self.process.find() is None:
+        """Raises :class:`StackError` where the process is gone, and nobody listens in its place."""
+        if self.process.find() is None and not (self.ports and listens(self.ports)):
+            where = f", so that it listens on {', '.join(map(str, self.ports))}" if self.ports else ""
             raise StackError(
-                f"process {self.process.pid} was killed and not restarted", hint=f"start it: {self.command}"
+                f"process {self.process.pid} was killed and not restarted", hint=f"start it{where}: {self.command}"
             )
+
+
+def listens(ports: Iterable[int]) -> bool:
+    """Whether somebody listens on each of these TCP ports of this machine."""
+    seen = {c.laddr.port for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr}
+    return set(ports) <= seen
 
 
 class Revert(msgspec.Struct, frozen=True, tag="revert"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import select
+import socket
 import subprocess
 import tempfile
 import time
@@ -49,9 +50,9 @@ def serve(*, port: int = 0, admin: bool = False) -> Iterator[Service]:
     Port 0 takes a free one. ``admin`` lets it be misconfigured (control.py). The service ends with this process,
     however that ends. Raises :class:`StackError` with the service's last words if it does not start.
     """
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, _kept(port) as kept:
         guarded = launch(
-            command("stack.model_service", "--announce", "--port", str(port), *(["--admin"] if admin else [])),
+            command("stack.model_service", "--announce", "--port", str(kept), *(["--admin"] if admin else [])),
             stdout=subprocess.PIPE,
             stderr=log,
             grace=STOP_SECONDS,
@@ -60,6 +61,35 @@ def serve(*, port: int = 0, admin: bool = False) -> Iterator[Service]:
             yield _announced(guarded, log)
         finally:
             guarded.finish(STOP_SECONDS + 5)
+            _end_successor(kept)
+
+
+@contextlib.contextmanager
+def _kept(port: int) -> Iterator[int]:
+    """``port``, or a free one in place of 0, which nobody else is given meanwhile: it is bound here, too.
+
+    So the service is started with the port that it has, and what a crash loop starts again listens there, too.
+    """
+    if port:
+        yield port
+        return
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the service does: then both may bind it
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def _end_successor(port: int) -> None:
+    """End what a crash loop started again in the place of the service."""
+    import psutil
+
+    from stack.held import listening
+
+    with contextlib.suppress(StackError, psutil.Error):
+        successor = psutil.Process(listening(port).pid)
+        if {"--port", str(port)} <= set(successor.cmdline()):
+            successor.terminate()
+            successor.wait(STOP_SECONDS)
 
 
 @contextlib.contextmanager

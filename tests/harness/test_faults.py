@@ -318,7 +318,7 @@ def test_a_revert_that_fails_is_the_loudest_line_and_exit_code_2(cli: Cli, mode:
     with toy.serve(moody(mode)) as model:
         toml(cli.folder, model.url, f"printf wrong >{mode}", "exit 7")
         done = cli.start("run", scenarios.write(cli.folder, faults=OLD)).wait(left=True)
-    assert_told(done.refused(), "FAULT NOT UNDONE: 'old': .*status 7", "DO BY HAND: sh -c exit 7")
+    assert_told(done.refused(), "FAULT NOT UNDONE: 'old': .*status 7", "DO BY HAND: sh -c 'exit 7'")
 
 
 def test_a_hook_that_the_target_does_not_offer_is_told_with_the_nearest(

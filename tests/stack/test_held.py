@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -260,9 +261,13 @@ def test_a_restart_that_fails_is_the_drills_loudest_error(victim: Victim) -> Non
         run()
     assert "/nowhere/model --port 1" in str(failed.value.hint)
     (left,) = leftovers()
-    with pytest.raises(StackError, match="was killed and not restarted"):
+    with pytest.raises(StackError, match="was killed and not restarted") as told:
         left.undo()
-    left.forget()
+    assert f"so that it listens on {victim.port}: /nowhere/model --port 1" in str(told.value.hint)
+    assert str(left.path) in str(told.value.hint)
+    with socket.create_server(("127.0.0.1", victim.port)):  # it was started by hand
+        left.undo()
+    assert leftovers() == []
 
 
 def test_a_supervisors_restart_is_found_by_its_port(victim: Victim) -> None:

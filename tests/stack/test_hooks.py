@@ -257,7 +257,7 @@ def test_a_revert_that_fails_is_told_with_what_to_do_by_hand(mode: Path) -> None
         broken.hold(None) as held,
     ):
         held.set(1)
-    assert told.value.hint == "sh -c exit 7"
+    assert told.value.hint == "sh -c 'exit 7'"
     for left in leftovers():
         left.forget()
 

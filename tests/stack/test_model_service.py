@@ -15,6 +15,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from stack.errors import StackError
+from stack.held import CrashLoop, listening
 from stack.model_service import Service, cache, flights, serve, serve_replicas
 from stack.model_service import model as model_module
 from stack.model_service.app import EXAMPLE
+from tests.stack.services import wait_until
 from tests.stack.virtual_rules import as_rows
 
 ROOT = Path(__file__).parents[2]
@@ -423,6 +426,24 @@ def test_the_service_ends_when_its_holder_is_killed(stopped: bool) -> None:
             os.kill(pid, signal.SIGSTOP)
         holder.kill()
     assert gone(pid)
+
+
+@ON_LINUX
+def test_what_a_crash_loop_started_again_has_the_same_address_and_ends_with_the_block() -> None:
+    with serve() as service:
+        port = int(service.url.rpartition(":")[2])
+        with CrashLoop(period=60, down=0).hold(listening(port)) as held:
+            held.set(1)
+            wait_until(lambda: listening_now(port) not in (None, service.pid), "it is started again")
+        assert requests.get(service.metrics_url, timeout=10).status_code == 200
+        assert listening_now(port) not in (None, service.pid)
+    assert listening_now(port) is None
+
+
+def listening_now(port: int) -> int | None:
+    with suppress(StackError):
+        return listening(port).pid
+    return None
 
 
 def test_a_port_in_use_is_told(service: Service) -> None:
