@@ -65,8 +65,12 @@ def _strengths(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any
             knots.append((end, knots[-1][1]))
             times, values = [k[0] for k in knots], [float(k[1]) for k in knots]
         else:
-            keep = _corners(requests.strength[name])
-            times, values = requests.intended[keep].tolist(), requests.strength[name][keep].tolist()
+            own = np.full(len(requests), True)
+            if fault.get("replica") is not None:  # requests to the others have strength 0
+                own = requests.slot % len(meta.target["connections"]) == fault["replica"]
+            strengths, intended = requests.strength[name][own], requests.intended[own]
+            keep = _corners(strengths)
+            times, values = intended[keep].tolist(), strengths[keep].tolist()
         out.append(Track(name, "ratio", tuple(times), tuple(values)))
     return tuple(out)
 

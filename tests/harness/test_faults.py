@@ -515,6 +515,8 @@ def test_a_fault_on_one_replica_leaves_the_others_alone(drilled: Drill, model: T
     assert hit.any()
     assert set(requests.slot[hit] % 2) == {1}
     assert (requests.strength["x + 2"] > 0).sum() == hit.sum()
+    (drawn,) = [t for t in done.verdict.timeline.strength if t.name == "x + 2"]
+    assert {v for at, v in zip(drawn.times, drawn.values, strict=True) if FAULT <= at < RECOVERY} == {1.0}
     assert series(done.recording, "toy_calls_total").labels["instance"] == model.url.removeprefix("http://")
 
 
