@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import promql_parser
 from hypothesis import strategies as st
 
 from stack.rulefiles import load_rule_files
@@ -84,5 +85,14 @@ def _further(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-EXPRESSIONS = st.recursive(_VECTORS, _further, max_leaves=5)
+def _matches_vectors(expr: str) -> bool:
+    """Not so where precedence gave ``on`` a number for a side, as in ``x > 0 / on (job) y``."""
+    try:
+        promql_parser.parse(expr)
+    except ValueError as e:
+        return "vector matching only allowed between vectors" not in str(e)
+    return True
+
+
+EXPRESSIONS = st.recursive(_VECTORS, _further, max_leaves=5).filter(_matches_vectors)
 """Expressions that Prometheus accepts, of instant vectors."""
