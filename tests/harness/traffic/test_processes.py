@@ -109,10 +109,10 @@ def lose_a_worker(drill: Running) -> None:
 def drills(
     tmp_path_factory: pytest.TempPathFactory, service: Service, prometheus_binary: str
 ) -> Iterator[list[Running]]:
-    """Two drills at once, to save time: one with two workers, and one that loses one of three."""
+    """Two drills at once, to save time: one with four workers, and one that loses one of three."""
     running: list[Running] = []
     try:
-        for n in ("2", "3"):
+        for n in ("4", "3"):
             drill = started(tmp_path_factory.mktemp(n), service, prometheus_binary, "--processes", n)
             running.append(drill)
         lose_a_worker(running[1])
@@ -124,7 +124,7 @@ def drills(
                 drill.popen.wait(10)
 
 
-def test_two_workers_send_the_single_process_schedule_row_for_row(drills: list[Running]) -> None:
+def test_four_workers_send_the_single_process_schedule_row_for_row(drills: list[Running]) -> None:
     code, output = drills[0].ended()
     assert code == 0, output
     assert "VALID" in output
@@ -141,7 +141,7 @@ def test_two_workers_send_the_single_process_schedule_row_for_row(drills: list[R
     np.testing.assert_array_equal(requests.changed["dep_delay x60"], changed)
     assert changed.any()
     assert not (requests.failure != "").any()
-    # Locust's own table has every request of both.
+    # Locust's own table has every request of all.
     assert re.search(rf"POST\s+predict\s+{len(times)}\s+0\(", output), output
 
 
