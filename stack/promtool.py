@@ -63,7 +63,7 @@ def find_binary(name: str, given: str | None = None) -> str | None:
     """
     chosen = given or os.environ.get(f"DRIFTDRILL_{name.upper()}")
     path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.prefix) / "bin")])
-    found = shutil.which(chosen) if chosen else shutil.which(name, path=path)
+    found = shutil.which(chosen or name, path=path)
     if chosen and found is None:
         raise StackError(
             f"{chosen} is no program that can be run", hint=f"check {name}'s path, or unset DRIFTDRILL_{name.upper()}"

@@ -1,7 +1,6 @@
 """However a drill ends early, what it recorded reads back, and nothing that it started is left."""
 
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -13,6 +12,7 @@ import pytest
 
 from harness.drive.recording import Recording
 from stack.prometheus import Server
+from stack.promtool import find_binary
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Done, Running, eventually, prometheus_for
 from tests.harness.toy import Answer, Toy
@@ -142,8 +142,7 @@ def slow_promtool(cli: Cli) -> Path:
     """A promtool that takes very long for the subcommand in $SLOW; it makes the file `reached` first."""
     program = cli.folder / "promtool"
     program.write_text(
-        '#!/bin/sh\nif [ "$1" = "$SLOW" ]; then touch "$REACHED"; sleep 100; fi\n'
-        f'exec {shutil.which("promtool")} "$@"\n'
+        f'#!/bin/sh\nif [ "$1" = "$SLOW" ]; then touch "$REACHED"; sleep 100; fi\nexec {find_binary("promtool")} "$@"\n'
     )
     program.chmod(0o755)
     cli.env |= {"DRIFTDRILL_PROMTOOL": str(program), "REACHED": str(cli.folder / "reached")}

@@ -1,12 +1,12 @@
 """Several recordings judged by one command, in processes that end with it."""
 
 import re
-import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
+from stack.promtool import find_binary
 from tests.harness.command import Cli, eventually
 from tests.harness.made import make
 
@@ -40,7 +40,7 @@ def test_one_that_cannot_be_read_is_told_like_a_single_one(cli: Cli, four: list[
 )
 def test_no_process_is_left_when_the_command_is_ended(cli: Cli, four: list[Path], number: signal.Signals) -> None:
     program = cli.folder / "promtool"
-    real = shutil.which("promtool")
+    real = find_binary("promtool")
     program.write_text(f'#!/bin/sh\nif [ "$1" = test ]; then touch "$REACHED"; sleep 100; fi\nexec {real} "$@"\n')
     program.chmod(0o755)
     reached = cli.folder / "reached"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stack.model_service import Service, serve
+from stack.promtool import find_binary
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,7 +55,7 @@ def drilled(tmp_path: Path, command: list[str], expect: str = 'quiet("Busy")') -
     rules.write_text(RULES)
     file.write_text(FILE.format(expect=expect, rules=rules))
     out = tmp_path / f"{len(list(tmp_path.glob('*.drill')))}.drill"
-    promtool = shutil.which("promtool")
+    promtool = find_binary("promtool")
     assert promtool is not None
     # A child must patch as plain Locust does; the variable is this test process's own.
     env = {k: v for k, v in os.environ.items() if k != "LOCUST_SKIP_MONKEY_PATCH"} | {"PYTHONPATH": str(ROOT)}

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from harness.drive.recording import open_recording
@@ -21,6 +21,7 @@ from harness.traffic.blocks import BLOCK_ROWS, Blocks
 from harness.traffic.protocols import protocol
 from harness.traffic.schedule import schedule
 from stack.model_service import Service, serve
+from stack.promtool import find_binary
 
 ROOT = Path(__file__).parents[3]
 
@@ -71,7 +72,7 @@ def started(folder: Path, service: Service, binary: str, *options: str) -> Runni
     rules.write_text(RULES)
     file.write_text(FILE.format(rules=rules))
     out = folder / "x.drill"
-    promtool = shutil.which("promtool")
+    promtool = find_binary("promtool")
     assert promtool
     env = {k: v for k, v in os.environ.items() if k != "LOCUST_SKIP_MONKEY_PATCH"}
     env |= {"PYTHONPATH": str(ROOT), "DRIFTDRILL_PROMETHEUS": binary}
@@ -100,9 +101,8 @@ def lose_a_worker(drill: Running) -> None:
         assert time.monotonic() < deadline
         assert drill.popen.poll() is None, drill.ended()
         time.sleep(0.1)
-    command = ["pgrep", "-P", str(drill.popen.pid), "-f", "locust"]
-    children = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+    workers = [p for p in psutil.Process(drill.popen.pid).children() if "locust" in " ".join(p.cmdline())]
+    workers[0].kill()
 
 
 @pytest.fixture(scope="module")
