@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +17,9 @@ from tests.images import make_prometheus_image
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell script Ctrl-C is ignored, and children inherit that: tests send it to them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# `make test` puts promtool beside this Python where the machine has none.
+os.environ["PATH"] += os.pathsep + str(Path(sys.prefix) / "bin")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,22 +15,23 @@ import numpy.typing as npt
 
 TEXT, OPENMETRICS = "text/plain", "application/openmetrics-text"
 
+# Python before 3.11.5 loses its place where a repetition of a possessive group fails half-way (python/cpython#106052):
+# nothing that follows such a group here may match in the place where that repetition began.
 _NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
 _INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'  # of quotes
 _QUOTED = rb'"' + _INSIDE + rb'"'
-_BLOCK_START = rb'\{(?:[^"}]++|' + _QUOTED + rb")*+"
-_BLOCK = _BLOCK_START + rb"\}"
+_BLOCK = rb'\{(?:[^"}]++|' + _QUOTED + rb")*+\}"
 
 # One sample. `series` is what Prometheus calls the series' bytes: its cache is keyed by them. Leading blanks of
 # a text line belong to the name, as they do there. A value needs no blank before it: `up{}1`.
 _TEXT_SAMPLE = re.compile(
-    rb"(?P<series>(?P<name>[ \t]*+" + _NAME + rb")?+(?:[ \t]*+(?P<block>" + _BLOCK + rb"))?+)"
+    rb"(?P<series>(?P<name>[ \t]*+" + _NAME + rb")?(?:[ \t]*+(?P<block>" + _BLOCK + rb"))?)"
     rb"[ \t]*+(?P<value>[^{ \t\n]++)(?:[ \t]++(?P<stamp>[0-9]++))?[ \t]*+"
 )
-_OPEN_QUOTE = re.compile(rb"[ \t]*+(?:" + _NAME + rb")?+[ \t]*+" + _BLOCK_START + rb'"' + _INSIDE)
-_STILL_OPEN = re.compile(_INSIDE + rb'(?:"(?:[^"}]++|' + _QUOTED + rb')*+"' + _INSIDE + rb")?+")
+_BEFORE_LABELS = re.compile(rb"[ \t]*+(?:" + _NAME + rb")?[ \t]*+\{")
+_BETWEEN, _WITHIN = re.compile(rb'[^"}]*+'), re.compile(_INSIDE)
 _OPEN_SAMPLE = re.compile(
-    rb"(?P<series>(?P<name>" + _NAME + rb")?+(?P<block>" + _BLOCK + rb")?+)"
+    rb"(?P<series>(?P<name>" + _NAME + rb")?(?P<block>" + _BLOCK + rb")?)"
     rb" (?P<value>[^ \n]++)(?: (?P<stamp>(?!# \{)[^ \n]++))?"
     rb"(?P<exemplar> # " + _BLOCK + rb" [^ \n]++(?: [^ \n]++)?)?"
 )
@@ -39,7 +40,7 @@ _TEXT_META_START = re.compile(rb"[ \t]*+#[ \t]++(?:HELP|TYPE)[ \t]")
 _OPEN_META = re.compile(rb"# (HELP|TYPE|UNIT) (" + _NAME + rb"|" + _QUOTED + rb")( .*+)")
 _LABEL = re.compile(
     rb"[ \t]*+(?:(?P<name>[a-zA-Z_][a-zA-Z0-9_]*+)|(?P<quoted>" + _QUOTED + rb"))"
-    rb"[ \t]*+(?:=[ \t]*+(?P<value>" + _QUOTED + rb"))?+[ \t]*+(?P<comma>,?+)"
+    rb"[ \t]*+(?:=[ \t]*+(?P<value>" + _QUOTED + rb"))?[ \t]*+(?P<comma>,?+)"
 )
 _BLANKS = re.compile(rb"[ \t]*+")
 _MEDIA_TYPE = re.compile(
@@ -97,14 +98,38 @@ def whole(line: bytes, following: Iterator[bytes]) -> bytes:
 
     Raises :class:`PageError` where the page ends within a value.
     """
-    if not _OPEN_QUOTE.fullmatch(line):
+    start = _BEFORE_LABELS.match(line)
+    if start is None or not _ends_in_quotes(line, start.end(), within=False):
         return line
     out = bytearray(line)
     for part in following:
         out += b"\n" + part
-        if not _STILL_OPEN.fullmatch(part):
+        if not _ends_in_quotes(part, 0, within=True):
             return bytes(out)
     raise PageError(f"the label value is not closed: {shown(line)}")
+
+
+def _ends_in_quotes(line: bytes, at: int, *, within: bool) -> bool:
+    """Whether a line, read among labels from ``at`` on, ends in quotes; ``within``: it begins in some."""
+    while True:
+        if not within:
+            at = _end(_BETWEEN, line, at)
+            if line[at : at + 1] != b'"':
+                return False
+            at += 1
+        at = _end(_WITHIN, line, at)
+        if at == len(line):
+            return (at - len(line.rstrip(b"\\"))) % 2 == 0  # a backslash that escapes nothing ends no line
+        if line[at : at + 1] != b'"':
+            return False
+        at, within = at + 1, False
+
+
+def _end(pattern: re.Pattern[bytes], line: bytes, at: int) -> int:
+    """Where what a pattern that matches everywhere matches at ``at`` ends."""
+    match = pattern.match(line, at)
+    assert match is not None
+    return match.end()
 
 
 def cut(line: bytes, form: str) -> Line:
