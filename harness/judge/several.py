@@ -57,9 +57,15 @@ def _begin(work: Callable[[Any], Any], ours: int, control: int) -> None:
     """Ctrl-C in a terminal reaches every process: the first one decides. SIGTERM unwinds what is under way."""
     _work[:] = [work]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+    signal.signal(signal.SIGTERM, _unwind)
     os.close(control)
     threading.Thread(target=_end_with_parent, args=(ours,), daemon=True).start()
+
+
+def _unwind(number: int, _: object) -> None:
+    """Once: the pool and the end of the pipe both send one, and a second would break off what the first cleans up."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(130)
 
 
 def _end_with_parent(ours: int) -> None:

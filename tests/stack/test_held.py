@@ -35,7 +35,7 @@ from stack.held import (
     leftovers,
     listening,
 )
-from tests.stack.services import PATIENCE, ROOT, drill, free_port, wait_until
+from tests.stack.services import PATIENCE, ROOT, drill, ended, free_port, wait_until
 
 MIB = 1 << 20
 
@@ -305,7 +305,7 @@ def test_a_cpu_burner_burns_and_ends() -> None:
         (burner,) = _burning(held)
         wait_until(lambda: burner.cpu_times().user > 0.3, "some burnt time")
         held.set(0)
-    assert not burner.is_running()
+    assert ended(burner)
 
 
 def test_a_memory_burner_takes_its_bytes_and_gives_them_back() -> None:
@@ -352,7 +352,7 @@ SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 
 
 def _gone(pids: list[int]) -> Any:
-    return wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), "the guardians' end")
+    return wait_until(lambda: all(ended(pid) for pid in pids), "the guardians' end")
 
 
 @pytest.mark.parametrize("how", SIGNALS)
@@ -366,7 +366,7 @@ def test_a_drill_that_is_ended_by_a_signal_undoes(victim: Victim, how: signal.Si
         _gone(guardians)
     assert victim.answers()
     assert [victim.process.rlimit(which) for which in (psutil.RLIMIT_AS, psutil.RLIMIT_NOFILE)] == limits
-    wait_until(lambda: len(burners) == 1 and not burners[0].is_running(), "the burner's end")
+    wait_until(lambda: len(burners) == 1 and ended(burners[0]), "the burner's end")
     assert leftovers() == []
 
 
@@ -419,7 +419,7 @@ def test_when_drill_and_guardian_are_killed_the_next_doctor_undoes(victim: Victi
         guardian.suspend()  # it must not see the drill die
         process.kill()
         guardian.kill()
-        wait_until(lambda: not guardian.is_running(), "the guardian's end")
+        wait_until(lambda: ended(guardian), "the guardian's end")
     wait_until(lambda: victim.stopped, "the stop")
     (left,) = leftovers()
     assert str(left) == f"hang on the signals of process {victim.process.pid}, left by process {pid}"

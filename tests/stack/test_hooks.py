@@ -16,7 +16,7 @@ import requests
 from stack.connection import Secret
 from stack.errors import StackError
 from stack.held import Call, Command, Container, LocalProcess, Operate, hook, leftovers
-from tests.stack.services import Upstream, drill, upstream, wait_until
+from tests.stack.services import Upstream, drill, ended, upstream, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +163,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_pat
     slow = hook(apply=["sh", "-c", f"sleep 60 & echo $! >{pids}; wait"], revert=["true"], timeout=0.5)
     with pytest.raises(StackError, match=r"took more than 0\.5 s"), slow.hold(None) as held:
         held.set(1)
-    wait_until(lambda: not psutil.pid_exists(int(pids.read_text())), "the end of what it started")
+    wait_until(lambda: ended(int(pids.read_text())), "the end of what it started")
 
 
 def test_a_command_that_leaves_a_child_behind_is_not_waited_for(tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_a_command_that_leaves_a_child_behind_is_not_waited_for(tmp_path: Path) 
     daemon = hook(apply=["sh", "-c", f"sleep 60 & echo $! >{pids}"], revert=["sh", "-c", f"kill $(cat {pids})"])
     with daemon.hold(None) as held:
         held.set(1)
-        assert psutil.pid_exists(int(pids.read_text()))
-    wait_until(lambda: not psutil.pid_exists(int(pids.read_text())), "its end")
+        assert not ended(int(pids.read_text()))
+    wait_until(lambda: ended(int(pids.read_text())), "its end")
 
 
 def test_an_operation_stops_a_process_and_continues_it() -> None:
@@ -210,7 +210,7 @@ def test_a_drill_that_is_ended_by_a_signal_reverts(service: Upstream, mode: Path
     with drill(DRILL, words(mode)) as (process, guardian):
         assert asked(service) == "wrong"
         process.send_signal(how)
-        wait_until(lambda: not psutil.pid_exists(guardian), "the guardian's end")
+        wait_until(lambda: ended(guardian), "the guardian's end")
     assert asked(service) == "right"
     assert leftovers() == []
 
@@ -235,7 +235,7 @@ def test_when_drill_and_guardian_are_killed_the_next_doctor_reverts(service: Ups
         guardian.suspend()
         process.kill()
         guardian.kill()
-        wait_until(lambda: not guardian.is_running(), "the guardian's end")
+        wait_until(lambda: ended(guardian), "the guardian's end")
     assert asked(service) == "wrong"
     (left,) = leftovers()
     left.undo()

@@ -30,7 +30,7 @@ from stack.held import CrashLoop, listening
 from stack.model_service import Service, cache, flights, serve, serve_replicas
 from stack.model_service import model as model_module
 from stack.model_service.app import EXAMPLE
-from tests.stack.services import wait_until
+from tests.stack.services import ended, wait_until
 from tests.stack.virtual_rules import as_rows
 
 ROOT = Path(__file__).parents[2]
@@ -409,7 +409,7 @@ def test_a_connection_that_is_kept_is_answered_at_once(service: Service) -> None
 def test_the_service_is_gone_when_its_block_is_left() -> None:
     with pytest.raises(KeyError), serve() as running:
         raise KeyError(running.pid)
-    assert not psutil.pid_exists(running.pid)
+    assert ended(running.pid)
 
 
 HOLDER = (

@@ -12,6 +12,7 @@ import pytest
 
 from stack.errors import StackError
 from stack.process import launch, running
+from tests.stack.services import ended
 
 
 def test_the_command_s_status_and_output_are_seen(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_one_that_will_not_end_is_killed_with_all_that_it_started(tmp_path: Path
     with running(["sh", "-c", script], folder=private(tmp_path), grace=0.2) as process:
         wait_for(process.log)
         child = int(process.log())
-    wait_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: ended(child))
 
 
 def test_a_forked_copy_of_us_does_not_keep_it_alive(tmp_path: Path) -> None:

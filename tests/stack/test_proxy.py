@@ -42,7 +42,7 @@ from stack.proxy import (
     toxic,
 )
 from stack.proxy.messages import Framer
-from tests.stack.services import PATIENCE, Upstream, drill, free_port, sink, upstream, wait_until
+from tests.stack.services import PATIENCE, Upstream, drill, ended, free_port, sink, upstream, wait_until
 
 
 @pytest.fixture
@@ -568,7 +568,7 @@ def child(p: Proxy) -> psutil.Process:
 def test_the_proxy_ends_with_its_block(server: Upstream) -> None:
     with proxy(Connection(server.url)) as p:
         process = child(p)
-    assert not process.is_running()
+    assert ended(process)
     with pytest.raises(ConnectionRefusedError):
         connect(p)
 
@@ -591,7 +591,7 @@ def test_a_drill_that_is_ended_by_a_signal_leaves_no_proxy(server: Upstream, how
         proxied = psutil.Process(pid)
         assert requests.post(url, timeout=PATIENCE).status_code == 500
         process.send_signal(how)
-        wait_until(lambda: not proxied.is_running(), "the proxy's end")
+        wait_until(lambda: ended(proxied), "the proxy's end")
         with pytest.raises(requests.ConnectionError):
             requests.post(url, timeout=PATIENCE)
 
@@ -605,7 +605,7 @@ def test_a_fork_of_the_drill_does_not_keep_its_proxy_alive(server: Upstream) -> 
     with drill(forking, server.url) as (process, (_, pid)):
         proxied = psutil.Process(pid)
         process.kill()
-        wait_until(lambda: not proxied.is_running(), "the proxy's end", 6)
+        wait_until(lambda: ended(proxied), "the proxy's end", 6)
 
 
 # Bad input
