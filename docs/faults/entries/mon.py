@@ -159,8 +159,9 @@ ENTRIES: tuple[Entry, ...] = (
         seen="Nobody: the upgrade succeeds, all rules load, and none reports an error.",
         note="A range of at least four scrapes is the same on both; [range.shorten](mon.range_too_short.md) finds "
         "those that are not. In virtual time a scrape never lies exactly at an evaluation, but the samples of "
-        "recording rules and the steps of subqueries do: there the engines differ. A drill of the wall clock keeps "
-        "its server's own phases. `driftdrill mutate --engine` takes a promtool too.",
+        "recording rules and the steps of subqueries do: there the engines differ. Over a rate that is recorded every "
+        "15 s, `rate(job:pred:rate[15s]) >= 0` fires on 2.42 and is SILENT on 3.5. A drill of the wall clock keeps its "
+        "server's own phases. `driftdrill mutate --engine` takes a promtool too.",
         clock="",
     ),
     Entry(
