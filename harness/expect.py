@@ -75,7 +75,7 @@ class Fires(_Expectation, frozen=True, kw_only=True, tag="fires"):
 
     def check(self, evidence: Evidence) -> Finding:
         (response,) = evidence.responses(self.alert, self.labels, self.within)
-        limit = f" within {span_text(self.within)}" if self.within is not None else ""
+        limit = f"within {span_text(self.within)} of" if self.within is not None else "after"
         name = f"fires({self.alert}{_text(self.labels)}{f', within={self.within:g}s' if self.within else ''})"
         seen: str = response.word
         if response.detect is not None:
@@ -89,7 +89,7 @@ class Fires(_Expectation, frozen=True, kw_only=True, tag="fires"):
             check=name,
             held=held,
             code="fires." + response.word.lower(),
-            expected=f"{self.alert}{_text(self.labels)} fires{limit} of the first faulty request",
+            expected=f"{self.alert}{_text(self.labels)} fires {limit} the first faulty request",
             seen=seen + (f": {response.note}" if response.note else ""),
             where=response.where,
             margin=margin,
@@ -99,7 +99,7 @@ class Fires(_Expectation, frozen=True, kw_only=True, tag="fires"):
 
 def _fires_hint(response: Response) -> str:
     if response.word == "NOT_JUDGED":
-        return "lengthen warm_up or baseline, or give clean history with --history"
+        return _unjudged_hint(response)
     if response.word == "LATE":
         return "shorten the rule's range or `for`, or allow more with within="
     if response.word == "FALSE_ALARM":
@@ -107,6 +107,12 @@ def _fires_hint(response: Response) -> str:
     if response.peak is not None and response.peak < 1:
         return "the left side never crossed the threshold: lower it, or watch another metric"
     return "nothing that this rule reads moved far or long enough: it is blind to this fault"
+
+
+def _unjudged_hint(response: Response) -> str:
+    if not response.where:
+        return "give the file that has it: --rules"
+    return "lengthen warm_up or baseline, or give clean history with --history"
 
 
 class Quiet(_Expectation, frozen=True, kw_only=True, tag="quiet"):
@@ -134,14 +140,14 @@ class Quiet(_Expectation, frozen=True, kw_only=True, tag="quiet"):
         elif self.alert is not None and unjudged:
             # Silence that was never put to the test is not quiet.
             held, code, where, seen = False, "quiet.not_judged", unjudged[0].where, unjudged[0].note
-            hint = "lengthen warm_up or baseline, or give clean history with --history"
+            hint = _unjudged_hint(unjudged[0])
         elif unjudged:
             seen += f"; not judged: {', '.join(sorted({r.alert for r in unjudged}))}"
         return Finding(
             check=name,
             held=held,
             code=code,
-            expected=f"{'no other alert' if self.alert is None else self.alert} fires after warm-up",
+            expected=f"{'no other alert' if self.alert is None else 'no ' + self.alert} fires after warm-up",
             seen=seen,
             where=where,
             hint=hint,

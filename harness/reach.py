@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -55,6 +56,7 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
 
     if any(fault.id is not None for fault in scenario.faults):
         check_ids(scenario.faults)
+    _refuse_one_switch_twice(scenario)
     for fault in scenario.faults:
         if fault.replica is not None:
             target.address(fault.replica)
@@ -88,6 +90,20 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
             )
         if fault.seam == "page" and fault.replica is not None and len(target.metrics) != len(target.all):
             raise RigError(f"fault {fault.name!r}: replica {fault.replica} has no metrics page of its own")
+
+
+def _refuse_one_switch_twice(scenario: Scenario) -> None:
+    """A switch of the demo model is one place of each replica, whatever its parameters."""
+    from stack.model_service.switches import SWITCHES
+
+    switches = [f for f in scenario.faults if isinstance(f.how, tuple(SWITCHES.values()))]
+    for first, second in combinations(switches, 2):
+        apart = None not in (first.replica, second.replica) and first.replica != second.replica
+        if first.how.id == second.how.id and not apart:
+            raise ScenarioError(
+                f"faults {first.name!r} and {second.name!r} are the same switch: two faults fight for one place",
+                hint="leave one of them out, or give each a replica of its own",
+            )
 
 
 @contextmanager

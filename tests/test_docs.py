@@ -41,7 +41,9 @@ def environment(folder: Path) -> dict[str, str]:
     command.chmod(0o755)
     path = os.pathsep.join([str(bin_), str(Path(sys.executable).parent), os.environ["PATH"]])
     outside = {k: v for k, v in os.environ.items() if k != "LOCUST_SKIP_MONKEY_PATCH"}
-    return {**outside, "PATH": path, "PYTHONPATH": str(ROOT)}
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)  # what other drills of this machine left in its own is not the README's
+    return {**outside, "PATH": path, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
 
 
 def run(command: str, folder: Path, cwd: Path, code: int = 0) -> None:

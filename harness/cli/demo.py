@@ -56,7 +56,7 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
             _, verdict = drill(scenario, settings)
             assert verdict is not None
             verdicts.append(replace(verdict, recording=Path(recording).name))
-            _say(verdict)
+            _say(verdict, whole=bool(only))
     page = folder / "report.html"
     write_outputs(verdicts, {"html_file": page, "junit_file": folder / "junit.xml"})
     click.echo(f"\nOpen {page.resolve().as_uri()}")
@@ -106,11 +106,12 @@ def target_file(folder: Path, services: "Sequence[Service]") -> Path:
     return file
 
 
-def _say(verdict: "Verdict") -> None:
-    """The headline; the whole verdict is in the report."""
+def _say(verdict: "Verdict", *, whole: bool) -> None:
+    """The verdict, or of several its headline: all of it is in the report."""
     from reports import text
 
-    click.echo("\n".join(text.render(verdict).splitlines()[:7]))
+    lines = text.render(verdict).splitlines()
+    click.echo("\n".join(lines if whole else lines[:7]))
 
 
 def _folder(out: Path) -> Path:

@@ -11,7 +11,7 @@ from harness.errors import ScenarioError, TargetError
 from harness.fault import Batch
 from harness.scenario import Scenario
 from harness.target import Target
-from harness.traffic.blocks import checked_rows
+from harness.traffic.blocks import batch_of, checked_rows
 from harness.traffic.client import Client
 from harness.traffic.protocols import Protocol, Undecodable
 from harness.traffic.response import RequestFailed
@@ -90,10 +90,9 @@ def _rows(scenario: Scenario) -> tuple[Batch, list[float]]:
     if canary is None:
         few = {name: column[:FEW] for name, column in checked_rows(scenario).items() if name != scenario.truth}
         return few, []
-    batch = {str(name): np.asarray(column) for name, column in canary.rows().items()}
-    lengths = {len(column) for column in batch.values()}
-    if len(lengths) != 1 or not 1 <= max(lengths) <= MOST_ROWS:
-        raise ScenarioError(f"Canary: rows must be 1 to {MOST_ROWS}, in columns of one length")
+    batch = batch_of(canary.rows, "Canary: rows")
+    if (rows := len(next(iter(batch.values())))) > MOST_ROWS:
+        raise ScenarioError(f"Canary: rows must answer at most {MOST_ROWS} golden rows, not {rows}")
     if canary.answer is None:
         return batch, []
     if canary.answer not in batch:

@@ -113,6 +113,7 @@ class _Undoing:
         except StackError as e:
             if e is exc[1]:
                 raise
+            before = f" (before that: {exc[1]})" if isinstance(exc[1], StackError) else ""
             raise NotUndone(
-                f"FAULT NOT UNDONE: {self._name!r}: {e}", hint=f"DO BY HAND: {e.hint}" if e.hint else None
+                f"FAULT NOT UNDONE: {self._name!r}: {e}{before}", hint=f"DO BY HAND: {e.hint}" if e.hint else None
             ) from e

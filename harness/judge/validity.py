@@ -108,6 +108,11 @@ def _scraped(meta: Meta, phases: Mapping[str, Phase], samples: Sequence[Samples]
             good = int((up.values[inside] == 1).sum())
             if expected >= 1 and good < SCRAPED * expected - 1:
                 out.append(f"{name} was up at {good} of {round(expected)} scrapes in the {phase.name} phase")
+        recovered = up.values[
+            (up.times >= phases["recovery"].start * 1000) & (up.times < phases["recovery"].end * 1000)
+        ]
+        if held and len(recovered) and recovered[-1] != 1:
+            out.append(f"{name} was down when the recovery ended: it died, or a fault took it down for good")
     if not meta.targets:
         out.append("no target was scraped")
     return out

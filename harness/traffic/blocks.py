@@ -1,6 +1,7 @@
 """Payloads: blocks of rows, drawn i.i.d., made faulty to the scheduled strength, encoded ahead of need."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -261,8 +262,19 @@ def rows_changed(before: Batch, after: Batch) -> npt.NDArray[np.bool_]:
 def checked_rows(scenario: Scenario) -> Batch:
     """The scenario's rows as a batch of equal, non-empty columns. Raises :class:`ScenarioError`."""
     where = f"Scenario {scenario.name!r}: rows"
+    batch = batch_of(scenario.rows, where)
+    if scenario.truth is not None:
+        if scenario.truth not in batch:
+            raise ScenarioError(f"{where} have no column {scenario.truth!r} (truth); they have {sorted(batch)}")
+        if batch[scenario.truth].dtype.kind not in "fiub":
+            raise ScenarioError(f"{where}: truth {scenario.truth!r} must be numbers")
+    return batch
+
+
+def batch_of(make: Callable[[], Batch], where: str) -> Batch:
+    """What an author's function answers, as a batch of equal, non-empty columns. Raises :class:`ScenarioError`."""
     try:
-        rows = scenario.rows()
+        rows = make()
     except DriftdrillError:
         raise
     except Exception as e:  # the author's function may raise anything
@@ -273,9 +285,4 @@ def checked_rows(scenario: Scenario) -> Batch:
     lengths = {name: column.shape for name, column in batch.items()}
     if len({shape[:1] for shape in lengths.values()}) != 1 or any(len(s) != 1 or s[0] == 0 for s in lengths.values()):
         raise ScenarioError(f"{where} must answer 1-d columns of one length above 0, not {lengths}")
-    if scenario.truth is not None:
-        if scenario.truth not in batch:
-            raise ScenarioError(f"{where} have no column {scenario.truth!r} (truth); they have {sorted(batch)}")
-        if batch[scenario.truth].dtype.kind not in "fiub":
-            raise ScenarioError(f"{where}: truth {scenario.truth!r} must be numbers")
     return batch

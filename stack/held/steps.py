@@ -37,7 +37,8 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     folder: str = ""
 
     def __str__(self) -> str:
-        return shlex.join(self.argv)
+        typed = shlex.join(self.argv)
+        return f"cd {shlex.quote(self.folder)} && {typed}" if self.folder else typed
 
     def run(self, timeout: float) -> None:
         """Run it; it and what it started are ended after ``timeout`` seconds. Raises :class:`StackError`."""

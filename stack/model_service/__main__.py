@@ -102,7 +102,7 @@ def _greet(model: Model, url: str, token: str | None) -> None:
     print(f"curl {url}/predict -H 'Content-Type: application/json' -d '{json.dumps(EXAMPLE)}'", flush=True)
     if token:
         given = f"${TOKEN}" if os.environ.get(TOKEN) else token
-        print(f"curl {url}/admin/switches -H 'Authorization: Bearer {given}'", flush=True)
+        print(f'curl {url}/admin/switches -H "Authorization: Bearer {given}"', flush=True)
 
 
 if __name__ == "__main__":

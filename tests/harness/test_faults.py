@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,21 @@ def test_two_faults_that_fight_for_one_place_are_refused(drilled: Drill, model: 
         "two faults fight for one place",
         "give one of them a name=",
     )
+
+
+def test_one_switch_twice_is_refused(drilled: Drill, model: Toy) -> None:
+    def both(a: int | None, b: int | None) -> None:
+        drilled(
+            model.url,
+            settings={"replicas": (second.url,)},
+            imports="from stack.model_service.switches import ClassMap",
+            faults=f"[Fault('a', ClassMap(), replica={a}), Fault('b', ClassMap(), replica={b})]",
+        )
+
+    with toy.serve(Toy()) as second:
+        for a, b in ((None, None), (None, 1), (1, 1)):
+            refused(partial(both, a, b), "faults 'a' and 'b' are the same switch", "a replica of its own")
+        refused(partial(both, 0, 1), "names no token", "admin")
 
 
 def test_a_fault_that_takes_real_time_is_refused_in_virtual_time(drilled: Drill, model: Toy) -> None:
@@ -318,7 +334,7 @@ def test_a_revert_that_fails_is_the_loudest_line_and_exit_code_2(cli: Cli, mode:
     with toy.serve(moody(mode)) as model:
         toml(cli.folder, model.url, f"printf wrong >{mode}", "exit 7")
         done = cli.start("run", scenarios.write(cli.folder, faults=OLD)).wait(left=True)
-    assert_told(done.refused(), "FAULT NOT UNDONE: 'old': .*status 7", "DO BY HAND: sh -c 'exit 7'")
+    assert_told(done.refused(), "FAULT NOT UNDONE: 'old': .*status 7", "DO BY HAND: cd .* && sh -c 'exit 7'")
 
 
 def test_a_hook_that_the_target_does_not_offer_is_told_with_the_nearest(

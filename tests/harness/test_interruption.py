@@ -248,6 +248,19 @@ def test_a_model_that_dies_in_mid_drill_makes_the_drill_invalid(cli: Cli) -> Non
     assert failed[450:].all()
 
 
+def test_a_model_that_dies_under_a_fault_that_is_held_makes_the_drill_invalid_too(cli: Cli) -> None:
+    file = scenarios.write(
+        cli.folder,
+        imports="from stack.scrape.pagefaults import RenameMetric",
+        faults="[Fault('renamed', RenameMetric(metric='toy_x', to='toy_y'))]",
+        expect="[fires('Down')]",
+    )
+    with toy.dying(request=400) as url:
+        done = cli("run", file, "--target", url)
+
+    assert "was down when the recovery ended" in done.invalid()
+
+
 @pytest.mark.slow
 def test_a_model_that_dies_in_a_wall_drill_makes_the_drill_invalid(cli: Cli) -> None:
     file = scenarios.write(cli.folder, scenarios.WALL, warm_up="2", fault="3", recovery="1", expect="[]")
