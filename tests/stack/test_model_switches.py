@@ -427,7 +427,7 @@ def test_a_token_of_ones_own_comes_from_the_environment_and_is_not_printed() -> 
     ) as running:
         assert running.stdout is not None
         said = ""
-        while not (found := re.search(r"curl (\S+/admin/switches) -H 'Authorization: Bearer (.*)'", said)):
+        while not (found := re.search(r'curl (\S+/admin/switches) -H "Authorization: Bearer (.*)"', said)):
             said += running.stdout.readline()
         assert found[2] == "$DRIFTDRILL_ADMIN_TOKEN"
         answer = requests.get(found[1], headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
