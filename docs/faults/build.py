@@ -9,7 +9,7 @@ from typing import Any
 
 from docs.faults.entries import ENTRIES, Entry
 from harness import Fault
-from harness.catalogue import FAMILIES, MISSING, ROWS, WAYS, kinds
+from harness.catalogue import FAMILIES, MISSING, ROWS, WAYS, ids, kinds
 from stack.kinds import Kind
 
 HERE = Path(__file__).resolve().parent
@@ -159,10 +159,10 @@ def _home(entry: Entry, name: str) -> str:
 def _index() -> str:
     pages = {entry.id for entry in ENTRIES}
     shifts = {id_: name for name, id_ in ROWS.items()}
+    known = ids() | MISSING.keys()
     lines = []
     for family in (*FAMILIES, "replica"):
-        ids = {k.id for k in kinds()} | WAYS.keys() | MISSING.keys()
-        for id_ in sorted(i for i in ids if i.partition(".")[0] == family):
+        for id_ in sorted(i for i in known if i.partition(".")[0] == family):
             own = kinds_of(id_)
             link = f"[{id_}]({id_}.md)" if id_ in pages else f"[{id_}](../shifts/{shifts[id_]}.md)"
             acts = ", ".join(dict.fromkeys(k.acts for k in own))

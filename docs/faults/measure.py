@@ -92,7 +92,9 @@ def _told(verdict: Verdict) -> dict[str, Any]:
 
 
 def main(ids: list[str]) -> None:
-    """Measure the ids, or every entry that says a clock."""
+    """Measure the ids, or every entry that says a clock; ends with a message where an id is no such entry."""
+    if unknown := set(ids) - {e.id for e in ENTRIES if e.clock}:
+        sys.exit(f"no example to drive: {', '.join(sorted(unknown))}")
     for entry in ENTRIES:
         if entry.clock and (not ids or entry.id in ids):
             found = measure(entry)
