@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.curve import constant
-from harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.curve import constant
+from driftdrill.harness.traffic.schedule import arrivals, generator
 
 CONNECTIONS = 10
 RATE = 500.0
@@ -106,15 +106,15 @@ def ours(url: str, rate: float, connections: int, requests: int, listened: bool 
 
     ``listened``: somebody else listens to events.request too, and is told of each request.
     """
-    import harness.host  # noqa: F401 - it installs the hooks that start a drill
-    from harness.drive.clock import WallClock
-    from harness.drive.drive import player_for
-    from harness.drive.plan import Plan
-    from harness.scenario import Scenario
-    from harness.target import Target
-    from harness.traffic.detect import settled
-    from harness.traffic.user import play
-    from stack.connection import Connection
+    import driftdrill.harness.host  # noqa: F401 - it installs the hooks that start a drill
+    from driftdrill.harness.drive.clock import WallClock
+    from driftdrill.harness.drive.drive import player_for
+    from driftdrill.harness.drive.plan import Plan
+    from driftdrill.harness.scenario import Scenario
+    from driftdrill.harness.target import Target
+    from driftdrill.harness.traffic.detect import settled
+    from driftdrill.harness.traffic.user import play
+    from driftdrill.stack.connection import Connection
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     # As fast as it can: all are due almost at once.

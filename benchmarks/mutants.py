@@ -14,17 +14,17 @@ import time
 from pathlib import Path
 
 from benchmarks.virtual import ROOT, children, driftdrill, timed
-from harness.drive.recording import open_recording
-from harness.judge.evidence import Drill
-from harness.judge.judge import with_alerts
-from harness.judge.mutants import mutants
-from harness.judge.mutate import as_they_are
-from harness.judge.trials import alone
-from reports.mutation import from_json
-from stack.promtool import find_binary, find_promtool
-from stack.rulefiles import load_rule_files
+from driftdrill.harness.drive.recording import open_recording
+from driftdrill.harness.judge.evidence import Drill
+from driftdrill.harness.judge.judge import with_alerts
+from driftdrill.harness.judge.mutants import mutants
+from driftdrill.harness.judge.mutate import as_they_are
+from driftdrill.harness.judge.trials import alone
+from driftdrill.reports.mutation import from_json
+from driftdrill.stack.promtool import find_binary, find_promtool
+from driftdrill.stack.rulefiles import load_rule_files
 
-RULES = ROOT / "scenarios" / "rules" / "demo.yml"
+RULES = ROOT / "driftdrill" / "scenarios" / "rules" / "demo.yml"
 RECORDINGS = sorted((ROOT / "docs" / "example" / "recordings").glob("*.drill"))
 WITHIN, SHARE = 60.0, 0.1
 

@@ -20,10 +20,10 @@ from collections import deque
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-from stack.connection import Connection
-from stack.model_service.app import EXAMPLE
-from stack.model_service.service import serve
-from stack.proxy import Status, proxy
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.model_service.app import EXAMPLE
+from driftdrill.stack.model_service.service import serve
+from driftdrill.stack.proxy import Status, proxy
 
 CONNECTIONS = 10
 RATE = 500.0

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.drive.scrape import Scraper
-from stack.scrape.page import PageParser
-from stack.scrape.scrapejob import ScrapeJob, TargetGroup
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.stack.scrape.page import PageParser
+from driftdrill.stack.scrape.scrapejob import ScrapeJob, TargetGroup
 
 WITHIN, FASTER = 20.0, 20.0
 BINS = 10

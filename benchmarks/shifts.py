@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from shift_generators import (  # noqa: E402
+from driftdrill.shift_generators import (  # noqa: E402
     Batch,
     Generator,
     correlation_break,
@@ -145,8 +145,8 @@ def _search_alone(generator: Generator, metric: str, size: float, reference: Bat
     """Seconds of the search, the reference being sorted: what sizing does once the law at each setting can be had."""
     from dataclasses import replace
 
-    from shift_generators import distance
-    from shift_generators.sizing import Question, Size, by_distance, search
+    from driftdrill.shift_generators import distance
+    from driftdrill.shift_generators.sizing import Question, Size, by_distance, search
 
     asked = by_distance(metric, "c0", size, lambda column: distance(metric, column))
     at = asked.of(generator, reference, np.random.default_rng(0))  # sorts

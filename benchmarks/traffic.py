@@ -18,16 +18,16 @@ import msgspec
 import numpy as np
 
 from benchmarks._generators import CONNECTIONS, RATE, SECONDS, child, nginx, rows, stalled, wrk
-from harness.curve import constant
-from harness.drive.recording import request_block
-from harness.fault import Fault
-from harness.scenario import Scenario
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import BLOCK_ROWS, Blocks
-from harness.traffic.protocols import protocol
-from harness.traffic.records import Records
-from harness.traffic.schedule import arrivals, generator
-from shift_generators import rescale, tilt
+from driftdrill.harness.curve import constant
+from driftdrill.harness.drive.recording import request_block
+from driftdrill.harness.fault import Fault
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.harness.traffic.records import Records
+from driftdrill.harness.traffic.schedule import arrivals, generator
+from driftdrill.shift_generators import rescale, tilt
 
 REQUESTS = 40_000
 RECORDS = 10_000_000

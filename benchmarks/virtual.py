@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from harness.drive.recording import Meta, Writer
-from stack.model_service.service import serve
-from stack.promtool import find_binary
+from driftdrill.harness.drive.recording import Meta, Writer
+from driftdrill.stack.model_service.service import serve
+from driftdrill.stack.promtool import find_binary
 
 ROOT = Path(__file__).resolve().parents[1]
-SCENARIO = ROOT / "scenarios" / "delays_in_seconds.py"
+SCENARIO = ROOT / "driftdrill" / "scenarios" / "delays_in_seconds.py"
 MB = 2**20
 
 
@@ -112,13 +112,13 @@ def timed(command: Sequence[object]) -> tuple[float, str]:
 
 def driftdrill(*args: object) -> list[object]:
     """The command line, in a process of its own."""
-    return [sys.executable, "-m", "harness.cli", *args]
+    return [sys.executable, "-m", "driftdrill.harness.cli", *args]
 
 
 JUDGE = """
 import resource, sys, time
-from harness.judge import judge, promtool_run
-from stack.promtool import find_promtool
+from driftdrill.harness.judge import judge, promtool_run
+from driftdrill.stack.promtool import find_promtool
 promtool, spent, run = find_promtool(binary=sys.argv[2]), [0.0], promtool_run.run
 def watched(*args, **named):
     began = time.perf_counter()
@@ -204,7 +204,7 @@ def peak_of_children(work: Callable[[], object], name: str) -> float:
 
 DRIVE = """
 import resource, sys
-from harness.cli.main import main
+from driftdrill.harness.cli.main import main
 try:
     main(sys.argv[1:])
 finally:
@@ -212,7 +212,7 @@ finally:
 """
 LONG = """
 from dataclasses import replace
-from scenarios.delays_in_seconds import delays_in_seconds
+from driftdrill.scenarios.delays_in_seconds import delays_in_seconds
 longer = replace(delays_in_seconds, name="longer", baseline={baseline})
 """
 

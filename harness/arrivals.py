@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import ScenarioError
+from driftdrill.harness.errors import ScenarioError
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ alert sees what a service does to its answers, whatever the service's own metric
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.errors import ScenarioError
-from harness.fault import Batch
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.fault import Batch
 
 MOST_ROWS = 1000
 

@@ -4,14 +4,14 @@ import inspect
 from collections.abc import Iterable
 from functools import cache
 
-import shift_generators
-from harness.errors import ScenarioError, nearest
-from harness.fault import Fault
-from harness.judge.mutants import OPERATORS
-from harness.traffic.payload import PAYLOAD_FAULTS
-from harness.workloads import LoadFault
-from stack.faults import kinds as stack_kinds
-from stack.kinds import Kind, kind
+from driftdrill import shift_generators
+from driftdrill.harness.errors import ScenarioError, nearest
+from driftdrill.harness.fault import Fault
+from driftdrill.harness.judge.mutants import OPERATORS
+from driftdrill.harness.traffic.payload import PAYLOAD_FAULTS
+from driftdrill.harness.workloads import LoadFault
+from driftdrill.stack.faults import kinds as stack_kinds
+from driftdrill.stack.kinds import Kind, kind
 
 ROWS = {
     "affine": "shift.affine",
@@ -111,23 +111,23 @@ def _rows() -> Iterable[Kind]:
     for function, id_ in ROWS.items():
         made = getattr(shift_generators, function)
         visible = "nowhere" if id_ in SILENT else "server"
-        yield Kind(id_, function, "shift_generators", "rows", visible, _parameters(made), _first(made))
+        yield Kind(id_, function, "driftdrill.shift_generators", "rows", visible, _parameters(made), _first(made))
 
 
 def _edges() -> Iterable[Kind]:
     for id_ in dict.fromkeys(e.id for e in shift_generators.EDGES):
         names = ", ".join(e.name for e in shift_generators.EDGES if e.id == id_)
         text = f"Put an edge value into the hit rows: {names}."
-        yield Kind(id_, "edge", "shift_generators", "rows", "server", ("column", "name"), text)
+        yield Kind(id_, "edge", "driftdrill.shift_generators", "rows", "server", ("column", "name"), text)
 
 
 def _payload() -> Iterable[Kind]:
-    return (kind(fault, "encoded request", "harness.traffic.payload") for fault in PAYLOAD_FAULTS)
+    return (kind(fault, "encoded request", "driftdrill.harness.traffic.payload") for fault in PAYLOAD_FAULTS)
 
 
 def _load() -> Iterable[Kind]:
     text = " ".join((LoadFault.__doc__ or "").split("\n\n")[0].split())
-    yield Kind(LoadFault.id, "load", "harness", "schedule", LoadFault.visible_from, ("times",), text)
+    yield Kind(LoadFault.id, "load", "driftdrill", "schedule", LoadFault.visible_from, ("times",), text)
 
 
 def _rules() -> Iterable[Kind]:

@@ -13,10 +13,10 @@ from typing import Literal
 
 import msgspec
 
-from harness.errors import ConfigError, nearest
-from harness.target import Listens, MetricsEndpoint, ProtocolOptions, Target, from_url, page_of
-from stack.connection import Connection, Secret
-from stack.errors import StackError
+from driftdrill.harness.errors import ConfigError, nearest
+from driftdrill.harness.target import Listens, MetricsEndpoint, ProtocolOptions, Target, from_url, page_of
+from driftdrill.stack.connection import Connection, Secret
+from driftdrill.stack.errors import StackError
 
 FILE = "driftdrill.toml"
 
@@ -237,7 +237,7 @@ def _process(name: str, p: _Process | None, base: Path) -> object:
     restart = tuple(p.restart) if p.restart is not None else None
     if p.listens:
         return Listens(restart)
-    from stack.held import Container, LocalProcess
+    from driftdrill.stack.held import Container, LocalProcess
 
     if p.container is not None:
         return Container(p.container)
@@ -251,7 +251,7 @@ def _process(name: str, p: _Process | None, base: Path) -> object:
 
 
 def _hook(where: str, h: _Hook, base: Path) -> object:
-    from stack.held import hook
+    from driftdrill.stack.held import hook
 
     def step(s: _Step, what: str) -> object:
         said = [s.command is not None, s.call is not None, s.function is not None, s.container is not None]
@@ -266,8 +266,8 @@ def _hook(where: str, h: _Hook, base: Path) -> object:
 
 
 def _step(s: _Step, base: Path) -> object:
-    from stack.held import Call, Command, Container, Operate
-    from stack.held.steps import Function
+    from driftdrill.stack.held import Call, Command, Container, Operate
+    from driftdrill.stack.held.steps import Function
 
     if s.command is not None:
         return Command(tuple(s.command), folder=str(base.absolute()))

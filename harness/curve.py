@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import ScenarioError
+from driftdrill.harness.errors import ScenarioError
 
 seconds = 1.0
 minutes = 60.0

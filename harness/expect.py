@@ -8,9 +8,9 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from harness.errors import ScenarioError
-from reports.timeline import Labels, Phase, Track
-from reports.verdict import Finding, Response
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.reports.timeline import Labels, Phase, Track
+from driftdrill.reports.verdict import Finding, Response
 
 
 class Evidence(Protocol):

@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from harness.curve import Curve, constant
-from harness.errors import RigError, ScenarioError, nearest
+from driftdrill.harness.curve import Curve, constant
+from driftdrill.harness.errors import RigError, ScenarioError, nearest
 
 Batch = dict[str, npt.NDArray[Any]]
 """Column name -> 1-d array, all of one length; the truth column is never sent."""
@@ -54,8 +54,8 @@ class InForce(Protocol):
 class HeldFault(Protocol):
     """A fault of the network or the service: held for the fault phase and undone on every exit path.
 
-    ``hold`` gets a :class:`~harness.target.Target`. Where the class attribute ``each`` is true it is held once for each
-    address of the target, which is then all that the target has.
+    ``hold`` gets a :class:`~driftdrill.harness.target.Target`. Where the class attribute ``each`` is true it is
+    held once for each address of the target, which is then all that the target has.
     """
 
     def hold(self, target: Any) -> AbstractContextManager[InForce]:

@@ -10,26 +10,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.drive.clock import WallClock
-from harness.drive.crew import Crew, serve
-from harness.drive.drive import drive, player_for
-from harness.drive.plan import KEPT, Plan, Steering
-from harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
-from harness.judge.judge import judge
-from harness.rig import Settings, rig, subject
-from harness.show import Plain, finish
-from harness.target import ProtocolOptions, Target
-from harness.traffic.detect import settled
-from harness.traffic.player import Player
-from harness.traffic.user import Hosted, ModelUser, install
-from reports.verdict import Verdict
-from stack.errors import StackError
+from driftdrill.harness.drive.clock import WallClock
+from driftdrill.harness.drive.crew import Crew, serve
+from driftdrill.harness.drive.drive import drive, player_for
+from driftdrill.harness.drive.plan import KEPT, Plan, Steering
+from driftdrill.harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
+from driftdrill.harness.judge.judge import judge
+from driftdrill.harness.rig import Settings, rig, subject
+from driftdrill.harness.show import Plain, finish
+from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.traffic.detect import settled
+from driftdrill.harness.traffic.player import Player
+from driftdrill.harness.traffic.user import Hosted, ModelUser, install
+from driftdrill.reports.verdict import Verdict
+from driftdrill.stack.errors import StackError
 
 __all__ = ["ModelUser", "Settings", "carry_out"]
 
 
 def carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
-    """Drive and (unless only recording) judge. Raises what :func:`harness.drive.drive.drive` raises.
+    """Drive and (unless only recording) judge. Raises what :func:`driftdrill.harness.drive.drive.drive` raises.
 
     Ctrl-C and SIGTERM end it; a drill that ends early says where its recording is.
     """

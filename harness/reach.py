@@ -8,18 +8,18 @@ from itertools import combinations
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from harness.drive.inject import Hold
-from harness.drive.scrape import Scraper
-from harness.drive.scraping import ChangedJobs, LoadedJobs, SpoiledPages
-from harness.errors import RigError, ScenarioError
-from harness.fault import Control, Fault, InForce
-from harness.scenario import Scenario
-from harness.target import Listens, Target
-from stack.prometheus import Server
-from stack.proxy import Page, Proxy, proxy, toxiproxy
-from stack.proxy.httpfaults import HttpFault
-from stack.proxy.toxics import Holdable
-from stack.scrape.scrapejob import ScrapeJob
+from driftdrill.harness.drive.inject import Hold
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.scraping import ChangedJobs, LoadedJobs, SpoiledPages
+from driftdrill.harness.errors import RigError, ScenarioError
+from driftdrill.harness.fault import Control, Fault, InForce
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import Listens, Target
+from driftdrill.stack.prometheus import Server
+from driftdrill.stack.proxy import Page, Proxy, proxy, toxiproxy
+from driftdrill.stack.proxy.httpfaults import HttpFault
+from driftdrill.stack.proxy.toxics import Holdable
+from driftdrill.stack.scrape.scrapejob import ScrapeJob
 
 T = TypeVar("T")
 
@@ -51,8 +51,8 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
 
     ``ours``: Prometheus is one that this drill starts.
     """
-    from harness.catalogue import check_ids
-    from stack.held import ProcessFault
+    from driftdrill.harness.catalogue import check_ids
+    from driftdrill.stack.held import ProcessFault
 
     if any(fault.id is not None for fault in scenario.faults):
         check_ids(scenario.faults)
@@ -95,7 +95,7 @@ def check(scenario: Scenario, target: Target, clock: str, *, ours: bool) -> None
 
 def _refuse_one_switch_twice(scenario: Scenario) -> None:
     """A switch of the demo model is one place of each replica, whatever its parameters."""
-    from stack.model_service.switches import SWITCHES
+    from driftdrill.stack.model_service.switches import SWITCHES
 
     switches = [f for f in scenario.faults if isinstance(f.how, tuple(SWITCHES.values()))]
     for first, second in combinations(switches, 2):
@@ -194,7 +194,7 @@ def _always(in_force: InForce) -> Iterator[InForce]:
 
 def asks_golden(fault: Fault, reach: Reach) -> bool:
     """Whether only golden answers can tell that a fault is in force: one that is a hook without a check."""
-    from stack.held import Hook
+    from driftdrill.stack.held import Hook
 
     hook = fault.how.hook(reach.whole) if isinstance(fault.how, Control) else fault.how
     return isinstance(hook, Hook) and hook.check is None
@@ -242,7 +242,7 @@ def _found(address: Target) -> Target:
     """With the process that listens there now, if that is how its process is known. Raises :class:`StackError`."""
     if not isinstance(address.process, Listens):
         return address
-    from stack.held import listening
+    from driftdrill.stack.held import listening
 
     return replace(address, process=listening(address.connection.port, address.process.restart))
 

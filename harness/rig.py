@@ -10,26 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from harness.config import Config, load_config, pick_target
-from harness.drive.plan import Plan
-from harness.drive.recording import refuse_unwritable
-from harness.drive.scrape import Scraper
-from harness.drive.watch import Watch, counts, watched
-from harness.errors import ConfigError, RuleError, ScenarioError
-from harness.fault import Batch
-from harness.judge.judge import unresolvable
-from harness.judge.rules import Rules
-from harness.reach import Reach, asks_golden, check, holds_of, reached
-from harness.scenario import Scenario
-from harness.target import Target, refuse_foreign_hosts
-from reports.metrics import Drill
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.prometheus import LoadedGroup, prometheus, rules
-from stack.promtool import IMAGE, Promtool, check_rules, find_promtool
-from stack.rulefiles import Group, Rule, RuleFile, load_rule_files, to_rule_file
-from stack.scrape.prometheus_yml import Given, jobs_from_prometheus_yml
-from stack.scrape.scrapejob import HttpDiscovery, ScrapeJob, page_job
+from driftdrill.harness.config import Config, load_config, pick_target
+from driftdrill.harness.drive.plan import Plan
+from driftdrill.harness.drive.recording import refuse_unwritable
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.watch import Watch, counts, watched
+from driftdrill.harness.errors import ConfigError, RuleError, ScenarioError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.judge.judge import unresolvable
+from driftdrill.harness.judge.rules import Rules
+from driftdrill.harness.reach import Reach, asks_golden, check, holds_of, reached
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import Target, refuse_foreign_hosts
+from driftdrill.reports.metrics import Drill
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus import LoadedGroup, prometheus, rules
+from driftdrill.stack.promtool import IMAGE, Promtool, check_rules, find_promtool
+from driftdrill.stack.rulefiles import Group, Rule, RuleFile, load_rule_files, to_rule_file
+from driftdrill.stack.scrape.prometheus_yml import Given, jobs_from_prometheus_yml
+from driftdrill.stack.scrape.scrapejob import HttpDiscovery, ScrapeJob, page_job
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _adjusted(scenario: Scenario, settings: Settings, config: Config, target: Ta
 
 def csv_rows(file: str) -> Batch:
     """The rows of a CSV file. Raises :class:`ConfigError`."""
-    from shift_generators import from_csv
+    from driftdrill.shift_generators import from_csv
 
     try:
         return from_csv(file)

@@ -1,9 +1,10 @@
 """Scenario: one drill, as its author wrote it. Loading one does no work and holds no URL."""
 
+import contextlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -11,13 +12,13 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from harness.arrivals import Arrivals, poisson
-from harness.canary import Canary
-from harness.curve import Curve
-from harness.errors import ScenarioError, nearest
-from harness.expect import Expectation
-from harness.fault import Batch, Fault
-from reports.timeline import Phase
+from driftdrill.harness.arrivals import Arrivals, poisson
+from driftdrill.harness.canary import Canary
+from driftdrill.harness.curve import Curve
+from driftdrill.harness.errors import ScenarioError, nearest
+from driftdrill.harness.expect import Expectation
+from driftdrill.harness.fault import Batch, Fault
+from driftdrill.reports.timeline import Phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +168,7 @@ def load_all(path: str | Path) -> list[Scenario]:
 
 def built_in() -> Path:
     """The folder of the scenarios that come with driftdrill, in a checkout and in an installed wheel."""
-    spec = importlib.util.find_spec("scenarios")
+    spec = importlib.util.find_spec("driftdrill.scenarios")
     if spec is None or spec.origin is None:
         raise ScenarioError("the built-in scenarios are not installed", hint="install driftdrill again")
     return Path(spec.origin).parent
@@ -182,13 +183,22 @@ def _run(path: Path) -> ModuleType:
             where=str(path),
             hint="`driftdrill list` shows the built-in ones",
         )
-    spec = importlib.util.spec_from_file_location(f"_scenario_{path.stem}", path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise ScenarioError("a scenario file must end in .py", where=str(path))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        source = path.read_bytes()
+    except OSError as e:
+        raise ScenarioError(f"cannot be read: {e.strerror}", where=str(path)) from e
+    module = ModuleType(f"_scenario_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    folder = str(path.parent.absolute())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # so that it imports what lies beside it, as under Locust
+    try:
+        # From its source: a cached .pyc is taken for that of a file which changed within the same second and size.
+        with _no_bytecode():
+            exec(compile(source, str(path.absolute()), "exec", dont_inherit=True), vars(module))
     except ScenarioError:
         raise
     except SyntaxError as e:
@@ -197,6 +207,16 @@ def _run(path: Path) -> ModuleType:
     except (Exception, SystemExit) as e:
         raise ScenarioError(f"{type(e).__name__}: {e}", where=_line_of(e, path), hint=_meant(e)) from e
     return module
+
+
+@contextlib.contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """What a scenario imports leaves no ``__pycache__`` beside it."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _meant(error: BaseException) -> str:

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from harness.expect import span_text
-from reports import text
-from reports.verdict import Verdict
+from driftdrill.harness.expect import span_text
+from driftdrill.reports import text
+from driftdrill.reports.verdict import Verdict
 
 if TYPE_CHECKING:  # judging loads nothing that drives
-    from harness.drive.plan import Progress
+    from driftdrill.harness.drive.plan import Progress
 
 EVERY = 5.0
 """Seconds between plain lines."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from harness.errors import TargetError
-from stack.connection import Connection, Secret
+from driftdrill.harness.errors import TargetError
+from driftdrill.stack.connection import Connection, Secret
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Target:
     given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Addresses by job, for jobs whose discovery cannot be asked from here."""
     process: Any = None
-    """What serves it, for faults of processes: :class:`Listens`, or a process or container of :mod:`stack.held`."""
+    """What serves it, for faults of processes: :class:`Listens`, or a target of :mod:`driftdrill.stack.held`."""
     admin: Secret | None = None
     """The token of the demo model's admin interface, below its URL."""
     hooks: Mapping[str, Any] = field(default_factory=dict)
-    """Control hooks by name (:func:`stack.held.hook`)."""
+    """Control hooks by name (:func:`driftdrill.stack.held.hook`)."""
     toxiproxy: Connection | None = None
     """The API of a toxiproxy server that takes the place of our own proxy."""
     fault_proxy: Any = None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.curve import Curve, constant, hours, piecewise, sine
-from harness.errors import ScenarioError
+from driftdrill.harness.curve import Curve, constant, hours, piecewise, sine
+from driftdrill.harness.errors import ScenarioError
 
 
 def steady(rate: float) -> Curve:

@@ -3,13 +3,17 @@
 Every view is a module with one ``render``; names are imported when they are first used.
 """
 
+# Found at the top of a checkout it would be a second copy, with classes of its own.
+if __name__ != "driftdrill.reports":
+    raise ImportError(f"this is driftdrill.reports; it must not be imported as {__name__}")
+
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports import html, junit, markdown, metrics, text
-    from reports.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
-    from reports.verdict import Finding, Harm, Latency, Response, UnknownSchema, Validity, Verdict, from_json
+    from driftdrill.reports import html, junit, markdown, metrics, text
+    from driftdrill.reports.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
+    from driftdrill.reports.verdict import Finding, Harm, Latency, Response, UnknownSchema, Validity, Verdict, from_json
 
 __all__ = [
     "AlertTrack",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from reports.wording import number, plain
+from driftdrill.reports.wording import number, plain
 
 SCHEMA = 1
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from importlib.resources import files
 from xml.etree.ElementTree import Element
 
-from reports import lanes, markup, tables, wording
-from reports.markup import el, raw
-from reports.verdict import Verdict
-from reports.wording import Headline, plain
+from driftdrill.reports import lanes, markup, tables, wording
+from driftdrill.reports.markup import el, raw
+from driftdrill.reports.verdict import Verdict
+from driftdrill.reports.wording import Headline, plain
 
 _PATH_BUDGET = 260_000
 """Bytes of a page that may be paths; a point takes about nine, a column of a path at most four points."""
@@ -49,7 +49,7 @@ def _title(verdicts: Sequence[Verdict], title: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("reports") / "assets" / name).read_text(encoding="utf-8").strip()
+    return (files("driftdrill.reports") / "assets" / name).read_text(encoding="utf-8").strip()
 
 
 def _overview(verdicts: Sequence[Verdict], title: str, columns: int) -> Element:

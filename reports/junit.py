@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, indent, tostring
 
-from reports import text, wording
-from reports.markup import el
-from reports.verdict import Finding, Verdict
-from reports.wording import plain
+from driftdrill.reports import text, wording
+from driftdrill.reports.markup import el
+from driftdrill.reports.verdict import Finding, Verdict
+from driftdrill.reports.wording import plain
 
 
 def render(verdicts: Sequence[Verdict]) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
-from reports import plot, shapes, wording
-from reports.markup import el
-from reports.plot import Scale
-from reports.shapes import at, chart, lane
-from reports.timeline import Timeline, Track, Watched
-from reports.verdict import Harm, Response, Verdict
-from reports.wording import plain
+from driftdrill.reports import plot, shapes, wording
+from driftdrill.reports.markup import el
+from driftdrill.reports.plot import Scale
+from driftdrill.reports.shapes import at, chart, lane
+from driftdrill.reports.timeline import Timeline, Track, Watched
+from driftdrill.reports.verdict import Harm, Response, Verdict
+from driftdrill.reports.wording import plain
 
 _SHOWN_FAULTS, _SHOWN_ALERTS, _SHOWN_SILENT, _SHOWN_MORE, _SHOWN_SERIES, _SHOWN_TRACKS = 4, 8, 4, 16, 3, 6
 

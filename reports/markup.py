@@ -4,7 +4,7 @@ import base64
 import hashlib
 from xml.etree.ElementTree import Element, tostring
 
-from reports.wording import safe
+from driftdrill.reports.wording import safe
 
 Child = Element | str | None
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from reports.verdict import UnknownSchema
+from driftdrill.reports.verdict import UnknownSchema
 
 SCHEMA = 1
 Fate = Literal["KILLED", "SURVIVED", "NOT_COVERED", "INVALID"]

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reports.timeline import Track
-from reports.wording import duration
+from driftdrill.reports.timeline import Track
+from driftdrill.reports.wording import duration
 
 WIDTH, HEIGHT = 2000, 400
 _TOLERANCE = 2.0

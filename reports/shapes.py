@@ -6,10 +6,10 @@ So one page fits a phone and a printout without a script: text keeps its size wh
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
-from reports import plot, wording
-from reports.markup import el
-from reports.plot import HEIGHT, WIDTH, Scale
-from reports.timeline import Interval, Timeline, Track
+from driftdrill.reports import plot, wording
+from driftdrill.reports.markup import el
+from driftdrill.reports.plot import HEIGHT, WIDTH, Scale
+from driftdrill.reports.timeline import Interval, Timeline, Track
 
 PHASE_NAMES = {"warm_up": "warm-up", "baseline": "baseline", "fault": "fault", "recovery": "recovery"}
 _TOP, _BOTTOM = 10, 6

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from xml.etree.ElementTree import Element
 
-from reports import wording
-from reports.markup import el
-from reports.timeline import Phase, Timeline, Track
-from reports.verdict import Finding, Verdict
-from reports.wording import plain
+from driftdrill.reports import wording
+from driftdrill.reports.markup import el
+from driftdrill.reports.timeline import Phase, Timeline, Track
+from driftdrill.reports.verdict import Finding, Verdict
+from driftdrill.reports.wording import plain
 
 _MOST_ROWS = 100
 Cell = Element | str

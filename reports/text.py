@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from reports import wording
-from reports.rows import HANG, INDENT, Row, laid_out
-from reports.verdict import Finding, Response, Verdict
-from reports.wording import plain
+from driftdrill.reports import wording
+from driftdrill.reports.rows import HANG, INDENT, Row, laid_out
+from driftdrill.reports.verdict import Finding, Response, Verdict
+from driftdrill.reports.wording import plain
 
 _SILENT_ROWS = 5
 

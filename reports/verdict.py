@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from reports.timeline import Labels, Timeline
+from driftdrill.reports.timeline import Labels, Timeline
 
 SCHEMA = 1
 

@@ -11,8 +11,8 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.timeline import Timeline, Watched
-from reports.verdict import Finding, Harm, Response, Verdict
+from driftdrill.reports.timeline import Timeline, Watched
+from driftdrill.reports.verdict import Finding, Harm, Response, Verdict
 
 NOTICED = ("FIRED", "LATE", "UNRESOLVED")
 _ORDER = ("FALSE_ALARM", "LATE", "UNRESOLVED", "FIRED", "SILENT", "NOT_JUDGED")

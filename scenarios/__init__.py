@@ -1,0 +1,3 @@
+# Found at the top of a checkout it would be a second copy, with classes of its own.
+if __name__ != "driftdrill.scenarios":
+    raise ImportError(f"this is driftdrill.scenarios; it must not be imported as {__name__}")

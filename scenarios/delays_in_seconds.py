@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Canary, Fault, ModelUser, Scenario, constant, fires, minutes, quiet, ramp, resolves
-from shift_generators import rescale
-from stack.model_service import flights, golden
+from driftdrill import Canary, Fault, ModelUser, Scenario, constant, fires, minutes, quiet, ramp, resolves
+from driftdrill.shift_generators import rescale
+from driftdrill.stack.model_service import flights, golden
 
 delays_in_seconds = Scenario(
     name="departure delays arrive in seconds",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Canary, Fault, ModelUser, Scenario, constant, fires, quiet, ramp, resolves, seconds
-from shift_generators import rescale
-from stack.model_service import flights, golden
+from driftdrill import Canary, Fault, ModelUser, Scenario, constant, fires, quiet, ramp, resolves, seconds
+from driftdrill.shift_generators import rescale
+from driftdrill.stack.model_service import flights, golden
 
 delays_on_the_wall_clock = Scenario(
     name="departure delays arrive in seconds, on the wall clock",

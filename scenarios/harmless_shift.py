@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Canary, Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet
-from shift_generators import rescale
-from stack.model_service import flights, golden
+from driftdrill import Canary, Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet
+from driftdrill.shift_generators import rescale
+from driftdrill.stack.model_service import flights, golden
 
 harmless_shift = Scenario(
     name="distances grow by five percent",

@@ -6,9 +6,9 @@
 from pathlib import Path
 from typing import Any
 
-from harness import Canary, Fault, ModelUser, Scenario, constant, fires, minutes, quiet
-from stack.model_service import flights, golden
-from stack.model_service import switches as s
+from driftdrill import Canary, Fault, ModelUser, Scenario, constant, fires, minutes, quiet
+from driftdrill.stack.model_service import flights, golden
+from driftdrill.stack.model_service import switches as s
 
 
 def misconfigured(how: Any, story: str, *, canary: str = "CanaryDeviates") -> Scenario:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, even, fires, minutes, pulse, quiet, resolves
-from harness.traffic.payload import WrongType
-from stack.model_service import flights
-from stack.scrape.pagefaults import HideZeros
+from driftdrill import Fault, ModelUser, Scenario, constant, even, fires, minutes, pulse, quiet, resolves
+from driftdrill.harness.traffic.payload import WrongType
+from driftdrill.stack.model_service import flights
+from driftdrill.stack.scrape.pagefaults import HideZeros
 
 counter_born = Scenario(
     name="a counter that is born at its first increment",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, recurring, resolves
-from harness.traffic.payload import WrongType
-from stack.model_service import flights
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, recurring, resolves
+from driftdrill.harness.traffic.payload import WrongType
+from driftdrill.stack.model_service import flights
 
 flapping = Scenario(
     name="flapping under `for`",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
-from stack.model_service import flights
-from stack.scrape.jobfaults import RenameJob
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from driftdrill.stack.model_service import flights
+from driftdrill.stack.scrape.jobfaults import RenameJob
 
 job_renamed = Scenario(
     name="a job is renamed",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, resolves
-from stack.model_service import flights
-from stack.model_service.switches import Slow
-from stack.scrape.pagefaults import BucketCoverage
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, resolves
+from driftdrill.stack.model_service import flights
+from driftdrill.stack.model_service.switches import Slow
+from driftdrill.stack.scrape.pagefaults import BucketCoverage
 
 latency_above_buckets = Scenario(
     name="latency above the top bucket",

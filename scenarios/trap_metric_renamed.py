@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
-from stack.model_service import flights
-from stack.scrape.pagefaults import RenameMetric
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from driftdrill.stack.model_service import flights
+from driftdrill.stack.scrape.pagefaults import RenameMetric
 
 metric_renamed = Scenario(
     name="a metric is renamed",

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, load, minutes, quiet, resolves
-from stack.model_service import flights
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, load, minutes, quiet, resolves
+from driftdrill.stack.model_service import flights
 
 no_traffic = Scenario(
     name="no traffic",

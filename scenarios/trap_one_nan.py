@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, step
-from stack.model_service import flights
-from stack.model_service.switches import ClassMap, NanOutput
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, step
+from driftdrill.stack.model_service import flights
+from driftdrill.stack.model_service.switches import ClassMap, NanOutput
 
 one_nan = Scenario(
     name="one NaN poisons a sum",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
-from harness.traffic.payload import WrongType
-from stack.model_service import flights
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from driftdrill.harness.traffic.payload import WrongType
+from driftdrill.stack.model_service import flights
 
 one_replica = Scenario(
     name="one of four replicas is wrong",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness import Canary, Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet, stays
-from shift_generators import wrong_join
-from stack.model_service import flights, golden
+from driftdrill import Canary, Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet, stays
+from driftdrill.shift_generators import wrong_join
+from driftdrill.stack.model_service import flights, golden
 
 wrong_join_of_delays = Scenario(
     name="each flight gets another flight's delay",

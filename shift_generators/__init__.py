@@ -3,34 +3,59 @@
 A generator is a pure function ``(batch, strength, rng) -> batch``; see :class:`Generator`. Needs numpy and scipy only.
 """
 
-from shift_generators.categories import (
+# Found at the top of a checkout it would be a second copy, with classes of its own.
+if __name__ != "driftdrill.shift_generators":
+    raise ImportError(f"this is driftdrill.shift_generators; it must not be imported as {__name__}")
+
+from driftdrill.shift_generators.categories import (
     case_category,
     knockout_category,
     merge_categories,
     novel_category,
     typo_category,
 )
-from shift_generators.classifier import domain_auc
-from shift_generators.compose import in_order, on_fraction, on_slice
-from shift_generators.concept import concept_flip, concept_logit, concept_reverse
-from shift_generators.distances import METRICS, Distance, distance
-from shift_generators.edges import EDGES, Edge, edge, edges_for
-from shift_generators.errors import BadValue, ShiftError, TooFewEffective, UnknownColumn, Unreachable, WrongType
-from shift_generators.generator import Batch, Generator
-from shift_generators.joint import correlation_break, rotation, wrong_join
-from shift_generators.maps import affine, mean_shift, quantile_warp, scale
-from shift_generators.missing import mar, mcar, mnar
-from shift_generators.noise import clipped, duplicates, gaussian_noise, outliers, rounding, stuck
-from shift_generators.power import noise_floor, window
-from shift_generators.realised import ColumnSize, Realised, realised
-from shift_generators.resample import effective, linear, prior, selection, subgroup, tilt
-from shift_generators.sizing import sized, sized_by
-from shift_generators.slices import between, equals
-from shift_generators.sources import from_columns, from_csv, from_parquet
-from shift_generators.synthetic import Empirical, GaussianCopula, Marginal, Synthetic, fit_copula
-from shift_generators.text import text_case, text_emoji, text_language, text_length, text_typo, text_vocabulary
-from shift_generators.times import shift_time, time_format, timezone
-from shift_generators.units import constant_column, log_unit, rescale, shuffle_column, swap_columns, temperature
+from driftdrill.shift_generators.classifier import domain_auc
+from driftdrill.shift_generators.compose import in_order, on_fraction, on_slice
+from driftdrill.shift_generators.concept import concept_flip, concept_logit, concept_reverse
+from driftdrill.shift_generators.distances import METRICS, Distance, distance
+from driftdrill.shift_generators.edges import EDGES, Edge, edge, edges_for
+from driftdrill.shift_generators.errors import (
+    BadValue,
+    ShiftError,
+    TooFewEffective,
+    UnknownColumn,
+    Unreachable,
+    WrongType,
+)
+from driftdrill.shift_generators.generator import Batch, Generator
+from driftdrill.shift_generators.joint import correlation_break, rotation, wrong_join
+from driftdrill.shift_generators.maps import affine, mean_shift, quantile_warp, scale
+from driftdrill.shift_generators.missing import mar, mcar, mnar
+from driftdrill.shift_generators.noise import clipped, duplicates, gaussian_noise, outliers, rounding, stuck
+from driftdrill.shift_generators.power import noise_floor, window
+from driftdrill.shift_generators.realised import ColumnSize, Realised, realised
+from driftdrill.shift_generators.resample import effective, linear, prior, selection, subgroup, tilt
+from driftdrill.shift_generators.sizing import sized, sized_by
+from driftdrill.shift_generators.slices import between, equals
+from driftdrill.shift_generators.sources import from_columns, from_csv, from_parquet
+from driftdrill.shift_generators.synthetic import Empirical, GaussianCopula, Marginal, Synthetic, fit_copula
+from driftdrill.shift_generators.text import (
+    text_case,
+    text_emoji,
+    text_language,
+    text_length,
+    text_typo,
+    text_vocabulary,
+)
+from driftdrill.shift_generators.times import shift_time, time_format, timezone
+from driftdrill.shift_generators.units import (
+    constant_column,
+    log_unit,
+    rescale,
+    shuffle_column,
+    swap_columns,
+    temperature,
+)
 
 __all__ = [
     "EDGES",

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from shift_generators.errors import BadValue, TooFewEffective
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
-from shift_generators.missing import check_rate
+from driftdrill.shift_generators.errors import BadValue, TooFewEffective
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
+from driftdrill.shift_generators.missing import check_rate
 
 Levels = Callable[[Column, Rng], Column]
 """The new levels of the hit rows, from their old ones: text (k,) -> text (k,)."""
@@ -49,7 +49,7 @@ def merge_categories(column: str, into: Mapping[str, str]) -> Generator:
 def knockout_category(column: str, *levels: str) -> Generator:
     """Levels go: their rows carry another level instead, drawn as the reference's other rows have them.
 
-    To lose the rows themselves, use :func:`~shift_generators.selection`.
+    To lose the rows themselves, use :func:`~driftdrill.shift_generators.selection`.
     """
     call = written("knockout_category", column, *levels)
     if not levels:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from shift_generators.distances import as_numbers
-from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Floats, Rng
+from driftdrill.shift_generators.distances import as_numbers
+from driftdrill.shift_generators.errors import BadValue
+from driftdrill.shift_generators.generator import Batch, Floats, Rng
 
 _ROWS = 10_000
 

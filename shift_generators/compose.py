@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Floats, Generator, Kernel, Mask, Rng, hits, written
-from shift_generators.generator import share as scaled
-from shift_generators.missing import check_rate
-from shift_generators.slices import Where, mask_of
+from driftdrill.shift_generators.errors import BadValue
+from driftdrill.shift_generators.generator import Batch, Floats, Generator, Kernel, Mask, Rng, hits, written
+from driftdrill.shift_generators.generator import share as scaled
+from driftdrill.shift_generators.missing import check_rate
+from driftdrill.shift_generators.slices import Where, mask_of
 
 
 def in_order(*generators: Generator) -> Generator:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shift_generators.errors import BadValue, WrongType
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, check_kind, hits, written
-from shift_generators.maps import finite
-from shift_generators.missing import check_rate
-from shift_generators.slices import Where, mask_of
+from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, check_kind, hits, written
+from driftdrill.shift_generators.maps import finite
+from driftdrill.shift_generators.missing import check_rate
+from driftdrill.shift_generators.slices import Where, mask_of
 
 
 def concept_flip(truth: str, *, rate: float = 1.0, where: Where | None = None) -> Generator:

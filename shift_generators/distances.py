@@ -16,8 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from shift_generators.errors import BadValue, WrongType, nearest
-from shift_generators.generator import Column, Floats, missing
+from driftdrill.shift_generators.errors import BadValue, WrongType, nearest
+from driftdrill.shift_generators.generator import Column, Floats, missing
 
 Metric = Callable[[Floats, Floats], float]
 """``metric(p, q)`` of the bins' shares, float64 (bins,), each summing to 1."""

@@ -10,11 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from shift_generators.categories import put_text
-from shift_generators.errors import BadValue, WrongType, nearest
-from shift_generators.generator import Batch, Column, Floats, Generator, Kind, Rng, check_kind, hits, missing, written
-from shift_generators.missing import without
-from shift_generators.units import fill
+from driftdrill.shift_generators.categories import put_text
+from driftdrill.shift_generators.errors import BadValue, WrongType, nearest
+from driftdrill.shift_generators.generator import (
+    Batch,
+    Column,
+    Floats,
+    Generator,
+    Kind,
+    Rng,
+    check_kind,
+    hits,
+    missing,
+    written,
+)
+from driftdrill.shift_generators.missing import without
+from driftdrill.shift_generators.units import fill
 
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _HOMOGLYPHS = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")

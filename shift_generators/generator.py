@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from shift_generators.errors import BadValue, UnknownColumn, WrongType
+from driftdrill.shift_generators.errors import BadValue, UnknownColumn, WrongType
 
 Column = npt.NDArray[Any]
 """Shape (n,): float, int or bool, datetime64, or text (unicode or object; None is missing)."""

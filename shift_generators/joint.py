@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, written
-from shift_generators.maps import finite, keep_unhit, like
+from driftdrill.shift_generators.errors import BadValue
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, written
+from driftdrill.shift_generators.maps import finite, keep_unhit, like
 
 
 def wrong_join(*columns: str) -> Generator:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from shift_generators.distances import Distance, Law, as_numbers, law_of_values, mixture, thinned
-from shift_generators.generator import Batch, Floats, Generator, Rng
+from driftdrill.shift_generators.distances import Distance, Law, as_numbers, law_of_values, mixture, thinned
+from driftdrill.shift_generators.generator import Batch, Floats, Generator, Rng
 
 THIN = 20_000
 """Points at which a distribution function of more rows is compared, for KS: an error of 1 / 20,000 at most."""

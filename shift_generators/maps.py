@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, is_level, written
+from driftdrill.shift_generators.errors import BadValue
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, is_level, written
 
 Change = Callable[[Floats], Floats]
 

@@ -5,9 +5,20 @@ A missing value is NaN among numbers (whole numbers become float64), NaT among t
 
 import numpy as np
 
-from shift_generators.errors import BadValue, WrongType
-from shift_generators.generator import Batch, Column, Floats, Generator, Mask, Rng, check_kind, hits, share, written
-from shift_generators.maps import Knots, finite, knots
+from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.generator import (
+    Batch,
+    Column,
+    Floats,
+    Generator,
+    Mask,
+    Rng,
+    check_kind,
+    hits,
+    share,
+    written,
+)
+from driftdrill.shift_generators.maps import Knots, finite, knots
 
 
 def mcar(column: str, *, rate: float = 1.0) -> Generator:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, share, written
-from shift_generators.maps import finite, keep_unhit, level, like, on_hit_rows
-from shift_generators.missing import check_rate
-from shift_generators.units import fill
+from driftdrill.shift_generators.errors import BadValue
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, share, written
+from driftdrill.shift_generators.maps import finite, keep_unhit, level, like, on_hit_rows
+from driftdrill.shift_generators.missing import check_rate
+from driftdrill.shift_generators.units import fill
 
 
 def gaussian_noise(column: str, *, sd: float = 1.0) -> Generator:

@@ -13,7 +13,7 @@ Closed forms, for a window of n rows against a reference of m, noise = 1/n + 1/m
 import math
 from dataclasses import dataclass
 
-from shift_generators.errors import BadValue, nearest
+from driftdrill.shift_generators.errors import BadValue, nearest
 
 LARGEST = 10**9
 """The largest window that :func:`window` considers, in rows."""

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shift_generators.distances import METRICS, distance
-from shift_generators.errors import BadValue, UnknownColumn
-from shift_generators.generator import Batch, Column, Generator, missing
-from shift_generators.resample import effective
+from driftdrill.shift_generators.distances import METRICS, distance
+from driftdrill.shift_generators.errors import BadValue, UnknownColumn
+from driftdrill.shift_generators.generator import Batch, Column, Generator, missing
+from driftdrill.shift_generators.resample import effective
 
 
 @dataclass(frozen=True)

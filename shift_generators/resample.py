@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from shift_generators.errors import BadValue, TooFewEffective, UnknownColumn
-from shift_generators.generator import Batch, Column, Floats, Generator, Mask, Rng, check_kind, hits, written
-from shift_generators.maps import finite
-from shift_generators.slices import Where, mask_of
+from driftdrill.shift_generators.errors import BadValue, TooFewEffective, UnknownColumn
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Mask, Rng, check_kind, hits, written
+from driftdrill.shift_generators.maps import finite
+from driftdrill.shift_generators.slices import Where, mask_of
 
 Score = Callable[[Batch], Column]
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shift_generators.classifier import domain_auc as auc_of_classifier
-from shift_generators.compose import on_fraction
-from shift_generators.distances import Distance, Metric, distance, law_of_values, thinned
-from shift_generators.errors import BadValue, ShiftError, Unreachable, nearest
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, missing, written
-from shift_generators.laws import THIN, law_at, mixes, simulated
-from shift_generators.maps import finite, mean_shift
-from shift_generators.resample import tilt
+from driftdrill.shift_generators.classifier import domain_auc as auc_of_classifier
+from driftdrill.shift_generators.compose import on_fraction
+from driftdrill.shift_generators.distances import Distance, Metric, distance, law_of_values, thinned
+from driftdrill.shift_generators.errors import BadValue, ShiftError, Unreachable, nearest
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, missing, written
+from driftdrill.shift_generators.laws import THIN, law_at, mixes, simulated
+from driftdrill.shift_generators.maps import finite, mean_shift
+from driftdrill.shift_generators.resample import tilt
 
 TOLERANCE = 0.01
 """The relative error that a solved size may have in population."""

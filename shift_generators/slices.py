@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from shift_generators.errors import BadValue, UnknownColumn
-from shift_generators.generator import Batch, Mask, check_kind, written
+from driftdrill.shift_generators.errors import BadValue, UnknownColumn
+from driftdrill.shift_generators.generator import Batch, Mask, check_kind, written
 
 Where = Callable[[Batch], npt.NDArray[np.bool_]]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from shift_generators.errors import BadValue, UnknownColumn
-from shift_generators.generator import Batch, Column
+from driftdrill.shift_generators.errors import BadValue, UnknownColumn
+from driftdrill.shift_generators.generator import Batch, Column
 
 _MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"))
 

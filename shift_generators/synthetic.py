@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from shift_generators.errors import BadValue, UnknownColumn
-from shift_generators.generator import Batch, Column, Floats, Rng
-from shift_generators.maps import knots
+from driftdrill.shift_generators.errors import BadValue, UnknownColumn
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Rng
+from driftdrill.shift_generators.maps import knots
 
 
 class Marginal(Protocol):

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from shift_generators.categories import put_text
-from shift_generators.errors import BadValue
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
-from shift_generators.maps import finite
-from shift_generators.missing import check_rate
+from driftdrill.shift_generators.categories import put_text
+from driftdrill.shift_generators.errors import BadValue
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
+from driftdrill.shift_generators.maps import finite
+from driftdrill.shift_generators.missing import check_rate
 
 Points = npt.NDArray[np.uint32]
 """Code points, uint32 (rows, longest), 0 beyond a text's end."""

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from shift_generators.categories import put_text
-from shift_generators.errors import BadValue, WrongType
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
-from shift_generators.maps import finite, like
+from driftdrill.shift_generators.categories import put_text
+from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
+from driftdrill.shift_generators.maps import finite, like
 
 
 def shift_time(column: str, *, by: float) -> Generator:

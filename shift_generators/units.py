@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from shift_generators.errors import BadValue, WrongType
-from shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, written
-from shift_generators.joint import wrong_join
-from shift_generators.maps import finite, on_hit_rows
+from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, written
+from driftdrill.shift_generators.joint import wrong_join
+from driftdrill.shift_generators.maps import finite, on_hit_rows
 
 
 def rescale(column: str, *, by: float) -> Generator:

@@ -1,7 +1,8 @@
 """Run one command; at a word on the control pipe (stdin), or when that closes, end it and remove its folder.
 
-Started by :mod:`stack.process` as a script, never imported: it starts in 25 ms and holds 8 MB. The pipe closes on
-every exit of the parent, SIGKILL included. Forked copies of the parent may hold its other end open, so the parent
+Started by :mod:`driftdrill.stack.process` as a script, never imported: it starts in 25 ms and holds 8 MB. The pipe
+closes on every exit of the parent, SIGKILL included.
+Forked copies of the parent may hold its other end open, so the parent
 says a word when it lets go in order, and its pid is watched.
 
 Arguments: the parent's pid, seconds between SIGTERM and SIGKILL, the folder to remove ("" for none), the command.

@@ -1,7 +1,7 @@
 """Remove one container when the control pipe (stdin) closes without the word that it is removed.
 
-Started by :mod:`stack.container`. Ryuk would do the same, but its image must be had first, and it wants the engine's
-socket inside a container.
+Started by :mod:`driftdrill.stack.container`. Ryuk would do the same, but its image must be had first, and it wants the
+engine's socket inside a container.
 """
 
 import os

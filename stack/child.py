@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Child:
         self._what, self._owner = what, os.getpid()
         self._lock, self._number, self._buffer = threading.Lock(), 0, b""
         self._socket, theirs = socket.socketpair()
-        root = str(Path(__file__).parent.parent)
+        root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         try:
             # -P: a package of the user's folder must not hide ours.

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stack.errors import StackError
-from stack.process import controlled
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.process import controlled
 
 USER = 65534
 """``nobody``, as prom/prometheus has it."""

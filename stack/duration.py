@@ -2,7 +2,7 @@
 
 import re
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 _UNITS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _DURATION = re.compile("".join(rf"(?:(\d+){unit})?" for unit in _UNITS), re.ASCII)

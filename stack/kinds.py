@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 _GUARD = Path(__file__).with_name("_guard.py")
 

@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from stack import container, process
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.process import Started
-from stack.prometheus_api import (
+from driftdrill.stack import container, process
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.process import Started
+from driftdrill.stack.prometheus_api import (
     LoadedGroup,
     LoadedRule,
     ScrapedTarget,
@@ -38,10 +38,10 @@ from stack.prometheus_api import (
     targets,
     version,
 )
-from stack.promtool import IMAGE, Promtool, find_binary, find_promtool, none_to_be_had
-from stack.rulefiles import load_rule_files
-from stack.scrape.scrapejob import ScrapeJob
-from stack.scrape_config import Files, configuration
+from driftdrill.stack.promtool import IMAGE, Promtool, find_binary, find_promtool, none_to_be_had
+from driftdrill.stack.rulefiles import load_rule_files
+from driftdrill.stack.scrape.scrapejob import ScrapeJob
+from driftdrill.stack.scrape_config import Files, configuration
 
 __all__ = [
     "IMAGE",

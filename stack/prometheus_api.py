@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 import requests
 
-from stack.connection import Connection
-from stack.duration import parse_duration
-from stack.errors import StackError
-from stack.process import Started
-from stack.promtool import Promtool
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.duration import parse_duration
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.process import Started
+from driftdrill.stack.promtool import Promtool
 
 Labels = dict[str, str]
 T = TypeVar("T")

@@ -14,10 +14,10 @@ from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 from typing import Literal
 
-from stack import container
-from stack.errors import StackError
-from stack.process import launch
-from stack.rulefiles import RuleFile, load_rule_files
+from driftdrill.stack import container
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.process import launch
+from driftdrill.stack.rulefiles import RuleFile, load_rule_files
 
 IMAGE = "prom/prometheus:v3.13.3"
 """The current long-term-support release; promtool comes with it."""

@@ -13,9 +13,9 @@ from typing import Literal
 
 import yaml
 
-from stack.duration import format_duration, parse_duration
-from stack.errors import StackError
-from stack.yamltree import Mapping_, Node, documents, entries, items, text
+from driftdrill.stack.duration import format_duration, parse_duration
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.yamltree import Mapping_, Node, documents, entries, items, text
 
 Labels = dict[str, str]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from stack.duration import format_duration
-from stack.errors import StackError
-from stack.rulefiles import RuleFile
-from stack.scrape.scrapejob import Access, ScrapeJob
+from driftdrill.stack.duration import format_duration
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.rulefiles import RuleFile
+from driftdrill.stack.scrape.scrapejob import Access, ScrapeJob
 
 Files = dict[str, bytes]
 """File name, relative to prometheus.yml, -> content."""

@@ -2,7 +2,7 @@
 
 import yaml
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 Node = yaml.Node
 Mapping_ = dict[str, yaml.Node]

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import pytest
 
-from stack import container
-from stack.errors import StackError
-from stack.promtool import IMAGE, find_binary
+from driftdrill.stack import container
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.promtool import IMAGE, find_binary
 from tests.images import make_prometheus_image
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

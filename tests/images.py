@@ -13,9 +13,9 @@ from pathlib import Path
 import docker.errors
 import requests
 
-from stack import container
-from stack.errors import StackError
-from stack.promtool import find_binary, version_of
+from driftdrill.stack import container
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.promtool import find_binary, version_of
 
 REPOSITORY = "driftdrill-test/prometheus"
 CHANGES = [

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (python,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "Scenario(" in block]
     (folder / "drill.py").write_text(python, encoding="utf-8")
     (folder / "rules").mkdir()
-    shutil.copy(ROOT / "scenarios" / "rules" / "demo.yml", folder / "rules")
+    shutil.copy(ROOT / "driftdrill" / "scenarios" / "rules" / "demo.yml", folder / "rules")
     return folder
 
 
@@ -37,7 +37,7 @@ def environment(folder: Path) -> dict[str, str]:
     bin_ = folder / "bin"
     bin_.mkdir(exist_ok=True)
     command = bin_ / "driftdrill"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m harness.cli "$@"\n', encoding="utf-8")
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m driftdrill.harness.cli "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     path = os.pathsep.join([str(bin_), str(Path(sys.executable).parent), os.environ["PATH"]])
     outside = {k: v for k, v in os.environ.items() if k != "LOCUST_SKIP_MONKEY_PATCH"}
@@ -68,7 +68,7 @@ NEEDS_THE_MODEL = re.compile(r"drill\.py|first\.drill|127\.0\.0\.1")
 
 
 def test_every_command_of_the_readme_that_drills_the_demo_model_works(folder: Path) -> None:
-    from stack.model_service import serve
+    from driftdrill.stack.model_service import serve
 
     with serve() as service:
         for command in COMMANDS:
@@ -102,7 +102,7 @@ def test_every_page_that_is_linked_exists() -> None:
 
 
 def test_every_verb_is_in_the_readme_or_in_docs() -> None:
-    from harness.cli.main import VERBS
+    from driftdrill.harness.cli.main import VERBS
 
     text = README + "".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs").rglob("*.md"))
     missing = [verb for verb in VERBS if f"driftdrill {verb}" not in text and f"`{verb}`" not in text]

@@ -1,4 +1,4 @@
-"""`import harness`: what it names, what it does not load, and who hides its neighbours."""
+"""`import driftdrill`: what it names, what it does not load, and who else may have packages of our names."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import harness
+import driftdrill
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,8 +20,8 @@ def python(code: str, cwd: Path, *path: Path) -> "subprocess.CompletedProcess[st
 
 def test_the_public_names_are_these() -> None:
     """A name that is added or taken away is a decision: it is written here too."""
-    assert sorted(harness.__all__) == NAMES
-    assert all(getattr(harness, name) is not None or name == "everything_else" for name in NAMES)
+    assert sorted(driftdrill.__all__) == NAMES
+    assert all(getattr(driftdrill, name) is not None or name == "everything_else" for name in NAMES)
 
 
 NAMES = [
@@ -40,6 +40,7 @@ NAMES = [
     "exists",
     "fires",
     "hours",
+    "judge",
     "ladder",
     "load",
     "minutes",
@@ -66,17 +67,19 @@ NAMES = [
 
 
 def test_a_name_that_is_not_there_is_told_as_of_any_module() -> None:
-    with pytest.raises(AttributeError, match="'harness' has no attribute 'Scenarios'"):
-        _ = harness.Scenarios
+    with pytest.raises(AttributeError, match="'driftdrill' has no attribute 'Scenarios'"):
+        _ = driftdrill.Scenarios
 
 
 HEAVY = ("locust", "gevent", "numpy", "scipy", "requests", "testcontainers", "rich", "click", "sklearn", "fastapi")
 
 
-@pytest.mark.parametrize("module", ["harness", "harness.cli.main"])
+@pytest.mark.parametrize(
+    "module", ["driftdrill", "driftdrill.faults", "driftdrill.pytest_plugin", "driftdrill.harness.cli.main"]
+)
 def test_importing_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
     """That is why it takes a few hundredths of a second; `driftdrill --help` too."""
-    allowed = ("click",) if module == "harness.cli.main" else ()
+    allowed = ("click",) if module == "driftdrill.harness.cli.main" else ()
     done = python(f"import {module}; print(*(m for m in {HEAVY!r} if m in sys.modules))", tmp_path, ROOT)
 
     assert done.returncode == 0, done.stderr
@@ -87,7 +90,7 @@ def test_importing_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
 def test_a_verb_that_sends_nothing_loads_no_locust(verb: list[str], tmp_path: Path) -> None:
     """`list` runs the scenario files, which name Locust's user class; that may load it, the others may not."""
     code = (
-        f"from harness.cli.main import _run\n_run({verb!r}, False)\n"
+        f"from driftdrill.harness.cli.main import _run\n_run({verb!r}, False)\n"
         "print('loaded:', *(m for m in ('locust', 'scipy') if m in sys.modules))"
     )
     done = python(code, tmp_path, ROOT)
@@ -97,22 +100,20 @@ def test_a_verb_that_sends_nothing_loads_no_locust(verb: list[str], tmp_path: Pa
     assert not loaded or verb == ["list"]
 
 
-@pytest.mark.parametrize("name", ["reports", "stack", "scenarios", "shift_generators"])
-def test_a_folder_that_hides_one_of_ours_is_named(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["harness", "reports", "stack", "scenarios", "shift_generators"])
+def test_a_package_of_somebody_elses_hides_nothing_of_ours(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
-    (tmp_path / name / "__init__.py").write_text("")
+    (tmp_path / name / "__init__.py").write_text("mine = True\n")
 
-    done = python("import harness", tmp_path, tmp_path, ROOT)
+    done = python(f"import {name}, driftdrill.{name}; print({name}.mine)", tmp_path, tmp_path, ROOT)
+
+    assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["harness", "reports", "stack", "scenarios", "shift_generators"])
+def test_a_room_is_no_package_of_its_own(name: str) -> None:
+    """At the top of a checkout it would be a second copy, with classes of its own."""
+    done = python(f"import {name}", ROOT, ROOT)
 
     assert done.returncode == 1
-    told = done.stderr.splitlines()[-1]
-    assert f"driftdrill's package '{name}' is hidden" in told
-    assert f"found {tmp_path / name}" in told
-    assert "Rename that folder" in told
-
-
-def test_a_folder_without_an_init_hides_nothing(tmp_path: Path) -> None:
-    """A namespace package comes after a real one, wherever it stands on the path."""
-    (tmp_path / "reports").mkdir()
-
-    assert python("import harness", tmp_path, tmp_path, ROOT).returncode == 0
+    assert f"this is driftdrill.{name}; it must not be imported as {name}" in done.stderr

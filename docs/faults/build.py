@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from docs.faults.entries import ENTRIES, Entry
-from harness import Fault
-from harness.catalogue import FAMILIES, MISSING, ROWS, WAYS, ids, kinds
-from stack.kinds import Kind
+from driftdrill import Fault
+from driftdrill.harness.catalogue import FAMILIES, MISSING, ROWS, WAYS, ids, kinds
+from driftdrill.stack.kinds import Kind
 
 HERE = Path(__file__).resolve().parent
 MEASURED = HERE / "measured.json"
 HARM = 0.02
 """The smallest drop of accuracy that matters."""
 MISCONFIGURED = HERE.parent / "misconfigured.md"
-MORE = {"Fault": "harness", "control": "harness", "hook": "stack.held", "load": "harness", "minutes": "harness"}
+MORE = dict.fromkeys(("Fault", "control", "load", "minutes"), "driftdrill") | {"hook": "driftdrill.stack.held"}
 """Names that an example may use beside kinds, and where they are imported from."""
 
 

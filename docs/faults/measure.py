@@ -14,14 +14,14 @@ from typing import Any
 
 from docs.faults.build import HARM, HERE, MEASURED, fault_of, measured
 from docs.faults.entries import ENTRIES, Entry
-from harness import Canary, Scenario, constant, minutes, seconds
-from harness.cli.demo import TOKEN, target_file
-from harness.cli.drill import drill
-from harness.rig import Settings
-from reports.verdict import Verdict
-from stack.model_service import flights, golden, serve_replicas
+from driftdrill import Canary, Scenario, constant, minutes, seconds
+from driftdrill.harness.cli.demo import TOKEN, target_file
+from driftdrill.harness.cli.drill import drill
+from driftdrill.harness.rig import Settings
+from driftdrill.reports.verdict import Verdict
+from driftdrill.stack.model_service import flights, golden, serve_replicas
 
-RULES = HERE.parent.parent / "scenarios" / "rules"
+RULES = HERE.parent.parent / "driftdrill" / "scenarios" / "rules"
 
 
 def scenario_of(entry: Entry) -> Scenario:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-import shift_generators as sg
 from docs.shifts.looks import LOOKS
 from docs.shifts.pages import PAGES, Page
 from docs.shifts.rows import rows
-from shift_generators import Batch
+from driftdrill import shift_generators as sg
+from driftdrill.shift_generators import Batch
 
 
 def build(folder: Path, pages: tuple[Page, ...] = PAGES) -> None:
@@ -133,7 +133,7 @@ The input is never changed, a row with strength 0 keeps its bytes, and the same 
 
 ```python
 import numpy as np
-from shift_generators import distance, mean_shift, sized
+from driftdrill.shift_generators import distance, mean_shift, sized
 
 rng = np.random.default_rng(0)
 rows = {"dep_delay": rng.normal(12.0, 18.0, 10_000)}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from shift_generators import Batch, Generator, gaussian_noise, in_order, on_fraction, prior
+from driftdrill.shift_generators import Batch, Generator, gaussian_noise, in_order, on_fraction, prior
 
 Floats = npt.NDArray[np.float64]
 PIXELS = tuple(f"pixel_{i}" for i in range(64))

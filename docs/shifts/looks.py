@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from docs.shifts.pages import share_of_late
-from shift_generators import Batch
-from shift_generators.generator import missing
+from driftdrill.shift_generators import Batch
+from driftdrill.shift_generators.generator import missing
 
 Look = Callable[[Any, Any, Batch, Batch, tuple[str, ...]], None]
 """``look(left, right, before, after, columns)`` on two axes of matplotlib."""

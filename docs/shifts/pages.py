@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import shift_generators as sg
 from docs.shifts.rows import SOURCE
-from shift_generators import Generator
+from driftdrill import shift_generators as sg
+from driftdrill.shift_generators import Generator
 
 
 @dataclass(frozen=True)

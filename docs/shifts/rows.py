@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import gamma, norm
 
-from shift_generators import Batch, GaussianCopula, Synthetic
+from driftdrill.shift_generators import Batch, GaussianCopula, Synthetic
 
 SOURCE = Synthetic(
     GaussianCopula(

@@ -1,5 +1,5 @@
-"""python -m harness.cli"""
+"""python -m driftdrill.harness.cli"""
 
-from harness.cli.main import main
+from driftdrill.harness.cli.main import main
 
 main()

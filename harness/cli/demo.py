@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import UsageError
+from driftdrill.harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.scenario import Scenario
-    from reports.verdict import Verdict
-    from stack.model_service import Service
+    from driftdrill.harness.scenario import Scenario
+    from driftdrill.reports.verdict import Verdict
+    from driftdrill.stack.model_service import Service
 
 DRILLS = ("delays_in_seconds", "wrong_join", "harmless_shift", "delays_in_seconds_on_the_wall")
 TOKEN = "DRIFTDRILL_ADMIN_TOKEN"
@@ -33,10 +33,10 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
     """
     from contextlib import ExitStack
 
-    from harness.cli.drill import drill
-    from harness.cli.options import write_outputs
-    from harness.rig import Settings
-    from stack.model_service import serve_replicas
+    from driftdrill.harness.cli.drill import drill
+    from driftdrill.harness.cli.options import write_outputs
+    from driftdrill.harness.rig import Settings
+    from driftdrill.stack.model_service import serve_replicas
 
     scenarios = _chosen(only or DRILLS)
     # A new folder each time: a report never overwrites the recordings of another.
@@ -68,8 +68,8 @@ def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
 
     Raises :class:`UsageError` with the nearest for another name.
     """
-    from harness.errors import nearest
-    from harness.scenario import built_in, load_all
+    from driftdrill.harness.errors import nearest
+    from driftdrill.harness.scenario import built_in, load_all
 
     known: dict[str, dict[str, Scenario]] = {}
     for file in sorted(p for p in built_in().glob("*.py") if not p.name.startswith("_")):
@@ -89,7 +89,7 @@ def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
 
 def _misconfigures(scenarios: "Iterable[Scenario]") -> bool:
     """Whether some fault is a switch of the model's admin interface."""
-    from stack.model_service.switches import SWITCHES
+    from driftdrill.stack.model_service.switches import SWITCHES
 
     return any(isinstance(f.how, tuple(SWITCHES.values())) for s in scenarios for f in s.faults)
 
@@ -108,7 +108,7 @@ def target_file(folder: Path, services: "Sequence[Service]") -> Path:
 
 def _say(verdict: "Verdict", *, whole: bool) -> None:
     """The verdict, or of several its headline: all of it is in the report."""
-    from reports import text
+    from driftdrill.reports import text
 
     lines = text.render(verdict).splitlines()
     click.echo("\n".join(lines if whole else lines[:7]))

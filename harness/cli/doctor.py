@@ -50,8 +50,8 @@ def command(target: str | None, config: str | None) -> int:
 
 
 def _tried(what: str, ask: Callable[[], str]) -> Check:
-    from harness.errors import DriftdrillError
-    from stack.errors import StackError
+    from driftdrill.harness.errors import DriftdrillError
+    from driftdrill.stack.errors import StackError
 
     try:
         return Check(what, True, ask())
@@ -65,7 +65,7 @@ def _python() -> Check:
 
 def _promtool() -> Check:
     def ask() -> str:
-        from stack.promtool import find_promtool
+        from driftdrill.stack.promtool import find_promtool
 
         found = find_promtool()
         return f"{found.version}, {found.how} {found.argv[0]}"
@@ -75,7 +75,7 @@ def _promtool() -> Check:
 
 def _prometheus() -> Check:
     def ask() -> str:
-        from stack.prometheus import find_prometheus
+        from driftdrill.stack.prometheus import find_prometheus
 
         found = find_prometheus(pull=False)
         return f"{found.how} {found.argv[0]}"
@@ -92,7 +92,7 @@ def _demo() -> Check:
 
 def _config(path: str | None) -> Check:
     def ask() -> str:
-        from harness.config import load_config
+        from driftdrill.harness.config import load_config
 
         found = load_config(path)
         return f"{found.path}: targets {', '.join(sorted(found.targets)) or 'none'}" if found.path else "none here"
@@ -102,7 +102,7 @@ def _config(path: str | None) -> Check:
 
 def _leftovers() -> list[Check]:
     """Faults whose drill and guardian were both killed: each is undone now."""
-    from stack.held import Leftover, leftovers
+    from driftdrill.stack.held import Leftover, leftovers
 
     def undo(left: Leftover) -> str:
         left.undo()
@@ -115,10 +115,10 @@ def _target(name: str, config: str | None) -> list[Check]:
     """Whether the target's server answers a GET, and its metrics pages can be scraped."""
     import requests
 
-    from harness.config import load_config, pick_target
-    from harness.errors import MonitoringError, TargetError
-    from harness.target import Target, refuse_foreign_hosts
-    from stack.connection import Connection
+    from driftdrill.harness.config import load_config, pick_target
+    from driftdrill.harness.errors import MonitoringError, TargetError
+    from driftdrill.harness.target import Target, refuse_foreign_hosts
+    from driftdrill.stack.connection import Connection
 
     read = load_config(config)
     target: Target = pick_target(read, name)
@@ -142,7 +142,7 @@ def _target(name: str, config: str | None) -> list[Check]:
         return f"{connection.url}: {len(lines)} samples"
 
     def spoken() -> str:
-        from harness.traffic.detect import detect
+        from driftdrill.harness.traffic.detect import detect
 
         found = detect(target.connection)
         if found is None:

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from harness.drive.plan import Steering
-from harness.host import carry_out
-from harness.rig import Settings
-from harness.scenario import Scenario
-from harness.show import progress
-from harness.traffic.user import Hosted, play
-from reports.verdict import Verdict
+from driftdrill.harness.drive.plan import Steering
+from driftdrill.harness.host import carry_out
+from driftdrill.harness.rig import Settings
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.show import progress
+from driftdrill.harness.traffic.user import Hosted, play
+from driftdrill.reports.verdict import Verdict
 
 
 def drill(scenario: Scenario, settings: Settings) -> tuple[Path, Verdict | None]:
-    """Drive and judge; answers the recording and the verdict. Raises as :func:`harness.host.carry_out`."""
+    """Drive and judge; answers the recording and the verdict. Raises as :func:`driftdrill.harness.host.carry_out`."""
     with progress() as shown:
 
         def run(hosted: Hosted) -> tuple[Path, Verdict | None]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.errors import ConfigError, Interrupted, TargetError, UsageError, nearest
+from driftdrill.harness.errors import ConfigError, Interrupted, TargetError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from harness.edge.example import Example
-    from harness.edge.probe import Bounds, Prober
-    from reports.edges import EdgeReport, EdgeSearch
+    from driftdrill.harness.edge.example import Example
+    from driftdrill.harness.edge.probe import Bounds, Prober
+    from driftdrill.reports.edges import EdgeReport, EdgeSearch
 
 PROPERTIES = ("no-5xx", "no-hang", "no-nan")
 """The names in search.py, which is not loaded for --help."""
@@ -43,13 +43,13 @@ def command(**given: Any) -> int:
 
     Exit codes: 0 no finding, 1 findings, 2 usage, rig, or not all cases could be sent. docs/edge.md lists the codes.
     """
-    from harness.config import load_config, pick_target
-    from harness.edge.cases import CASES, refuse_unknown_columns, valid
-    from harness.edge.example import example
-    from harness.edge.probe import Bounds, Prober
-    from harness.target import refuse_foreign_hosts
-    from harness.traffic.client import Client
-    from harness.traffic.detect import asking, settled
+    from driftdrill.harness.config import load_config, pick_target
+    from driftdrill.harness.edge.cases import CASES, refuse_unknown_columns, valid
+    from driftdrill.harness.edge.example import example
+    from driftdrill.harness.edge.probe import Bounds, Prober
+    from driftdrill.harness.target import refuse_foreign_hosts
+    from driftdrill.harness.traffic.client import Client
+    from driftdrill.harness.traffic.detect import asking, settled
 
     if (given["search"] and given["accept"]) or (given["name"] and not given["search"]):
         raise UsageError("--accept goes with the table of cases, --property with --search")
@@ -77,9 +77,9 @@ def command(**given: Any) -> int:
 
 
 def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[str, Any]) -> int:
-    from harness.edge.cases import prepared
-    from harness.edge.probe import Progress, probe
-    from reports.edges import EdgeReport, render
+    from driftdrill.harness.edge.cases import prepared
+    from driftdrill.harness.edge.probe import Progress, probe
+    from driftdrill.reports.edges import EdgeReport, render
 
     progress, interrupted = Progress(), False
     try:
@@ -103,8 +103,8 @@ def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[s
 
 
 def _search(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[str, Any]) -> int:
-    from harness.edge.search import PROPERTIES, Search, search, told
-    from reports.edges import render_search
+    from driftdrill.harness.edge.search import PROPERTIES, Search, search, told
+    from driftdrill.reports.edges import render_search
 
     name, interrupted = given["name"] or "no-5xx", False
     made = Search(prober, PROPERTIES[name][1], bounds)
@@ -133,7 +133,7 @@ def _end(text: str, report: "EdgeReport | EdgeSearch", file: Path | None, *, int
 
 def _refuse_unknown(pattern: str, cases: list[str]) -> None:
     """Raise :class:`UsageError` with the nearest codes for a pattern of codes that no finding can have."""
-    from harness.edge.probe import WORDS
+    from driftdrill.harness.edge.probe import WORDS
 
     codes = [f"{case}.{word}" for case in cases for word in WORDS]
     if not any(fnmatchcase(code, pattern) for code in codes):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.errors import ConfigError, UsageError
+from driftdrill.harness.errors import ConfigError, UsageError
 
 
 @click.command("export")
@@ -15,12 +15,12 @@ from harness.errors import ConfigError, UsageError
 @click.option("--promtool", help="Path of the promtool that evaluates the rules.")
 def command(recording: Path, out: Path, as_promtool_test: bool, rules: tuple[str, ...], promtool: str | None) -> int:
     """Write RECORDING as OpenMetrics, for `promtool tsdb create-blocks-from`, or as a promtool unit test."""
-    from harness.drive.recording import open_recording
-    from harness.judge.export import openmetrics, unit_test
-    from harness.judge.judge import recorded_rules
-    from harness.judge.rules import Rules
-    from stack.promtool import find_promtool
-    from stack.rulefiles import load_rule_files
+    from driftdrill.harness.drive.recording import open_recording
+    from driftdrill.harness.judge.export import openmetrics, unit_test
+    from driftdrill.harness.judge.judge import recorded_rules
+    from driftdrill.harness.judge.rules import Rules
+    from driftdrill.stack.promtool import find_promtool
+    from driftdrill.stack.rulefiles import load_rule_files
 
     opened = open_recording(recording)
     if rules and not as_promtool_test:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from stack.kinds import Kind
+    from driftdrill.stack.kinds import Kind
 
 
 @click.command("list")
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--folder", type=click.Path(path_type=Path), help="Of scenarios; default: the built-in ones.")
 def command(what: str, id: str | None, folder: Path | None) -> int:
     """List the scenarios of a folder, or every fault of the catalogue; ID (or how one begins) tells more of it."""
-    from harness.errors import UsageError
+    from driftdrill.harness.errors import UsageError
 
     if what == "faults":
         return _faults(id)
@@ -26,9 +26,9 @@ def command(what: str, id: str | None, folder: Path | None) -> int:
 
 
 def _scenarios(folder: Path | None) -> int:
-    from harness.errors import DriftdrillError, UsageError
-    from harness.expect import span_text
-    from harness.scenario import built_in, load_all
+    from driftdrill.harness.errors import DriftdrillError, UsageError
+    from driftdrill.harness.expect import span_text
+    from driftdrill.harness.scenario import built_in, load_all
 
     where = folder or built_in()
     if not where.is_dir():
@@ -51,8 +51,8 @@ def _scenarios(folder: Path | None) -> int:
 
 def _faults(wanted: str | None) -> int:
     """Id, where it acts, where it is seen first, and what an author writes; with ``wanted`` what each does, too."""
-    from harness.catalogue import MISSING, WAYS, ids, kinds
-    from harness.errors import UsageError, nearest
+    from driftdrill.harness.catalogue import MISSING, WAYS, ids, kinds
+    from driftdrill.harness.errors import UsageError, nearest
 
     found = [k for k in kinds() if wanted is None or k.id.startswith(wanted)]
     others = {i: f"by {way}" for i, way in WAYS.items()} | {i: f"not here: {why}" for i, why in MISSING.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.errors import EXIT_USAGE, DriftdrillError, Interrupted, told
+from driftdrill.harness.errors import EXIT_USAGE, DriftdrillError, Interrupted, told
 
 VERBS = {
     "demo": "See it work: four drills on a real model, one report.",
@@ -34,7 +34,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"harness.cli.{cmd_name}")
+        module = importlib.import_module(f"driftdrill.harness.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 
@@ -43,7 +43,7 @@ class Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in VERBS:
-            from harness.errors import nearest
+            from driftdrill.harness.errors import nearest
 
             raise click.UsageError(f"no verb is named {name!r}; {nearest(name, VERBS)}")
         return super().resolve_command(ctx, args)
@@ -93,7 +93,7 @@ def _run(given: list[str], debug: bool) -> int:
     except Exception as e:
         if debug:
             raise
-        from stack.errors import StackError
+        from driftdrill.stack.errors import StackError
 
         if isinstance(e, (DriftdrillError, StackError)):
             return told(e)

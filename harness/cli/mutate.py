@@ -30,15 +30,15 @@ def command(
     Each recording must hold under the rules as they are, else its verdict is printed and nothing is mutated. What
     survives is listed with the drill that would kill it. docs/mutation.md says what killed means.
     """
-    from harness.cli.options import write
-    from harness.drive.recording import open_recording
-    from harness.judge.evidence import Drill
-    from harness.judge.judge import verdict, with_alerts
-    from harness.judge.mutate import as_they_are, mutate
-    from harness.show import finish
-    from reports import mutation_text
-    from stack.promtool import find_promtool
-    from stack.rulefiles import load_rule_files
+    from driftdrill.harness.cli.options import write
+    from driftdrill.harness.drive.recording import open_recording
+    from driftdrill.harness.judge.evidence import Drill
+    from driftdrill.harness.judge.judge import verdict, with_alerts
+    from driftdrill.harness.judge.mutate import as_they_are, mutate
+    from driftdrill.harness.show import finish
+    from driftdrill.reports import mutation_text
+    from driftdrill.stack.promtool import find_promtool
+    from driftdrill.stack.rulefiles import load_rule_files
 
     known = with_alerts(load_rule_files(rules))
     promtool = find_promtool(binary=engine)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.errors import ConfigError
+from driftdrill.harness.errors import ConfigError
 
 if TYPE_CHECKING:
-    from harness.rig import Settings
-    from reports.verdict import Verdict
+    from driftdrill.harness.rig import Settings
+    from driftdrill.reports.verdict import Verdict
 
 Command = Callable[..., Any]
 
@@ -53,7 +53,7 @@ def drive_options(command: Command) -> Command:
 
 def settings_of(given: Mapping[str, Any]) -> "Settings":
     """The options as settings."""
-    from harness.rig import Settings
+    from driftdrill.harness.rig import Settings
 
     return Settings(
         target=given["target"],
@@ -89,7 +89,7 @@ def outputs(command: Command) -> Command:
 
 def write_outputs(verdicts: "Sequence[Verdict]", given: Mapping[str, Any]) -> None:
     """Write the files that were asked for. Raises :class:`ConfigError` for one that cannot be written."""
-    from reports import html, junit, markdown
+    from driftdrill.reports import html, junit, markdown
 
     makers: dict[str, Callable[[], str | bytes]] = {
         "json_file": verdicts[0].to_json,

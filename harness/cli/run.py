@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import drive_options, outputs, settings_of, write_outputs
+from driftdrill.harness.cli.options import drive_options, outputs, settings_of, write_outputs
 
 
 @click.command("run")
@@ -13,12 +13,12 @@ from harness.cli.options import drive_options, outputs, settings_of, write_outpu
 @click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail on this.")
 def command(**given: Any) -> int:
     """Drive the scenario FILE against a target, and judge what its monitoring did."""
-    from harness.scenario import load
+    from driftdrill.harness.scenario import load
 
     # A scenario file with a mistake is told before Locust is loaded, which takes a second.
     scenario = load(given["file"], given["scenario"])
-    from harness.cli.drill import drill
-    from harness.show import finish
+    from driftdrill.harness.cli.drill import drill
+    from driftdrill.harness.show import finish
 
     path, verdict = drill(scenario, settings_of(given))
     assert verdict is not None

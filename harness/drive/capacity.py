@@ -13,19 +13,19 @@ import gevent
 import numpy as np
 import numpy.typing as npt
 
-from harness.curve import constant
-from harness.drive.clock import WallClock
-from harness.errors import ScenarioError
-from harness.fault import Batch
-from harness.scenario import Scenario
-from harness.target import Target, refuse_foreign_hosts
-from harness.traffic.blocks import Blocks
-from harness.traffic.client import Client
-from harness.traffic.detect import settled
-from harness.traffic.latency import percentiles
-from harness.traffic.player import Clock, Player
-from harness.traffic.records import Records
-from harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.curve import constant
+from driftdrill.harness.drive.clock import WallClock
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import Target, refuse_foreign_hosts
+from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.detect import settled
+from driftdrill.harness.traffic.latency import percentiles
+from driftdrill.harness.traffic.player import Clock, Player
+from driftdrill.harness.traffic.records import Records
+from driftdrill.harness.traffic.schedule import arrivals, generator
 
 
 class ClosedLoop:

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import gevent
 
-from harness.drive.plan import Run
-from harness.drive.scrape import Scraper
-from harness.drive.scrapeloop import Scrape, ScrapeTarget
-from harness.target import Target
+from driftdrill.harness.drive.plan import Run
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.scrapeloop import Scrape, ScrapeTarget
+from driftdrill.harness.target import Target
 
 LAG = 0.5
 """Real seconds to wait for a counter to catch up with what its server answered."""

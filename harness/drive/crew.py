@@ -14,12 +14,12 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from harness.drive.clock import WallClock
-from harness.errors import DriftdrillError, RigError
-from harness.traffic.player import Player
-from harness.traffic.records import Records
-from harness.traffic.user import Hosted
-from stack.errors import StackError
+from driftdrill.harness.drive.clock import WallClock
+from driftdrill.harness.errors import DriftdrillError, RigError
+from driftdrill.harness.traffic.player import Player
+from driftdrill.harness.traffic.records import Records
+from driftdrill.harness.traffic.user import Hosted
+from driftdrill.stack.errors import StackError
 
 EVERY = 0.5
 """Real seconds between a worker's records."""

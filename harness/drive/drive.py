@@ -9,22 +9,22 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.drive import preflight, virtual, wall
-from harness.drive.clock import VirtualClock, WallClock
-from harness.drive.golden import golden
-from harness.drive.idle import moving
-from harness.drive.inject import hold
-from harness.drive.kept import Kept
-from harness.drive.plan import Plan, Playing, Run, Steering
-from harness.drive.recording import Meta, Writer
-from harness.target import Target
-from harness.traffic.blocks import Blocks
-from harness.traffic.client import Client
-from harness.traffic.detect import settled
-from harness.traffic.player import Player, Reported
-from harness.traffic.protocols import Protocol
-from harness.traffic.schedule import schedule
-from stack.prometheus import targets
+from driftdrill.harness.drive import preflight, virtual, wall
+from driftdrill.harness.drive.clock import VirtualClock, WallClock
+from driftdrill.harness.drive.golden import golden
+from driftdrill.harness.drive.idle import moving
+from driftdrill.harness.drive.inject import hold
+from driftdrill.harness.drive.kept import Kept
+from driftdrill.harness.drive.plan import Plan, Playing, Run, Steering
+from driftdrill.harness.drive.recording import Meta, Writer
+from driftdrill.harness.target import Target
+from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.detect import settled
+from driftdrill.harness.traffic.player import Player, Reported
+from driftdrill.harness.traffic.protocols import Protocol
+from driftdrill.harness.traffic.schedule import schedule
+from driftdrill.stack.prometheus import targets
 
 Crewed = Callable[[WallClock, Target], Playing]
 

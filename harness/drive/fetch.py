@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.drive.recording import STALE, Writer
-from stack.prometheus import Server, query
+from driftdrill.harness.drive.recording import STALE, Writer
+from driftdrill.stack.prometheus import Server, query
 
 Labels = tuple[tuple[str, str], ...]
 Points = list[tuple[float, float]]
@@ -40,7 +40,7 @@ class Fetcher:
     """Series that had a sample at their target's last scrape."""
 
     def step(self, writer: Writer, now: float) -> None:
-        """Append every sample up to scenario second ``now``. Raises :class:`stack.errors.StackError`."""
+        """Append every sample up to scenario second ``now``. Raises :class:`driftdrill.stack.errors.StackError`."""
         span = max(1.0, now - self.upto + OVERLAP)
         jobs = "|".join(re.escape(name) for name in sorted(self.jobs)) or ".+"
         raw = self._new(f'{{job=~"{_quoted(jobs)}"}}', span, now, skip=self.recorded | {"ALERTS", "ALERTS_FOR_STATE"})

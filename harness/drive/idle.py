@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import gevent
 
-from harness.drive.scrape import Scraper
-from harness.drive.scrapeloop import Scrape
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.scrapeloop import Scrape
 
 WAIT = 0.5
 """Real seconds without a request."""

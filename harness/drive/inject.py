@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.drive.aside import aside
-from harness.drive.golden import Golden
-from harness.errors import NotUndone
-from harness.fault import Fault, InForce
-from harness.scenario import Scenario
-from stack.errors import StackError
+from driftdrill.harness.drive.aside import aside
+from driftdrill.harness.drive.golden import Golden
+from driftdrill.harness.errors import NotUndone
+from driftdrill.harness.fault import Fault, InForce
+from driftdrill.harness.scenario import Scenario
+from driftdrill.stack.errors import StackError
 
 Hold = Callable[[], AbstractContextManager[InForce]]
 """Enters a fault with strength 0; leaving undoes it."""

@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from harness.drive.recording import Writer
-from harness.errors import ConfigError, nearest
-from harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
-from harness.traffic.protocols import Request
+from driftdrill.harness.drive.recording import Writer
+from driftdrill.harness.errors import ConfigError, nearest
+from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
+from driftdrill.harness.traffic.protocols import Request
 
 
 class Kept:

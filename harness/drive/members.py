@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import RecordingError
+from driftdrill.harness.errors import RecordingError
 
 _MAGIC = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"
 """How each gzip member begins: no flags, no time."""

@@ -7,19 +7,19 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.drive.inject import Held, Hold
-from harness.drive.kept import Kept
-from harness.drive.recording import Writer, request_block
-from harness.drive.scrape import Scraper
-from harness.drive.watch import JOB, Watch, counts
-from harness.errors import Interrupted
-from harness.scenario import Scenario
-from harness.target import Target
-from harness.traffic.player import Reported
-from harness.traffic.records import Records
-from stack.prometheus import Server
-from stack.proxy.httpfaults import HttpFault
-from stack.rulefiles import RuleFile
+from driftdrill.harness.drive.inject import Held, Hold
+from driftdrill.harness.drive.kept import Kept
+from driftdrill.harness.drive.recording import Writer, request_block
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.watch import JOB, Watch, counts
+from driftdrill.harness.errors import Interrupted
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import Target
+from driftdrill.harness.traffic.player import Reported
+from driftdrill.harness.traffic.records import Records
+from driftdrill.stack.prometheus import Server
+from driftdrill.stack.proxy.httpfaults import HttpFault
+from driftdrill.stack.rulefiles import RuleFile
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,16 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.errors import MonitoringError, RuleError, TargetError, nearest
-from harness.scenario import Scenario
-from harness.target import Target
-from harness.traffic.blocks import Blocks
-from harness.traffic.client import Client
-from harness.traffic.detect import other_protocol
-from harness.traffic.protocols import Protocol, Request, Undecodable
-from harness.traffic.response import Reply, RequestFailed
-from stack.prometheus import Server, rules, targets
-from stack.rulefiles import RuleFile
+from driftdrill.harness.errors import MonitoringError, RuleError, TargetError, nearest
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import Target
+from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.detect import other_protocol
+from driftdrill.harness.traffic.protocols import Protocol, Request, Undecodable
+from driftdrill.harness.traffic.response import Reply, RequestFailed
+from driftdrill.stack.prometheus import Server, rules, targets
+from driftdrill.stack.rulefiles import RuleFile
 
 DISCOVERY = 6.0
 """Seconds after which a Prometheus that ran before must know its targets: it discovers anew every five."""

@@ -26,8 +26,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.drive.members import member, members
-from harness.errors import RecordingError
+from driftdrill.harness.drive.members import member, members
+from driftdrill.harness.errors import RecordingError
 
 SCHEMA = 1
 _Block = TypeVar("_Block")

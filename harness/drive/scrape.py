@@ -11,11 +11,11 @@ from functools import reduce
 
 import numpy as np
 
-from harness.drive.scrapeloop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil, goes_on
-from stack.errors import StackError
-from stack.scrape.discovery import DiscoveredTarget, discover
-from stack.scrape.fetch import Fetcher
-from stack.scrape.scrapejob import ScrapeJob
+from driftdrill.harness.drive.scrapeloop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil, goes_on
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.discovery import DiscoveredTarget, discover
+from driftdrill.stack.scrape.fetch import Fetcher
+from driftdrill.stack.scrape.scrapejob import ScrapeJob
 
 GRIDS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # milliseconds; coarse offsets make promtool's work small
 

@@ -14,15 +14,15 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from harness.drive.recording import STALE
-from harness.drive.timestamps import Timestamps
-from stack.errors import StackError
-from stack.scrape.discovery import DiscoveredTarget
-from stack.scrape.exposition import PageError, SeriesError, media_type
-from stack.scrape.fetch import Fetcher
-from stack.scrape.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples
-from stack.scrape.relabel import attach, relabel
-from stack.scrape.scrapejob import Limits
+from driftdrill.harness.drive.recording import STALE
+from driftdrill.harness.drive.timestamps import Timestamps
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.discovery import DiscoveredTarget
+from driftdrill.stack.scrape.exposition import PageError, SeriesError, media_type
+from driftdrill.stack.scrape.fetch import Fetcher
+from driftdrill.stack.scrape.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples
+from driftdrill.stack.scrape.relabel import attach, relabel
+from driftdrill.stack.scrape.scrapejob import Limits
 
 REPORTED = (
     "up",
@@ -66,7 +66,7 @@ class Scrape:
     """What one scrape adds to storage, stale markers and ``up`` among it.
 
     ``at`` scenario seconds; ``ids`` int64 (k,) of the table; ``values`` float64 (k,), stale markers being
-    :data:`harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit
+    :data:`driftdrill.harness.drive.recording.STALE` by bit pattern; ``times`` float64 (k,) scenario seconds of explicit
     timestamps, NaN where none, or None if there are none at all; ``error`` says why ``up`` is 0.
     """
 

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
-from harness.drive.scrape import Scraper
-from harness.drive.scrapeloop import ScrapeTarget
-from harness.fault import Fault, InForce
-from harness.traffic.schedule import generator
-from stack.errors import StackError
-from stack.prometheus import Server, reconfigure, targets
-from stack.scrape.discovery import discover
-from stack.scrape.scrapejob import ScrapeJob
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.scrapeloop import ScrapeTarget
+from driftdrill.harness.fault import Fault, InForce
+from driftdrill.harness.traffic.schedule import generator
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus import Server, reconfigure, targets
+from driftdrill.stack.scrape.discovery import discover
+from driftdrill.stack.scrape.scrapejob import ScrapeJob
 
 TAKEN = 20.0
 """Real seconds in which Prometheus must scrape as a configuration says that it loaded: discovery looks every five."""

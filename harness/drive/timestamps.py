@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stack.scrape.page import Samples
+from driftdrill.stack.scrape.page import Samples
 
 OLDEST, NEWEST = 3600.0, 600.0
 """Seconds that a timestamp may lie behind the scrape (half a block of storage) and ahead of it."""

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.drive.clock import VirtualClock
-from harness.drive.counters import Counters
-from harness.drive.plan import Run
-from harness.drive.scrape import Scraper
-from harness.drive.scrapeloop import ScrapeTarget
-from harness.drive.watch import JOB
-from harness.errors import MonitoringError, RigError, TargetError
-from harness.scenario import Scenario
+from driftdrill.harness.drive.clock import VirtualClock
+from driftdrill.harness.drive.counters import Counters
+from driftdrill.harness.drive.plan import Run
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.scrapeloop import ScrapeTarget
+from driftdrill.harness.drive.watch import JOB
+from driftdrill.harness.errors import MonitoringError, RigError, TargetError
+from driftdrill.harness.scenario import Scenario
 
 FLUSH_SECONDS = 2.0
 """Real seconds after which what is held is written."""

@@ -8,11 +8,11 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from harness.drive.golden import Golden, NoAnswer
-from reports.metrics import Canary, Drill, collector
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.scrape.scrapejob import ScrapeJob, page_job
+from driftdrill.harness.drive.golden import Golden, NoAnswer
+from driftdrill.reports.metrics import Canary, Drill, collector
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.scrapejob import ScrapeJob, page_job
 
 JOB = "driftdrill"
 

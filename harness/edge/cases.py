@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.errors import DriftdrillError, ScenarioError
-from harness.fault import Batch
-from harness.traffic.layout import Layout, layout_of
-from harness.traffic.payload import (
+from driftdrill.harness.errors import DriftdrillError, ScenarioError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.traffic.layout import Layout, layout_of
+from driftdrill.harness.traffic.payload import (
     BatchShape,
     Charset,
     ContentType,
@@ -29,8 +29,8 @@ from harness.traffic.payload import (
     WrongShape,
     WrongType,
 )
-from harness.traffic.protocols import Protocol, Request
-from shift_generators import EDGES, ShiftError, edge
+from driftdrill.harness.traffic.protocols import Protocol, Request
+from driftdrill.shift_generators import EDGES, ShiftError, edge
 
 Kind = Literal["number", "text", "time", "any", ""]
 """The kind of column that a case goes into; "" where it needs none."""

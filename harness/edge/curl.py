@@ -5,8 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
-from harness.traffic.protocols import Request
-from stack.connection import Connection, Secret
+from driftdrill.harness.traffic.protocols import Request
+from driftdrill.stack.connection import Connection, Secret
 
 LONGEST = 60_000
 """Bytes of a body that may stand in a command line; Linux allows 128 KiB in one argument."""

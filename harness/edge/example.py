@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.config import Config
-from harness.errors import ConfigError, TargetError
-from harness.fault import Batch
-from harness.rig import csv_rows
-from harness.scenario import load
-from harness.target import ProtocolOptions, Target
-from harness.traffic.blocks import checked_rows
-from harness.traffic.protocols import Protocol
-from harness.traffic.protocols.base import Ask
+from driftdrill.harness.config import Config
+from driftdrill.harness.errors import ConfigError, TargetError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.rig import csv_rows
+from driftdrill.harness.scenario import load
+from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.traffic.blocks import checked_rows
+from driftdrill.harness.traffic.protocols import Protocol
+from driftdrill.harness.traffic.protocols.base import Ask
 
 TYPES = {"INT": 1, "UINT": 1, "FP": 1.0, "BF": 1.0, "BOOL": True, "BYTES": "a"}
 """V2's datatypes by how they begin, and a value of each."""

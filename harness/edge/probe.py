@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import gevent
 
-from harness.drive.preflight import ask
-from harness.edge.cases import Ready, Valid
-from harness.errors import TargetError
-from harness.target import Target
-from harness.traffic.client import Client
-from harness.traffic.protocols import Protocol, Request, Undecodable
-from harness.traffic.response import RequestFailed
-from reports.edges import EdgeCase, EdgeFinding
+from driftdrill.harness.drive.preflight import ask
+from driftdrill.harness.edge.cases import Ready, Valid
+from driftdrill.harness.errors import TargetError
+from driftdrill.harness.target import Target
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.protocols import Protocol, Request, Undecodable
+from driftdrill.harness.traffic.response import RequestFailed
+from driftdrill.reports.edges import EdgeCase, EdgeFinding
 
 ASKED = 3
 """How often the valid row is asked before the first case, to see whether its prediction is always the same."""

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.edge.cases import Ready, kinds_of, prepared
-from harness.edge.curl import curl
-from harness.edge.probe import Answer, Bounds, Prober
-from harness.errors import RigError
-from harness.fault import Batch
-from harness.traffic.jsontext import Edit, decoded, span, spliced
-from harness.traffic.payload import Missing
-from harness.traffic.protocols import Request
-from reports.edges import Broken, EdgeSearch
+from driftdrill.harness.edge.cases import Ready, kinds_of, prepared
+from driftdrill.harness.edge.curl import curl
+from driftdrill.harness.edge.probe import Answer, Bounds, Prober
+from driftdrill.harness.errors import RigError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.traffic.jsontext import Edit, decoded, span, spliced
+from driftdrill.harness.traffic.payload import Missing
+from driftdrill.harness.traffic.protocols import Request
+from driftdrill.reports.edges import Broken, EdgeSearch
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -1,5 +1,5 @@
-"""A recording meets the rules. ``from harness.judge import judge``."""
+"""A recording meets the rules. ``from driftdrill.harness.judge import judge``."""
 
-from harness.judge.judge import judge
+from driftdrill.harness.judge.judge import judge
 
 __all__ = ["judge"]

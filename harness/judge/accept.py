@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from harness.errors import ConfigError, nearest
-from reports.verdict import Finding, Verdict
+from driftdrill.harness.errors import ConfigError, nearest
+from driftdrill.reports.verdict import Finding, Verdict
 
 FIELDS = ("check", "scenario", "reason", "expires")
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.judge.rules import Rules, union
-from stack.rulefiles import Group
+from driftdrill.harness.judge.rules import Rules, union
+from driftdrill.stack.rulefiles import Group
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.judge.mutants import Mutant
-from harness.judge.promql import kind, rewrite, selector, tree
-from harness.judge.rules import ALERT_SERIES, Rules, may_read
-from stack.rulefiles import Rule
+from driftdrill.harness.judge.mutants import Mutant
+from driftdrill.harness.judge.promql import kind, rewrite, selector, tree
+from driftdrill.harness.judge.rules import ALERT_SERIES, Rules, may_read
+from driftdrill.stack.rulefiles import Rule
 
 MADE = "driftdrill_mutant"
 """How the names of copies begin."""

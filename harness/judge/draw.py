@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.drive.recording import Meta, Requests
-from harness.judge.harm import quality
-from harness.judge.rules import Rules
-from reports.timeline import AlertTrack, Phase, Timeline, Track, Watched
+from driftdrill.harness.drive.recording import Meta, Requests
+from driftdrill.harness.judge.harm import quality
+from driftdrill.harness.judge.rules import Rules
+from driftdrill.reports.timeline import AlertTrack, Phase, Timeline, Track, Watched
 
 POINTS = 120
 CORNERS = 400

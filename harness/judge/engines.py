@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reports.verdict import Finding, Response, Verdict
+from driftdrill.reports.verdict import Finding, Response, Verdict
 
 
 def compared(first: Verdict, others: Sequence[Verdict]) -> Verdict:

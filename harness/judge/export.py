@@ -7,15 +7,15 @@ from pathlib import Path
 
 import yaml
 
-from harness.drive.recording import Recording, Samples
-from harness.errors import RecordingError
-from harness.judge.batches import batched
-from harness.judge.promtool_run import Axis, input_series
-from harness.judge.rules import Rules
-from harness.judge.timeline import evaluate, needed
-from reports.timeline import AlertTrack
-from stack.promtool import Promtool
-from stack.rulefiles import Group, RuleFile, to_rule_file
+from driftdrill.harness.drive.recording import Recording, Samples
+from driftdrill.harness.errors import RecordingError
+from driftdrill.harness.judge.batches import batched
+from driftdrill.harness.judge.promtool_run import Axis, input_series
+from driftdrill.harness.judge.rules import Rules
+from driftdrill.harness.judge.timeline import evaluate, needed
+from driftdrill.reports.timeline import AlertTrack
+from driftdrill.stack.promtool import Promtool
+from driftdrill.stack.rulefiles import Group, RuleFile, to_rule_file
 
 
 def openmetrics(recording: Recording, epoch: float | None = None) -> Iterator[str]:

@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from harness.drive.recording import Meta, Requests
-from reports.timeline import Phase, Track
-from reports.verdict import Harm, HarmWord
+from driftdrill.harness.drive.recording import Meta, Requests
+from driftdrill.reports.timeline import Phase, Track
+from driftdrill.reports.verdict import Harm, HarmWord
 
 Z95 = 1.959963984540054
 QUALITY_POINTS = 60

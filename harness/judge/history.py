@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.drive.recording import Recording, Samples
-from harness.errors import RecordingError
+from driftdrill.harness.drive.recording import Recording, Samples
+from driftdrill.harness.errors import RecordingError
 
 
 @dataclass(frozen=True)

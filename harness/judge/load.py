@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from harness.drive.recording import Meta, Requests
-from harness.traffic.latency import percentiles
-from harness.traffic.player import UNSENT
-from reports.timeline import Phase
-from reports.verdict import Latency, Since
+from driftdrill.harness.drive.recording import Meta, Requests
+from driftdrill.harness.traffic.latency import percentiles
+from driftdrill.harness.traffic.player import UNSENT
+from driftdrill.reports.timeline import Phase
+from driftdrill.reports.verdict import Latency, Since
 
 
 def counts(meta: Meta, requests: Requests) -> dict[str, int]:

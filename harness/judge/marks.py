@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.drive.recording import Meta, Samples
-from harness.judge.rules import KnownRule, Rules
+from driftdrill.harness.drive.recording import Meta, Samples
+from driftdrill.harness.judge.rules import KnownRule, Rules
 
 WALL_ONLY = re.compile(
     r"(process|node|container|go|python_gc|machine|jvm)_.*|.*_(duration|latency)_(seconds|milliseconds|ms).*"

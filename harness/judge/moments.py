@@ -11,9 +11,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from harness.errors import RuleError, UsageError
-from harness.judge.promql import kind, number, rewrite, tree
-from harness.judge.rules import Rules, analyse
+from driftdrill.harness.errors import RuleError, UsageError
+from driftdrill.harness.judge.promql import kind, number, rewrite, tree
+from driftdrill.harness.judge.rules import Rules, analyse
 
 CALENDAR = {"hour", "minute", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"}
 Clock = Callable[[str, float], str]

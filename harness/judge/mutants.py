@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.judge.promql import (
+from driftdrill.harness.judge.promql import (
     COMPARISONS,
     binary,
     children,
@@ -25,8 +25,8 @@ from harness.judge.promql import (
     show,
     tree,
 )
-from stack.duration import format_duration
-from stack.rulefiles import Rule
+from driftdrill.stack.duration import format_duration
+from driftdrill.stack.rulefiles import Rule
 
 NEVER = "absent(vector(1))"
 """An expression without a value, ever."""

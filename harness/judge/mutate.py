@@ -9,19 +9,19 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from harness.errors import UsageError, nearest
-from harness.judge.evidence import ALWAYS_FIRING, Drill, Judged
-from harness.judge.judge import under
-from harness.judge.mutants import NEVER, OPERATORS, Mutant, mutants
-from harness.judge.promql import tree
-from harness.judge.remedies import remedy
-from harness.judge.rules import KnownRule, Rules, may_read
-from harness.judge.several import in_parallel
-from harness.judge.timeline import Evaluated
-from harness.judge.trials import Trial, failed, trials
-from reports.mutation import MutantResult, Mutation
-from stack.promtool import Promtool, run
-from stack.rulefiles import Group, RuleFile, to_rule_file
+from driftdrill.harness.errors import UsageError, nearest
+from driftdrill.harness.judge.evidence import ALWAYS_FIRING, Drill, Judged
+from driftdrill.harness.judge.judge import under
+from driftdrill.harness.judge.mutants import NEVER, OPERATORS, Mutant, mutants
+from driftdrill.harness.judge.promql import tree
+from driftdrill.harness.judge.remedies import remedy
+from driftdrill.harness.judge.rules import KnownRule, Rules, may_read
+from driftdrill.harness.judge.several import in_parallel
+from driftdrill.harness.judge.timeline import Evaluated
+from driftdrill.harness.judge.trials import Trial, failed, trials
+from driftdrill.reports.mutation import MutantResult, Mutation
+from driftdrill.stack.promtool import Promtool, run
+from driftdrill.stack.rulefiles import Group, RuleFile, to_rule_file
 
 _SAID = re.compile(r'group "(\d+)", rule 1, .*?: (.*)')
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import promql_parser
 
-from stack.duration import format_duration
+from driftdrill.stack.duration import format_duration
 
 COMPARISONS = {">", ">=", "<", "<=", "==", "!="}
 _MATCHES = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}

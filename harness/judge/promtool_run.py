@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.drive.recording import STALE_BITS, Samples
-from harness.errors import MonitoringError
-from stack.promtool import Promtool, run
-from stack.rulefiles import Group, RuleFile, to_rule_file
+from driftdrill.harness.drive.recording import STALE_BITS, Samples
+from driftdrill.harness.errors import MonitoringError
+from driftdrill.stack.promtool import Promtool, run
+from driftdrill.stack.rulefiles import Group, RuleFile, to_rule_file
 
 Key = tuple[tuple[str, str], ...]
 Points = dict[Key, tuple[list[float], list[float]]]

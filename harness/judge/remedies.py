@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from harness.expect import span_text
-from harness.judge.mutants import Mutant
+from driftdrill.harness.expect import span_text
+from driftdrill.harness.judge.mutants import Mutant
 
 
 def remedy(mutant: Mutant, feeds: Sequence[str], say: str, peak: float | None, unjudged: str) -> str:

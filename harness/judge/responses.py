@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.expect import span_text
-from harness.judge.rules import KnownRule
-from reports.timeline import AlertTrack, Interval, Labels, Phase, Track
-from reports.verdict import Response, ResponseWord
+from driftdrill.harness.expect import span_text
+from driftdrill.harness.judge.rules import KnownRule
+from driftdrill.reports.timeline import AlertTrack, Interval, Labels, Phase, Track
+from driftdrill.reports.verdict import Response, ResponseWord
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import promql_parser
 
-from harness.judge.promql import COMPARISONS, children, constant, kind, matchers, show, tree
-from stack.rulefiles import Group, Rule, RuleFile
+from driftdrill.harness.judge.promql import COMPARISONS, children, constant, kind, matchers, show, tree
+from driftdrill.stack.rulefiles import Group, Rule, RuleFile
 
 FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 _DURATION = re.compile(r"\[([0-9a-z]+)(?::[0-9a-z]*)?\]")

@@ -7,14 +7,14 @@ from functools import partial
 
 import numpy as np
 
-from harness.drive.recording import STALE, Samples
-from harness.judge.batches import Batch, batched
-from harness.judge.moments import Clock
-from harness.judge.promtool_run import ALERTS, Axis, Key, Points, run_until_clean
-from harness.judge.rules import KnownRule, Rules, analyse, union
-from reports.timeline import AlertTrack, Interval, Labels, Track
-from stack.promtool import Promtool
-from stack.rulefiles import Group, Rule
+from driftdrill.harness.drive.recording import STALE, Samples
+from driftdrill.harness.judge.batches import Batch, batched
+from driftdrill.harness.judge.moments import Clock
+from driftdrill.harness.judge.promtool_run import ALERTS, Axis, Key, Points, run_until_clean
+from driftdrill.harness.judge.rules import KnownRule, Rules, analyse, union
+from driftdrill.reports.timeline import AlertTrack, Interval, Labels, Track
+from driftdrill.stack.promtool import Promtool
+from driftdrill.stack.rulefiles import Group, Rule
 
 Rebase = Callable[[Sequence[Samples], float], Sequence[Samples]]
 

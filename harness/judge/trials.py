@@ -3,21 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.errors import MonitoringError
-from harness.expect import span_text
-from harness.judge.copies import apart, copied, edited, mutated, reads_at_large
-from harness.judge.evidence import Judged
-from harness.judge.judge import evaluated
-from harness.judge.mutants import Mutant
-from harness.judge.promtool_run import TooManyAlerts
-from harness.judge.rules import Rules
-from harness.judge.several import cores, in_parallel
-from harness.judge.timeline import Evaluated
-from harness.judge.validity import clean_start
-from reports.mutation import Fate
-from reports.timeline import AlertTrack, Track
-from reports.verdict import Response
-from stack.promtool import Promtool
+from driftdrill.harness.errors import MonitoringError
+from driftdrill.harness.expect import span_text
+from driftdrill.harness.judge.copies import apart, copied, edited, mutated, reads_at_large
+from driftdrill.harness.judge.evidence import Judged
+from driftdrill.harness.judge.judge import evaluated
+from driftdrill.harness.judge.mutants import Mutant
+from driftdrill.harness.judge.promtool_run import TooManyAlerts
+from driftdrill.harness.judge.rules import Rules
+from driftdrill.harness.judge.several import cores, in_parallel
+from driftdrill.harness.judge.timeline import Evaluated
+from driftdrill.harness.judge.validity import clean_start
+from driftdrill.reports.mutation import Fate
+from driftdrill.reports.timeline import AlertTrack, Track
+from driftdrill.reports.verdict import Response
+from driftdrill.stack.promtool import Promtool
 
 FEWEST, MOST = 8, 120
 """Mutants in one run of the engine: each run evaluates the rules themselves too."""

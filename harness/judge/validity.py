@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.drive.recording import Meta, Requests, Samples
-from harness.judge.harm import auc, auc_low, correct, is_binary
-from reports.timeline import AlertTrack, Phase
-from reports.verdict import Validity
+from driftdrill.harness.drive.recording import Meta, Requests, Samples
+from driftdrill.harness.judge.harm import auc, auc_low, correct, is_binary
+from driftdrill.reports.timeline import AlertTrack, Phase
+from driftdrill.reports.verdict import Validity
 
 SENT = 0.99
 """Share of the planned requests that must have been sent in time."""

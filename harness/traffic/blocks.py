@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DriftdrillError, ScenarioError
-from harness.fault import Batch, Fault
-from harness.scenario import Scenario
-from harness.traffic.bodies import Bodies
-from harness.traffic.layout import Layout, layout_of
-from harness.traffic.protocols import Protocol, Request
-from harness.traffic.schedule import generator
+from driftdrill.harness.errors import DriftdrillError, ScenarioError
+from driftdrill.harness.fault import Batch, Fault
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.traffic.bodies import Bodies
+from driftdrill.harness.traffic.layout import Layout, layout_of
+from driftdrill.harness.traffic.protocols import Protocol, Request
+from driftdrill.harness.traffic.schedule import generator
 
 BLOCK_ROWS = 256
 TRIED = 32
@@ -184,7 +184,7 @@ class Blocks:
 
     def _tried(self) -> Layout:
         """Where rows stand in bodies; raises :class:`ScenarioError` for a fault that cannot be in the first of them."""
-        from harness.traffic.payload import try_on
+        from driftdrill.harness.traffic.payload import try_on
 
         n = self.rows_per_request
         rows = {name: np.resize(c, min(len(c), TRIED) * n) for name, c in self.source.items()}

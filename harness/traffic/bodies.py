@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.fault import Batch
-from harness.traffic.protocols import Protocol
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.traffic.protocols import Protocol
 
 KEPT_BYTES = 64 * 1024 * 1024
 """Most bytes of bodies that are kept."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
-from harness.traffic.link import Link
-from harness.traffic.protocols.base import Request
-from harness.traffic.response import Heads, Reply, RequestFailed, Response
-from harness.traffic.wire import RECEIVE, Wire
-from stack.connection import Connection
+from driftdrill.harness.traffic.link import Link
+from driftdrill.harness.traffic.protocols.base import Request
+from driftdrill.harness.traffic.response import Heads, Reply, RequestFailed, Response
+from driftdrill.harness.traffic.wire import RECEIVE, Wire
+from driftdrill.stack.connection import Connection
 
 SMALL = 4096
 """Bytes to ask for at first, since most responses are short."""

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.errors import TargetError
-from harness.target import ProtocolOptions, Target
-from harness.traffic.protocols import PROTOCOLS, Protocol, protocol
-from harness.traffic.protocols.base import Answer, Ask, Detected
-from stack.connection import Connection
+from driftdrill.harness.errors import TargetError
+from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.traffic.protocols import PROTOCOLS, Protocol, protocol
+from driftdrill.harness.traffic.protocols.base import Answer, Ask, Detected
+from driftdrill.stack.connection import Connection
 
 LONGEST = 1_000_000
 """Bytes of one answer that are read."""

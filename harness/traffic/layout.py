@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import ConfigError, ScenarioError, nearest
-from harness.fault import Batch
-from harness.traffic.jsontext import Place, differences
+from driftdrill.harness.errors import ConfigError, ScenarioError, nearest
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.traffic.jsontext import Place, differences
 
 Encode = Callable[[Batch, int], list[bytes]]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.traffic.blocks import Block
+from driftdrill.harness.traffic.blocks import Block
 
 NAN = float("nan")
 

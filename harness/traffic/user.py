@@ -25,8 +25,8 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsEntry
 
-from harness.scenario import Scenario
-from harness.traffic.latency import bucket
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.traffic.latency import bucket
 
 T = TypeVar("T")
 FLUSH = 0.25

@@ -9,9 +9,9 @@ import gevent
 from gevent import socket
 from gevent.ssl import SSLContext as GeventContext
 
-from harness.traffic.link import Link, SecureLink
-from harness.traffic.response import RequestFailed
-from stack.connection import Connection
+from driftdrill.harness.traffic.link import Link, SecureLink
+from driftdrill.harness.traffic.response import RequestFailed
+from driftdrill.stack.connection import Connection
 
 FRESH = 0.001
 """Seconds within which a kept socket is used again unasked."""

@@ -5,7 +5,7 @@ with Hang().hold(LocalProcess(pid)) as held:
     assert held.verify() is None
 """
 
-from stack.held.faults import (
+from driftdrill.stack.held.faults import (
     PROCESS_FAULTS,
     CpuBurner,
     CpuLimit,
@@ -17,11 +17,11 @@ from stack.held.faults import (
     MemoryLimit,
     ProcessFault,
 )
-from stack.held.hold import Held
-from stack.held.hooks import Hook, hook
-from stack.held.journal import Leftover, leftovers
-from stack.held.steps import Call, Command, Operate
-from stack.held.targets import Container, LocalProcess, listening
+from driftdrill.stack.held.hold import Held
+from driftdrill.stack.held.hooks import Hook, hook
+from driftdrill.stack.held.journal import Leftover, leftovers
+from driftdrill.stack.held.steps import Call, Command, Operate
+from driftdrill.stack.held.targets import Container, LocalProcess, listening
 
 __all__ = [
     "PROCESS_FAULTS",

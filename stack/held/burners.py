@@ -12,9 +12,9 @@ from contextlib import suppress
 
 import psutil
 
-from stack.errors import StackError
-from stack.held.faults import CpuBurner, IoBurner, MemoryBurner
-from stack.held.undo import Nothing
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.faults import CpuBurner, IoBurner, MemoryBurner
+from driftdrill.stack.held.undo import Nothing
 
 SLICE = 0.1
 """Seconds of one turn of burning and resting."""

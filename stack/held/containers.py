@@ -4,12 +4,12 @@ import math
 import time
 from typing import Any
 
-from stack.errors import StackError
-from stack.held import engine
-from stack.held.crashes import Crashes
-from stack.held.faults import CpuLimit, CrashLoop, Hang, MemoryLimit
-from stack.held.targets import Container
-from stack.held.undo import Start, Unpause, Update
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held import engine
+from driftdrill.stack.held.crashes import Crashes
+from driftdrill.stack.held.faults import CpuLimit, CrashLoop, Hang, MemoryLimit
+from driftdrill.stack.held.targets import Container
+from driftdrill.stack.held.undo import Start, Unpause, Update
 
 PERIOD = 100_000
 """Microseconds of a CPU quota's period, the kernel's default."""

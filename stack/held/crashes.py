@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from stack.held.faults import CrashLoop
+from driftdrill.stack.held.faults import CrashLoop
 
 
 class Crashes:

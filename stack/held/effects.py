@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from stack.errors import StackError
-from stack.held import burners, containers, local
-from stack.held.faults import (
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held import burners, containers, local
+from driftdrill.stack.held.faults import (
     CpuBurner,
     CpuLimit,
     CrashLoop,
@@ -16,9 +16,9 @@ from stack.held.faults import (
     MemoryLimit,
     ProcessFault,
 )
-from stack.held.hooks import Applied, Hook
-from stack.held.targets import AnyTarget, Container, LocalProcess
-from stack.held.undo import AnyUndo
+from driftdrill.stack.held.hooks import Applied, Hook
+from driftdrill.stack.held.targets import AnyTarget, Container, LocalProcess
+from driftdrill.stack.held.undo import AnyUndo
 
 
 class Effect(Protocol):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 ANSWER = 10.0
 """Seconds that the engine may take for one answer."""

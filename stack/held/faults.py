@@ -1,7 +1,7 @@
 """Faults of processes and of this machine: frozen values; how strength scales each is in its docstring.
 
-Each is held in a :class:`~stack.held.targets.LocalProcess` (with its descendants) or a
-:class:`~stack.held.targets.Container`; a burner in this machine, whatever the target. ``ttl`` is seconds
+Each is held in a :class:`~driftdrill.stack.held.targets.LocalProcess` (with its descendants) or a
+:class:`~driftdrill.stack.held.targets.Container`; a burner in this machine, whatever the target. ``ttl`` is seconds
 after which the fault is undone if nothing was heard of the drill.
 """
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from stack.kinds import within
+from driftdrill.stack.kinds import within
 
 if TYPE_CHECKING:
-    from stack.held.hold import Held
+    from driftdrill.stack.held.hold import Held
 
 MIB = 1 << 20
 
@@ -47,7 +47,7 @@ class ProcessFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults
 
         Raises :class:`StackError` where the target has no such process, or another fault fights for the same place.
         """
-        from stack.held.hold import hold
+        from driftdrill.stack.held.hold import hold
 
         return hold(self, target)
 

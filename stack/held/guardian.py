@@ -1,6 +1,6 @@
 """The guardian's child process: holds one fault of a process, and undoes it when its control channel closes.
 
-Run as ``python -m stack.held.guardian FD PARENT``. Its first question holds the :class:`Settings`.
+Run as ``python -m driftdrill.stack.held.guardian FD PARENT``. Its first question holds the :class:`Settings`.
 """
 
 import math
@@ -10,12 +10,12 @@ import time
 
 import psutil
 
-from stack.child import POLL, serve
-from stack.errors import StackError
-from stack.held.effects import Effect, effect
-from stack.held.journal import Claim, Note, claim
-from stack.held.orders import Order, Report, Settings
-from stack.held.undo import Nothing
+from driftdrill.stack.child import POLL, serve
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.effects import Effect, effect
+from driftdrill.stack.held.journal import Claim, Note, claim
+from driftdrill.stack.held.orders import Order, Report, Settings
+from driftdrill.stack.held.undo import Nothing
 
 
 class Guardian:

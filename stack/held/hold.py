@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 import msgspec
 
-from stack.child import ANSWER, Child
-from stack.errors import StackError
-from stack.held.faults import ProcessFault
-from stack.held.hooks import Hook
-from stack.held.journal import leftovers
-from stack.held.orders import Order, Report, Settings
-from stack.held.targets import target_of
-from stack.kinds import unit_interval
+from driftdrill.stack.child import ANSWER, Child
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.faults import ProcessFault
+from driftdrill.stack.held.hooks import Hook
+from driftdrill.stack.held.journal import leftovers
+from driftdrill.stack.held.orders import Order, Report, Settings
+from driftdrill.stack.held.targets import target_of
+from driftdrill.stack.kinds import unit_interval
 
 RELEASE = 60.0
 """Seconds in which a fault must be undone: a restarted model may load for long."""
@@ -54,7 +54,7 @@ def hold(fault: ProcessFault, target: object) -> Iterator[Held]:
     what to do by hand.
     """
     at = target_of(target) if fault.each else None
-    child = Child("stack.held.guardian", Settings(fault, at), what=f"the guardian of {fault.type}")  # type: ignore[arg-type]
+    child = Child("driftdrill.stack.held.guardian", Settings(fault, at), what=f"the guardian of {fault.type}")  # type: ignore[arg-type]
     try:
         yield Held(child, fault)
     finally:

@@ -3,11 +3,11 @@
 import math
 from typing import ClassVar
 
-from stack.errors import StackError
-from stack.held.faults import ProcessFault
-from stack.held.steps import Step, step
-from stack.held.undo import Revert
-from stack.kinds import within
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.faults import ProcessFault
+from driftdrill.stack.held.steps import Step, step
+from driftdrill.stack.held.undo import Revert
+from driftdrill.stack.kinds import within
 
 
 class Hook(ProcessFault, frozen=True, repr_omit_defaults=True, tag="hook"):

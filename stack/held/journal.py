@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from stack.errors import StackError
-from stack.held.undo import AnyUndo
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.undo import AnyUndo
 
 LONGEST = 80
 """Characters of a place in its file's name."""

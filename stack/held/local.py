@@ -14,11 +14,11 @@ from pathlib import Path
 
 import psutil
 
-from stack.errors import StackError
-from stack.held.crashes import Crashes
-from stack.held.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
-from stack.held.targets import LocalProcess, listening
-from stack.held.undo import Continue, Identity, Limit, Restart, listens, set_soft_limit
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.crashes import Crashes
+from driftdrill.stack.held.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
+from driftdrill.stack.held.targets import LocalProcess, listening
+from driftdrill.stack.held.undo import Continue, Identity, Limit, Restart, listens, set_soft_limit
 
 SLICE = 0.1
 """Seconds of one turn of a CPU limit: long against the scheduler's, short against a scrape."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from stack.held.faults import (
+from driftdrill.stack.held.faults import (
     CpuBurner,
     CpuLimit,
     CrashLoop,
@@ -14,8 +14,8 @@ from stack.held.faults import (
     MemoryBurner,
     MemoryLimit,
 )
-from stack.held.hooks import Hook
-from stack.held.targets import AnyTarget
+from driftdrill.stack.held.hooks import Hook
+from driftdrill.stack.held.targets import AnyTarget
 
 AnyFault = Hang | CpuLimit | MemoryLimit | DescriptorLimit | CrashLoop | CpuBurner | MemoryBurner | IoBurner | Hook
 

@@ -21,10 +21,10 @@ import msgspec
 import psutil
 import requests
 
-from stack.connection import Connection, Secret
-from stack.errors import StackError
-from stack.held.engine import container, engine_errors
-from stack.held.targets import Container, LocalProcess
+from driftdrill.stack.connection import Connection, Secret
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.engine import container, engine_errors
+from driftdrill.stack.held.targets import Container, LocalProcess
 
 SAID = 300
 """Characters of what a step said that an error repeats."""

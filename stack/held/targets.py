@@ -3,7 +3,7 @@
 import msgspec
 import psutil
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 
 class LocalProcess(msgspec.Struct, frozen=True, tag="process"):

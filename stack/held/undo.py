@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import msgspec
 import psutil
 
-from stack.errors import StackError
-from stack.held.engine import container, engine_errors, update
-from stack.held.steps import Step
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held.engine import container, engine_errors, update
+from driftdrill.stack.held.steps import Step
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""``python -m stack.model_service --port 8000``: the demo model in the foreground, on 127.0.0.1 only."""
+"""``python -m driftdrill.stack.model_service --port 8000``: the demo model in the foreground, on 127.0.0.1 only."""
 
 import argparse
 import json
@@ -8,9 +8,9 @@ import socket
 import sys
 from collections.abc import Callable
 
-from stack.errors import StackError
-from stack.model_service.model import EARLIER_VERSION, Model, cached, load
-from stack.model_service.own_process import give_up
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service.model import EARLIER_VERSION, Model, cached, load
+from driftdrill.stack.model_service.own_process import give_up
 
 KEEP_ALIVE_SECONDS = 600  # longer than any pause of a drill: a connection that both sides think open never fails
 GRACE_SECONDS = 1
@@ -20,7 +20,7 @@ TOKEN = "DRIFTDRILL_ADMIN_TOKEN"
 def main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM. Exit code 2: could not start."""
     parser = argparse.ArgumentParser(
-        prog="python -m stack.model_service",
+        prog="python -m driftdrill.stack.model_service",
         description="The demo model: will this flight land 15 minutes late or more? Listens on 127.0.0.1 only.",
     )
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
@@ -76,7 +76,7 @@ def _server(model: Model, token: str | None) -> Callable[[socket.socket], None]:
     try:
         import uvicorn
 
-        from stack.model_service.app import create_app
+        from driftdrill.stack.model_service.app import create_app
     except ImportError as e:
         raise StackError(f"the demo model cannot be served: {e}", hint="pip install 'driftdrill[demo]'") from e
     config = uvicorn.Config(
@@ -96,7 +96,7 @@ def _announce(model: Model, url: str, token: str | None) -> None:
 
 
 def _greet(model: Model, url: str, token: str | None) -> None:
-    from stack.model_service.app import EXAMPLE
+    from driftdrill.stack.model_service.app import EXAMPLE
 
     print(f"model {model.version}, AUC {model.auc:.3f} on September's flights, listens on {url}")
     print(f"curl {url}/predict -H 'Content-Type: application/json' -d '{json.dumps(EXAMPLE)}'", flush=True)

@@ -13,8 +13,8 @@ import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from stack.model_service.model import Answer, Model, Row, answer
-from stack.model_service.switches import SWITCHES, Ask, Models, Order, Slow, State, Wrap
+from driftdrill.stack.model_service.model import Answer, Model, Row, answer
+from driftdrill.stack.model_service.switches import SWITCHES, Ask, Models, Order, Slow, State, Wrap
 
 
 class _On:

@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 from pydantic import BaseModel, ConfigDict, Discriminator, FiniteFloat, Tag
 
-from stack.model_service import metrics
-from stack.model_service.admin import Switchboard, admin_routes
-from stack.model_service.model import Answer, Model, Row
-from stack.model_service.model import answer as plain_answer
-from stack.model_service.switches import Models
+from driftdrill.stack.model_service import metrics
+from driftdrill.stack.model_service.admin import Switchboard, admin_routes
+from driftdrill.stack.model_service.model import Answer, Model, Row
+from driftdrill.stack.model_service.model import answer as plain_answer
+from driftdrill.stack.model_service.switches import Models
 
 EXAMPLE: dict[str, float | str] = {
     "dep_delay": 12.0,

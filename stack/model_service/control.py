@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 import requests
 
-from stack.errors import StackError
-from stack.model_service.switches import Order, State, Switch
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service.switches import Order, State, Switch
 
 TIMEOUT = 5.0
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stack.errors import StackError
-from stack.model_service import cache
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service import cache
 
 Column = npt.NDArray[Any]
 Batch = dict[str, Column]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from stack.model_service import flights
-from stack.model_service.flights import TRUTH, Batch
-from stack.model_service.model import answer, load
+from driftdrill.stack.model_service import flights
+from driftdrill.stack.model_service.flights import TRUTH, Batch
+from driftdrill.stack.model_service.model import answer, load
 
 ROWS = 16
 ANSWER = "answer"

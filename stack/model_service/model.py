@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from stack.errors import StackError
-from stack.model_service import cache
-from stack.model_service.own_process import Failed, command
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service import cache
+from driftdrill.stack.model_service.own_process import Failed, command
 
 VERSION = "2013-06"
 """The model's version: the last month that it was trained on."""
@@ -154,7 +154,7 @@ def _train(version: str) -> bytes:
     """Train in a process of its own, so that this one never holds scikit-learn and its thread pools."""
     try:
         done = subprocess.run(
-            command("stack.model_service.training", version),
+            command("driftdrill.stack.model_service.training", version),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TRAINING_SECONDS,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 _BOOTSTRAP = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module({!r}, run_name='__main__')"
 
@@ -18,11 +18,12 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command that runs ``module`` from the folder that this ``stack`` package was loaded from.
+    """The command that runs ``module`` from the folder that this package was loaded from.
 
-    A plain ``-m`` would look in the working folder first, where a user may have a ``stack`` of their own.
+    A plain ``-m`` would look in the working folder first. The path is not resolved: in a checkout this room is
+    a link within ``driftdrill/``, and beside what it leads to there is no such package.
     """
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).absolute().parents[3])
     return [sys.executable, "-P", "-c", _BOOTSTRAP.format(module), root, *arguments]
 
 

@@ -12,9 +12,9 @@ from typing import IO
 
 import msgspec
 
-from stack.errors import StackError
-from stack.model_service.own_process import Failed, command
-from stack.process import Guarded, launch
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service.own_process import Failed, command
+from driftdrill.stack.process import Guarded, launch
 
 START_SECONDS = 150.0  # the very first start trains the model, with an admin interface an older one too
 STOP_SECONDS = 3.0
@@ -52,7 +52,9 @@ def serve(*, port: int = 0, admin: bool = False) -> Iterator[Service]:
     """
     with tempfile.TemporaryFile() as log, _kept(port) as kept:
         guarded = launch(
-            command("stack.model_service", "--announce", "--port", str(kept), *(["--admin"] if admin else [])),
+            command(
+                "driftdrill.stack.model_service", "--announce", "--port", str(kept), *(["--admin"] if admin else [])
+            ),
             stdout=subprocess.PIPE,
             stderr=log,
             grace=STOP_SECONDS,
@@ -83,7 +85,7 @@ def _end_successor(port: int) -> None:
     """End what a crash loop started again in the place of the service."""
     import psutil
 
-    from stack.held import listening
+    from driftdrill.stack.held import listening
 
     with contextlib.suppress(StackError, psutil.Error):
         successor = psutil.Process(listening(port).pid)

@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from stack.errors import StackError
-from stack.model_service.model import Answer, Category, Model, Number, Row
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service.model import Answer, Category, Model, Number, Row
 
 if TYPE_CHECKING:
-    from stack.model_service.control import Misconfigured
+    from driftdrill.stack.model_service.control import Misconfigured
 
 Ask = Callable[[Model, Row], Answer]
 Wrap = Callable[[Ask], Ask]
@@ -56,7 +56,7 @@ class _Switch(msgspec.Struct, frozen=True, tag_field="id", forbid_unknown_fields
 
         Raises :class:`StackError` where the target names no token of an admin interface.
         """
-        from stack.model_service.control import misconfigured
+        from driftdrill.stack.model_service.control import misconfigured
 
         token = getattr(target, "admin", None)
         if token is None:

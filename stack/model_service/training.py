@@ -1,4 +1,4 @@
-"""Train the demo model: ``python -m stack.model_service.training`` prints its table as JSON.
+"""Train the demo model: ``python -m driftdrill.stack.model_service.training`` prints its table as JSON.
 
 The only module that imports scikit-learn. Coefficients are rounded to six decimals, so that the table does not
 depend on the last bits of a machine's linear algebra.
@@ -12,11 +12,22 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stack.errors import StackError
-from stack.model_service import flights
-from stack.model_service.flights import TRUTH, Batch
-from stack.model_service.model import MISSING, OTHER, UNSEEN, VERSION, Bins, Category, Model, Number, load, name_of
-from stack.model_service.own_process import give_up
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service import flights
+from driftdrill.stack.model_service.flights import TRUTH, Batch
+from driftdrill.stack.model_service.model import (
+    MISSING,
+    OTHER,
+    UNSEEN,
+    VERSION,
+    Bins,
+    Category,
+    Model,
+    Number,
+    load,
+    name_of,
+)
+from driftdrill.stack.model_service.own_process import give_up
 
 NUMBERS = ("dep_delay", "distance", "hour")
 CATEGORIES = ("carrier", "origin", "dest", "month", "weekday")

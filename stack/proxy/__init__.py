@@ -7,8 +7,8 @@ with proxy(Connection("http://127.0.0.1:8000")) as p:
     p.ledger()
 """
 
-from stack.proxy.client import HeldToxic, Proxy, proxy, toxic
-from stack.proxy.httpfaults import (
+from driftdrill.stack.proxy.client import HeldToxic, Proxy, proxy, toxic
+from driftdrill.stack.proxy.httpfaults import (
     EXCLUDED,
     HTTP_FAULTS,
     Delay,
@@ -19,8 +19,8 @@ from stack.proxy.httpfaults import (
     Status,
     merge_patch,
 )
-from stack.proxy.ledger import Ledger, Touched
-from stack.proxy.toxics import (
+from driftdrill.stack.proxy.ledger import Ledger, Touched
+from driftdrill.stack.proxy.toxics import (
     TOXICS,
     Bandwidth,
     Down,
@@ -32,7 +32,7 @@ from stack.proxy.toxics import (
     Timeout,
     Toxic,
 )
-from stack.proxy.toxiproxy import toxiproxy
+from driftdrill.stack.proxy.toxiproxy import toxiproxy
 
 __all__ = [
     "EXCLUDED",

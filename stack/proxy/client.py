@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from stack.child import Child
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.kinds import parse
-from stack.proxy.httpfaults import HTTP_FAULTS, HttpFault
-from stack.proxy.ledger import Ledger
-from stack.proxy.toxics import TOXICS, Down, Toxic
-from stack.proxy.wire import Order, Settings, State
+from driftdrill.stack.child import Child
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.kinds import parse
+from driftdrill.stack.proxy.httpfaults import HTTP_FAULTS, HttpFault
+from driftdrill.stack.proxy.ledger import Ledger
+from driftdrill.stack.proxy.toxics import TOXICS, Down, Toxic
+from driftdrill.stack.proxy.wire import Order, Settings, State
 
 Fault = Toxic | HttpFault
 
@@ -221,7 +221,7 @@ def proxy(
         seed=seed,
         ttl=ttl,
     )
-    child = Child("stack.proxy.server", settings, what=f"the proxy before {upstream.host}:{upstream.port}")
+    child = Child("driftdrill.stack.proxy.server", settings, what=f"the proxy before {upstream.host}:{upstream.port}")
     try:
         yield Proxy(InChild(child, through(upstream, host, int(bytes(child.ready)))))
     finally:

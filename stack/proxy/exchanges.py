@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from stack.proxy.httpfaults import Delay, HttpToxic, MergePatch, Page, Replace, Status, merge_patch
-from stack.proxy.ledger import Count, draw
-from stack.proxy.messages import (
+from driftdrill.stack.proxy.httpfaults import Delay, HttpToxic, MergePatch, Page, Replace, Status, merge_patch
+from driftdrill.stack.proxy.ledger import Count, draw
+from driftdrill.stack.proxy.messages import (
     MAX_BODY,
     Framer,
     Part,
@@ -22,7 +22,7 @@ from stack.proxy.messages import (
     with_body,
     without,
 )
-from stack.proxy.stream import Stream
+from driftdrill.stack.proxy.stream import Stream
 
 HttpFaults = Mapping[str, tuple[HttpToxic, Count]]
 """What is in force: name -> fault and its count."""

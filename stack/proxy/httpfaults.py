@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from msgspec.structs import replace
 
-from stack.errors import StackError
-from stack.kinds import one_of, unit_interval, within
-from stack.proxy.toxics import MS, Holdable
-from stack.scrape.pagefaults import AnyPageFault
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.kinds import one_of, unit_interval, within
+from driftdrill.stack.proxy.toxics import MS, Holdable
+from driftdrill.stack.scrape.pagefaults import AnyPageFault
 
 EXCLUDED = ("/metrics", "/health", "/healthz")
 """Paths that a fault leaves alone unless its own path names them: what watches must not be hit by accident."""
@@ -150,7 +150,7 @@ class MergePatch(HttpFault, frozen=True, repr_omit_defaults=True, tag="merge_pat
 
 
 class Page(HttpFault, frozen=True, kw_only=True, repr_omit_defaults=True, tag="page"):
-    """Apply a fault of :mod:`stack.scrape.pagefaults` to the metrics page at ``path``; strength is the page fault's."""
+    """Apply a fault of :mod:`driftdrill.stack.scrape.pagefaults` to the page at ``path``; strength is that fault's."""
 
     id: ClassVar[str] = "mon.page"
     visible_from: ClassVar[str] = "scrape"

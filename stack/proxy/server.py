@@ -1,6 +1,6 @@
 """The proxy's child process: listens, proxies, and obeys one control channel; with that it ends.
 
-Run as ``python -m stack.proxy.server FD PARENT``. Its first question holds the :class:`Settings`.
+Run as ``python -m driftdrill.stack.proxy.server FD PARENT``. Its first question holds the :class:`Settings`.
 """
 
 import asyncio
@@ -10,18 +10,18 @@ import os
 import socket
 import sys
 
-from stack.child import answer, control, decode
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.proxy.httpfaults import HttpToxic
-from stack.proxy.ledger import Count, Ledger, draw
-from stack.proxy.toxics import Down, TcpToxic
-from stack.proxy.tunnel import CONNECT, Tunnel, reset
-from stack.proxy.wire import Order, Settings, State
+from driftdrill.stack.child import answer, control, decode
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.proxy.httpfaults import HttpToxic
+from driftdrill.stack.proxy.ledger import Count, Ledger, draw
+from driftdrill.stack.proxy.toxics import Down, TcpToxic
+from driftdrill.stack.proxy.tunnel import CONNECT, Tunnel, reset
+from driftdrill.stack.proxy.wire import Order, Settings, State
 
 
 class Server:
-    """The proxy; the :class:`stack.proxy.tunnel.Rig` of its connections."""
+    """The proxy; the :class:`driftdrill.stack.proxy.tunnel.Rig` of its connections."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

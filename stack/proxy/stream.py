@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from stack.proxy.ledger import Count, draw
-from stack.proxy.toxics import Bandwidth, Latency, LimitData, ResetPeer, Slicer, SlowClose, TcpToxic, Timeout
+from driftdrill.stack.proxy.ledger import Count, draw
+from driftdrill.stack.proxy.toxics import Bandwidth, Latency, LimitData, ResetPeer, Slicer, SlowClose, TcpToxic, Timeout
 
 HIGH = 1 << 20
 """Bytes in a queue above which its source is not read."""

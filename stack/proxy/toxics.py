@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 import msgspec
 from msgspec.structs import replace
 
-from stack.errors import StackError
-from stack.kinds import one_of, unit_interval, within
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.kinds import one_of, unit_interval, within
 
 MS = "milliseconds"
 

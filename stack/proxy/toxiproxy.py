@@ -1,8 +1,8 @@
 """A toxiproxy server that the user has, driven by the same toxics through its HTTP API.
 
 A child process makes the proxy in that server, steers it, and deletes it when its control channel closes; run as
-``python -m stack.proxy.toxiproxy FD PARENT``. Toxiproxy draws the connections that a share hits at random, keeps no
-count of them, and knows no HTTP faults.
+``python -m driftdrill.stack.proxy.toxiproxy FD PARENT``. Toxiproxy draws the connections that a share hits at
+random, keeps no count of them, and knows no HTTP faults.
 """
 
 import os
@@ -18,13 +18,13 @@ from urllib.parse import quote
 import msgspec
 import requests
 
-from stack.child import Child, serve
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.proxy.client import InChild, Proxy, through
-from stack.proxy.ledger import Ledger
-from stack.proxy.toxics import Down, Toxic
-from stack.proxy.wire import Order, Remote, State
+from driftdrill.stack.child import Child, serve
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.proxy.client import InChild, Proxy, through
+from driftdrill.stack.proxy.ledger import Ledger
+from driftdrill.stack.proxy.toxics import Down, Toxic
+from driftdrill.stack.proxy.wire import Order, Remote, State
 
 ANSWER = 5.0
 """Seconds that the server may take for one answer."""
@@ -54,7 +54,7 @@ def toxiproxy(
         )
     name = f"driftdrill-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     settings = Remote(server.url, name, f"{upstream.host}:{upstream.port}", listen, ttl)
-    child = Child("stack.proxy.toxiproxy", settings, what=f"the driver of toxiproxy at {server.url}")
+    child = Child("driftdrill.stack.proxy.toxiproxy", settings, what=f"the driver of toxiproxy at {server.url}")
     try:
         host, _, port = msgspec.json.decode(child.ready, type=str).rpartition(":")
         yield Proxy(InChild(child, through(upstream, host.strip("[]"), int(port))))
@@ -63,7 +63,7 @@ def toxiproxy(
 
 
 class Driver:
-    """The :class:`stack.child.Worker` that steers one proxy of the server."""
+    """The :class:`driftdrill.stack.child.Worker` that steers one proxy of the server."""
 
     def __init__(self, settings: Remote) -> None:
         self._server, self._name, self._ttl = Connection(settings.server), settings.name, settings.ttl

@@ -8,8 +8,8 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from stack.proxy.exchanges import Exchanges, HttpFaults
-from stack.proxy.stream import Stream, Toxics
+from driftdrill.stack.proxy.exchanges import Exchanges, HttpFaults
+from driftdrill.stack.proxy.stream import Stream, Toxics
 
 CONNECT = 10.0
 """Seconds in which the upstream must accept."""

@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from stack.proxy.httpfaults import HttpToxic
-from stack.proxy.ledger import Ledger
-from stack.proxy.toxics import TcpToxic
+from driftdrill.stack.proxy.httpfaults import HttpToxic
+from driftdrill.stack.proxy.ledger import Ledger
+from driftdrill.stack.proxy.toxics import TcpToxic
 
 
 class Settings(msgspec.Struct, frozen=True):

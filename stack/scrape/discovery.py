@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode
 
 import yaml
 
-from stack.duration import format_duration, parse_duration
-from stack.errors import StackError
-from stack.scrape.fetch import Fetcher
-from stack.scrape.prometheus_yml import target_group
-from stack.scrape.relabel import relabel
-from stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
+from driftdrill.stack.duration import format_duration, parse_duration
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.fetch import Fetcher
+from driftdrill.stack.scrape.prometheus_yml import target_group
+from driftdrill.stack.scrape.relabel import relabel
+from driftdrill.stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
 
 DISCOVERY_TIMEOUT = 10.0
 

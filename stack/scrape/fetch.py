@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from stack.errors import StackError
-from stack.scrape.scrapejob import Access, Tls
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.scrapejob import Access, Tls
 
 REDIRECTS = 10  # Go's http.Client follows so many
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import msgspec
 
-from stack.errors import StackError
-from stack.kinds import within
-from stack.scrape.relabel import Relabel
-from stack.scrape.scrapejob import ScrapeJob, TargetGroup
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.kinds import within
+from driftdrill.stack.scrape.relabel import Relabel
+from driftdrill.stack.scrape.scrapejob import ScrapeJob, TargetGroup
 
 
 class JobFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):

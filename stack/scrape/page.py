@@ -1,7 +1,7 @@
 """Metrics pages, parsed incrementally: a series seen before is recognised by its bytes, as Prometheus does.
 
 The steady state costs one dictionary look-up a line and one conversion for all values together; only a line that
-was never seen is read by its grammar (:mod:`stack.scrape.exposition`).
+was never seen is read by its grammar (:mod:`driftdrill.stack.scrape.exposition`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stack.scrape.exposition import (
+from driftdrill.stack.scrape.exposition import (
     OPENMETRICS,
     TEXT,
     Line,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import msgspec
 from msgspec.structs import replace
 
-from stack.errors import StackError
-from stack.kinds import unit_interval, within
-from stack.scrape.pageline import LABEL, META, SUFFIX, Sample, counters, draw, sample_of, samples, written
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.kinds import unit_interval, within
+from driftdrill.stack.scrape.pageline import LABEL, META, SUFFIX, Sample, counters, draw, sample_of, samples, written
 
 if TYPE_CHECKING:
     from numpy.random import Generator

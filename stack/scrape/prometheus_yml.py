@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-from stack.connection import Secret
-from stack.duration import parse_duration, parse_size
-from stack.errors import StackError
-from stack.scrape.relabel import Relabel
-from stack.scrape.scrapejob import (
+from driftdrill.stack.connection import Secret
+from driftdrill.stack.duration import parse_duration, parse_size
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.relabel import Relabel
+from driftdrill.stack.scrape.scrapejob import (
     Access,
     Credential,
     FileDiscovery,

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from stack.errors import StackError
+from driftdrill.stack.errors import StackError
 
 _POSIX = {
     "alnum": "0-9A-Za-z",

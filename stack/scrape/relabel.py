@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stack.errors import StackError
-from stack.scrape.re2 import expand, fullmatch
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.re2 import expand, fullmatch
 
 ACTIONS = (
     "replace",

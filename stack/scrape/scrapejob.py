@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from stack.connection import Connection, Secret
-from stack.duration import format_duration
-from stack.errors import StackError
-from stack.scrape.relabel import Relabel
+from driftdrill.stack.connection import Connection, Secret
+from driftdrill.stack.duration import format_duration
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.relabel import Relabel
 
 PROTOCOLS = {
     "OpenMetricsText1.0.0": "application/openmetrics-text;version=1.0.0",

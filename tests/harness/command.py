@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.drive.recording import Recording, open_recording
-from stack.connection import Connection
-from stack.prometheus import Server, prometheus, targets
-from stack.scrape.scrapejob import page_job
+from driftdrill.harness.drive.recording import Recording, open_recording
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.prometheus import Server, prometheus, targets
+from driftdrill.stack.scrape.scrapejob import page_job
 from tests.harness.toy import Toy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,7 +142,7 @@ class Cli:
         mark = secrets.token_hex(8)
         ours = {"PYTHONPATH": str(ROOT), MARK: mark, "TMPDIR": str(temp), "LOCUST_SKIP_MONKEY_PATCH": None}
         given = {**os.environ, **ours, **self.env, **(env or {})}
-        command = [*(program or (sys.executable, "-m", "harness.cli")), *map(str, args)]
+        command = [*(program or (sys.executable, "-m", "driftdrill.harness.cli")), *map(str, args)]
         known = {name: value for name, value in given.items() if value is not None}
         with (self.folder / ".stdout").open("wb") as out, (self.folder / ".stderr").open("wb") as err:
             popen = subprocess.Popen(

@@ -16,8 +16,8 @@ groups:
 
 _FILE = """\
 import numpy as np
-from harness import Canary, Fault, Scenario, constant, control, everything_else, fires, pulse, quiet, resolves, step
-from harness import load
+from driftdrill import Canary, Fault, Scenario, constant, control, everything_else, fires, pulse, quiet, resolves, step
+from driftdrill import load
 {imports}
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.arrivals import even, trace
-from harness.errors import ScenarioError
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import Blocks
-from harness.traffic.protocols import protocol
-from harness.traffic.schedule import schedule
+from driftdrill.harness.arrivals import even, trace
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.harness.traffic.schedule import schedule
 from tests.harness.traffic.test_blocks import SCENARIO
 
 BARE = replace(SCENARIO, truth=None, faults=[])

@@ -41,10 +41,10 @@ def deaf() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("text", "cause", "remedy"),
     [
-        ("import harness\ndrill = (\n", r"drill.py:2: '\(' was never closed: drill = \(", ""),
+        ("import driftdrill\ndrill = (\n", r"drill.py:2: '\(' was never closed: drill = \(", ""),
         ("x = 1\n", "drill.py: no scenario in this file", "drill = Scenario"),
         ("x = 1\nraise ValueError('no rows today')\n", "drill.py:2: ValueError: no rows today", "--debug"),
-        ("from harness import Sceanrio\n", "drill.py:1: ImportError: cannot import name 'Sceanrio'", "Scenario"),
+        ("from driftdrill import Sceanrio\n", "drill.py:1: ImportError: cannot import name 'Sceanrio'", "Scenario"),
         ("import nosuchmodule\n", "drill.py:1: ModuleNotFoundError: No module named 'nosuchmodule'", ""),
         ("import sys\nsys.exit('bye')\n", "drill.py:2: SystemExit: bye", ""),
         ("x = '\\x00'\n\x00", "drill.py: .*null bytes", ""),
@@ -289,7 +289,7 @@ def test_no_prometheus_and_no_promtool_to_be_had_names_all_three_remedies(
     cli.env.clear()
     cli.env |= {"DOCKER_HOST": f"unix://{cli.folder}/no-engine.sock"}
     # Programs beside this Python count as on PATH, and `make test` may have put some there: the one below is asked.
-    beneath = (str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"), "-m", "harness.cli")
+    beneath = (str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"), "-m", "driftdrill.harness.cli")
     packages = os.pathsep.join([str(ROOT), *site.getsitepackages()])
     arguments = ("run", scenarios.write(cli.folder), "--target", model.url, "--clock", clock)
     running = cli.start(*arguments, env={"PATH": path, "PYTHONPATH": packages}, program=beneath)
@@ -317,7 +317,7 @@ def test_a_prometheus_flag_that_is_neither_word_nor_url_is_refused(cli: Cli, mod
 def test_a_port_in_use_is_told(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        running = cli.start("--port", port, program=(sys.executable, "-m", "stack.model_service"))
+        running = cli.start("--port", port, program=(sys.executable, "-m", "driftdrill.stack.model_service"))
         done = running.wait()
 
     assert done.code == 2

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-import shift_generators
 from docs.shifts.pages import PAGES
-from harness.catalogue import MISSING, ROWS, WAYS, check_ids, ids, kinds
-from harness.errors import ScenarioError
-from harness.fault import VANTAGES, Fault
-from harness.workloads import load
-from stack.kinds import Kind
+from driftdrill import shift_generators
+from driftdrill.harness.catalogue import MISSING, ROWS, WAYS, check_ids, ids, kinds
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.fault import VANTAGES, Fault
+from driftdrill.harness.workloads import load
+from driftdrill.stack.kinds import Kind
 from tests.harness.command import Cli, assert_told
 
 PROMISED = """
@@ -93,6 +93,6 @@ def test_the_listing_prints_every_id_with_what_is_written(cli: Cli) -> None:
 def test_an_id_tells_what_it_does_and_where_it_is_imported_from(cli: Cli) -> None:
     out = cli("list", "faults", "mis.unit").out
     assert "A number is read in another unit." in out
-    assert "from stack.model_service.switches import UnitChange" in out
+    assert "from driftdrill.stack.model_service.switches import UnitChange" in out
     assert "needs Alertmanager" in cli("list", "faults", "mon.misrouted").out
     assert_told(cli("list", "faults", "mis.unti_change").refused(), "no fault has the id", "mis.unit_change")

@@ -78,7 +78,7 @@ def test_a_silent_failure_fails_the_drill_where_it_is_asked_to(cli: Cli, model: 
 def test_locust_plays_the_same_file_to_the_same_verdict(cli: Cli, model: Toy, expect: str, code: int) -> None:
     file = scenarios.write(cli.folder, expect=expect)
     file.write_text(
-        file.read_text() + "\nfrom harness import ModelUser\n\n\nclass Load(ModelUser):\n    scenario = drill\n"
+        file.read_text() + "\nfrom driftdrill import ModelUser\n\n\nclass Load(ModelUser):\n    scenario = drill\n"
     )
     args = ("-f", file, "--headless", "--host", model.url, "--out", "a.drill")
 
@@ -132,7 +132,7 @@ def test_two_drills_of_one_seed_send_the_same_and_another_seed_does_not(cli: Cli
     for out, seed in (("a.drill", 1), ("b.drill", 1), ("c.drill", 2)):
         assert cli("run", file, "--target", model.url, "--seed", seed, "--out", out).code == 0
 
-    from harness.drive.recording import open_recording
+    from driftdrill.harness.drive.recording import open_recording
 
     a, b, c = (open_recording(cli.folder / name).requests() for name in ("a.drill", "b.drill", "c.drill"))
     assert (a.intended == b.intended).all()

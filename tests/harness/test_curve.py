@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.curve import (
+from driftdrill.harness.curve import (
     Curve,
     constant,
     ladder,
@@ -17,7 +17,7 @@ from harness.curve import (
     sine,
     step,
 )
-from harness.errors import ScenarioError
+from driftdrill.harness.errors import ScenarioError
 
 
 def at(curve: Curve, *times: float) -> list[float]:

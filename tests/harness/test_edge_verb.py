@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.main import _run
-from stack.model_service import Service, serve
+from driftdrill.harness.cli.main import _run
+from driftdrill.stack.model_service import Service, serve
 from tests.harness.command import ROOT, Cli, Done, assert_told
 from tests.harness.edge.servers import served
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.drive.recording import Recording
-from stack.prometheus import Server
-from stack.promtool import find_binary
+from driftdrill.harness.drive.recording import Recording
+from driftdrill.stack.prometheus import Server
+from driftdrill.stack.promtool import find_binary
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Done, Running, eventually, prometheus_for
 from tests.harness.toy import Answer, Toy
@@ -221,7 +221,7 @@ def test_a_second_signal_does_not_wait_for_the_first(cli: Cli) -> None:
 def test_locust_ends_a_drill_the_same_way(cli: Cli, number: signal.Signals) -> None:
     file = scenarios.write(cli.folder)
     file.write_text(
-        file.read_text() + "\nfrom harness import ModelUser\n\n\nclass Load(ModelUser):\n    scenario = drill\n"
+        file.read_text() + "\nfrom driftdrill import ModelUser\n\n\nclass Load(ModelUser):\n    scenario = drill\n"
     )
     with held_up(230) as (model, asked):
         running = cli.start(*("-f", file, "--headless", "--host", model.url), program=(sys.executable, "-m", "locust"))
@@ -251,7 +251,7 @@ def test_a_model_that_dies_in_mid_drill_makes_the_drill_invalid(cli: Cli) -> Non
 def test_a_model_that_dies_under_a_fault_that_is_held_makes_the_drill_invalid_too(cli: Cli) -> None:
     file = scenarios.write(
         cli.folder,
-        imports="from stack.scrape.pagefaults import RenameMetric",
+        imports="from driftdrill.stack.scrape.pagefaults import RenameMetric",
         faults="[Fault('renamed', RenameMetric(metric='toy_x', to='toy_y'))]",
         expect="[fires('Down')]",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.drive.recording import open_recording
+from driftdrill.harness.drive.recording import open_recording
 from tests.harness import scenarios
 from tests.harness.command import Cli, assert_told
 from tests.harness.toy import Toy
@@ -62,7 +62,7 @@ def test_a_limit_on_file_sizes_ends_the_drill_like_a_full_disk(cli: Cli, model: 
     file = scenarios.write(cli.folder, rate="constant(10)")
     limited = (
         "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (14000, 14000)); "
-        "sys.argv[0] = 'driftdrill'; runpy.run_module('harness.cli', run_name='__main__')"
+        "sys.argv[0] = 'driftdrill'; runpy.run_module('driftdrill.harness.cli', run_name='__main__')"
     )
     running = cli.start(
         "run", file, "--target", model.url, "--out", "full.drill", program=(sys.executable, "-c", limited)

@@ -8,7 +8,7 @@ from tests.harness import scenarios, toy
 from tests.harness.command import Cli, assert_told
 from tests.harness.toy import Answer, Toy
 
-IMPORT = "from harness.traffic.payload import Null, WrongType\n"
+IMPORT = "from driftdrill.harness.traffic.payload import Null, WrongType\n"
 
 
 def strict(number: int, body: object) -> Answer | None:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from stack.prometheus import Server
+from driftdrill.stack.prometheus import Server
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Done, eventually, prometheus_for
 from tests.harness.toy import Answer, Toy

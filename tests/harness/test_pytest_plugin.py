@@ -6,13 +6,13 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from harness.expect import fires
+from driftdrill.harness.expect import fires
 from tests.harness.judge.test_judge import hot, step
 from tests.harness.made import make
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = """
-from harness.pytest_plugin import drills
+from driftdrill.pytest_plugin import drills
 
 @drills("recordings/*.drill", rules="rules/*.yml")
 def test_the_rules_still_catch_it(drill):
@@ -34,8 +34,8 @@ def team(folder: Path, rules: str) -> None:
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "LOCUST"))}
     # Where driftdrill is installed, pytest finds the plug-in by itself.
-    installed = any(e.value == "harness.pytest_plugin" for e in entry_points(group="pytest11"))
-    plugin = [] if installed else ["-p", "harness.pytest_plugin"]
+    installed = any(e.value == "driftdrill.pytest_plugin" for e in entry_points(group="pytest11"))
+    plugin = [] if installed else ["-p", "driftdrill.pytest_plugin"]
     command = [sys.executable, "-m", "pytest", *plugin, "-q", *arguments]
     return subprocess.run(
         command,
@@ -73,7 +73,7 @@ def test_a_glob_that_finds_nothing_is_not_green(tmp_path: Path) -> None:
 
 def test_collection_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
-        "import sys, harness.pytest_plugin as p; p.drills('*.drill');"
+        "import sys, driftdrill.pytest_plugin as p; p.drills('*.drill');"
         "heavy = set(sys.modules) & {'numpy', 'scipy', 'locust', 'gevent', 'requests', 'promql_parser'};"
         "assert not heavy"
     )

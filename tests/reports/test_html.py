@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import html, markup
-from reports.verdict import Verdict
+from driftdrill.reports import html, markup
+from driftdrill.reports.verdict import Verdict
 from tests.reports.samples import SAMPLES, caught, harmless, hostile, silent, wall
 
 VOID = ("meta", "link", "br", "hr", "img", "input")

@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from reports import junit
+from driftdrill.reports import junit
 from tests.reports.samples import SAMPLES, accepted, caught, failed, hostile, invalid, silent
 
 

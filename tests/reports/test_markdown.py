@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
-from reports import markdown
+from driftdrill.reports import markdown
 from tests.reports.samples import SAMPLES, caught, failed, hostile, silent
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

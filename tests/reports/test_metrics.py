@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from reports import metrics
-from reports.metrics import Canary, Drill
+from driftdrill.reports import metrics
+from driftdrill.reports.metrics import Canary, Drill
 from tests.reports.samples import HOSTILE, SAMPLES, caught, many_alerts, silent
 
 RUNNING = Drill(

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from reports.mutation import MutantResult, Mutation, from_json
-from reports.mutation_text import render
+from driftdrill.reports.mutation import MutantResult, Mutation, from_json
+from driftdrill.reports.mutation_text import render
 
 KILLED = MutantResult(
     "Hot", "rules.yml:5", "comparison.flip", "> 10", "< 10", "KILLED", "mon.threshold", "a.drill", "it fails"

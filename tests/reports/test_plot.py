@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from reports import plot, wording
-from reports.plot import HEIGHT, WIDTH, Scale
-from reports.timeline import Track
+from driftdrill.reports import plot, wording
+from driftdrill.reports.plot import HEIGHT, WIDTH, Scale
+from driftdrill.reports.timeline import Track
 
 DAY = tuple(15.0 * i for i in range(5761))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports import text
+from driftdrill.reports import text
 from tests.reports.samples import (
     SAMPLES,
     accepted,
@@ -133,7 +133,8 @@ def test_colour_changes_no_character(name: str) -> None:
 
 def test_plain_text_does_not_wait_for_rich() -> None:
     program = (
-        "import sys; from tests.reports.samples import harmless; from reports import text; text.render(harmless());"
+        "import sys; from tests.reports.samples import harmless; from driftdrill.reports import text; "
+        "text.render(harmless());"
         "assert 'rich' not in sys.modules, 'rich was imported'"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-import reports
-from reports.verdict import UnknownSchema, from_json
+from driftdrill import reports
+from driftdrill.reports.verdict import UnknownSchema, from_json
 from tests.reports.samples import SAMPLES, caught, hostile, silent, wall
 
 
@@ -76,9 +76,11 @@ def test_public_names_are_all_there() -> None:
 
 def test_importing_the_package_imports_nothing_else() -> None:
     program = (
-        "import sys; before = set(sys.modules); import reports; "
-        "new = {m for m in set(sys.modules) - before if m.split('.')[0] not in ('reports', 'importlib', 'typing')};"
-        "sys.exit(f'imported {sorted(new)}' if any(m.split('.')[0] in ('msgspec', 'rich', 'numpy', 'dataclasses') "
+        "import sys; before = set(sys.modules); from driftdrill import reports; "
+        "ours = {'driftdrill', 'driftdrill.reports'}; "
+        "new = {m for m in set(sys.modules) - before - ours if m.split('.')[0] not in ('importlib', 'typing')};"
+        "refused = ('driftdrill', 'msgspec', 'rich', 'numpy', 'dataclasses');"
+        "sys.exit(f'imported {sorted(new)}' if any(m.split('.')[0] in refused "
         "for m in new) else 0)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

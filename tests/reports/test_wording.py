@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reports import html, text, wording
-from reports.timeline import Track, Watched
-from reports.verdict import Response
+from driftdrill.reports import html, text, wording
+from driftdrill.reports.timeline import Track, Watched
+from driftdrill.reports.verdict import Response
 from tests.reports.samples import SAMPLES, caught, failed, harmless, invalid, many_alerts, silent
 
 

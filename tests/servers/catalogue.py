@@ -13,9 +13,9 @@ from subprocess import run
 import numpy as np
 import requests
 
-from harness.fault import Batch
-from harness.target import ProtocolOptions
-from stack.process import Process, running
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.stack.process import Process, running
 from tests.servers.environments import environment
 
 PROGRAMS = Path(__file__).parent / "programs"

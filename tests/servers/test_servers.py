@@ -10,19 +10,19 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.curve import constant
-from harness.drive.clock import VirtualClock
-from harness.expect import quiet
-from harness.scenario import Scenario
-from harness.target import Target
-from harness.traffic.blocks import Blocks
-from harness.traffic.client import Client
-from harness.traffic.detect import detect, find_metrics, other_protocol, settled
-from harness.traffic.player import Player
-from harness.traffic.protocols.base import Protocol
-from harness.traffic.records import Records
-from harness.traffic.schedule import arrivals, generator
-from stack.connection import Connection
+from driftdrill.harness.curve import constant
+from driftdrill.harness.drive.clock import VirtualClock
+from driftdrill.harness.expect import quiet
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import Target
+from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.detect import detect, find_metrics, other_protocol, settled
+from driftdrill.harness.traffic.player import Player
+from driftdrill.harness.traffic.protocols.base import Protocol
+from driftdrill.harness.traffic.records import Records
+from driftdrill.harness.traffic.schedule import arrivals, generator
+from driftdrill.stack.connection import Connection
 from tests.conftest import leave_out
 from tests.servers.catalogue import SERVERS, Served, Server, serve
 from tests.servers.environments import NotInstalled

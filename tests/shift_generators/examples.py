@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shift_generators import (
+from driftdrill.shift_generators import (
     EDGES,
     Batch,
     Generator,
@@ -58,7 +58,7 @@ from shift_generators import (
     typo_category,
     wrong_join,
 )
-from shift_generators.generator import Column
+from driftdrill.shift_generators.generator import Column
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shift_generators import (
+from driftdrill.shift_generators import (
     BadValue,
     Batch,
     Generator,

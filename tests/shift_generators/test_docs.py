@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import shift_generators
 from docs.shifts.build import build
 from docs.shifts.pages import PAGES
 from docs.shifts.rows import SOURCE, rows
-from shift_generators import Generator
+from driftdrill import shift_generators
+from driftdrill.shift_generators import Generator
 from tests.shift_generators.examples import IDS
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "shifts"

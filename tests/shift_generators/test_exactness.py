@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import lognorm, norm
 from sklearn.linear_model import LogisticRegression
 
-from shift_generators import (
+from driftdrill.shift_generators import (
     GaussianCopula,
     Synthetic,
     between,
@@ -35,7 +35,7 @@ from shift_generators import (
     tilt,
     wrong_join,
 )
-from shift_generators.resample import rank_weights
+from driftdrill.shift_generators.resample import rank_weights
 from tests.shift_generators.examples import rng
 
 N = 200_000

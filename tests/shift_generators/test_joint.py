@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shift_generators import wrong_join
+from driftdrill.shift_generators import wrong_join
 
 
 def test_a_wrong_join_keeps_every_marginal_and_gives_no_row_its_own_values() -> None:

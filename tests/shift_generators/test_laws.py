@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import shift_generators
-from shift_generators import Batch, Generator
+from driftdrill import shift_generators
+from driftdrill.shift_generators import Batch, Generator
 from tests.shift_generators.examples import BECOMES, GENERATORS, IDS, make_batch, rng
 
 REFERENCE = make_batch(2000, seed=99)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shift_generators import BadValue, UnknownColumn, affine, mean_shift, rescale, scale
+from driftdrill.shift_generators import BadValue, UnknownColumn, affine, mean_shift, rescale, scale
 
 
 def rng() -> np.random.Generator:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shift_generators import BadValue, distance, domain_auc, mean_shift, noise_floor, sized, window
+from driftdrill.shift_generators import BadValue, distance, domain_auc, mean_shift, noise_floor, sized, window
 from tests.shift_generators.examples import rng
 
 REFERENCE = rng(0).standard_normal(100_000)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from shift_generators import (
+from driftdrill.shift_generators import (
     METRICS,
     BadValue,
     Generator,
@@ -38,7 +38,7 @@ from shift_generators import (
     tilt,
     wrong_join,
 )
-from shift_generators.laws import simulated
+from driftdrill.shift_generators.laws import simulated
 from tests.shift_generators.examples import rng
 
 N = 40_000

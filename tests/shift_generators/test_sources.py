@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import expon, kstest, lognorm, multivariate_normal, norm
 
-from shift_generators import (
+from driftdrill.shift_generators import (
     BadValue,
     GaussianCopula,
     Synthetic,

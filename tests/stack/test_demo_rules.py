@@ -15,13 +15,13 @@ import pytest
 import requests
 import yaml
 
-from stack.connection import Connection
-from stack.model_service import Service, flights, serve
-from stack.model_service.flights import Batch
-from stack.model_service.model import VERSION, load
-from stack.prometheus import prometheus
-from stack.prometheus_api import Server, query
-from stack.scrape.scrapejob import page_job
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.model_service import Service, flights, serve
+from driftdrill.stack.model_service.flights import Batch
+from driftdrill.stack.model_service.model import VERSION, load
+from driftdrill.stack.prometheus import prometheus
+from driftdrill.stack.prometheus_api import Server, query
+from driftdrill.stack.scrape.scrapejob import page_job
 from tests.stack.virtual_rules import MINUTES, SECONDS, Change, Pace, as_rows, clean, draw, evaluate, run
 
 pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")

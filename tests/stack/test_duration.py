@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.duration import format_duration, parse_duration, parse_size
-from stack.errors import StackError
+from driftdrill.stack.duration import format_duration, parse_duration, parse_size
+from driftdrill.stack.errors import StackError
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import psutil
 import pytest
 import requests
 
-from stack.errors import StackError
-from stack.held import (
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held import (
     PROCESS_FAULTS,
     Container,
     CpuBurner,
@@ -340,7 +340,7 @@ def test_a_disk_burner_writes(tmp_path: Path) -> None:
 DRILL = """
 import json, sys, threading
 from contextlib import ExitStack
-from stack.held import *
+from driftdrill.stack.held import *
 with ExitStack() as stack:
     held = [stack.enter_context(fault.hold(eval(sys.argv[2]))) for fault in eval(sys.argv[1])]
     for one in held:

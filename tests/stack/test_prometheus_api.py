@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from stack.connection import Connection, Secret
-from stack.errors import StackError
-from stack.process import running
-from stack.prometheus import Server, prometheus, query, ready, rules, targets
+from driftdrill.stack.connection import Connection, Secret
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.process import running
+from driftdrill.stack.prometheus import Server, prometheus, query, ready, rules, targets
 from tests.stack.pages import Answer, Pages, serve
 
 JSON = {"Content-Type": "application/json"}

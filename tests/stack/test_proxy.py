@@ -20,10 +20,10 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.child import Child
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.proxy import (
+from driftdrill.stack.child import Child
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.proxy import (
     Bandwidth,
     Delay,
     Down,
@@ -41,7 +41,7 @@ from stack.proxy import (
     proxy,
     toxic,
 )
-from stack.proxy.messages import Framer
+from driftdrill.stack.proxy.messages import Framer
 from tests.stack.services import PATIENCE, Upstream, drill, ended, free_port, sink, upstream, wait_until
 
 
@@ -575,8 +575,8 @@ def test_the_proxy_ends_with_its_block(server: Upstream) -> None:
 
 DRILL = """
 import json, sys, threading
-from stack.connection import Connection
-from stack.proxy import Status, proxy
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.proxy import Status, proxy
 with proxy(Connection(sys.argv[1])) as p, Status(500).hold(p) as held:
     held.set(1)
     print(json.dumps([p.address.url, p._engine._child.pid]), flush=True)

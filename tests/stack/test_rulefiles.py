@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stack.errors import StackError
-from stack.rulefiles import (
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.rulefiles import (
     Group,
     Rule,
     RuleFile,

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import requests
 
-from stack.model_service import Service, flights
-from stack.model_service.flights import Batch
+from driftdrill.stack.model_service import Service, flights
+from driftdrill.stack.model_service.flights import Batch
 
-RULES = Path(__file__).parents[2] / "scenarios" / "rules"
+RULES = Path(__file__).parents[2] / "driftdrill" / "scenarios" / "rules"
 Change = Callable[[Batch, np.random.Generator], Batch]
 
 

@@ -1,6 +1,6 @@
 """One test a recording: do the rules of this checkout still catch what they caught?"""
 
-from harness.pytest_plugin import drills
+from driftdrill.pytest_plugin import drills
 
 
 @drills("recordings/*.drill", rules="rules/*.yml", accept="accepted.yml")

@@ -238,6 +238,6 @@ sum by (job) (rate(http_request_size_bytes_count{handler="/predict"}[5m]))
         note="Any change of a JSON body can be written like this: a patch of RFC 7396, on the bodies for which the "
         "JMESPath `select` is true; `None` removes a key. Strength is the share of requests among which `select` "
         "chooses. The expression reads rules of [demo.yml](../../scenarios/rules/demo.yml). The proxy's `MergePatch` "
-        "(`stack.proxy`, id `sys.merge_patch`) changes responses.",
+        "(`driftdrill.stack.proxy`, id `sys.merge_patch`) changes responses.",
     ),
 )

@@ -190,8 +190,8 @@ sum by (job) (rate(model_prediction_probability_count[10m]))
         note=f"{SWITCH}\n\nThe accuracy that a drill measures is that of the probability, so it stays; of the "
         f"decisions as answered only 0.49 are right.\n\nFor another service: {HOOK} that sets the threshold, "
         '`Fault("threshold", control("threshold_5"), id="mis.threshold")`. A proxy can force one decision for all, '
-        '`MergePatch({"late": True})` of `stack.proxy`: behind the metrics of the service, where none of the demo\'s '
-        "alerts sees it.",
+        '`MergePatch({"late": True})` of `driftdrill.stack.proxy`: behind the metrics of the service, where none of '
+        "the demo's alerts sees it.",
     ),
     Entry(
         "mis.calibration",
@@ -222,7 +222,7 @@ timeout = 60.0
 ```
 
 ```python
-from harness import Fault, control
+from driftdrill import Fault, control
 
 Fault("another vocabulary", control("other_vocabulary"), id="mis.vocabulary")
 ```""",
@@ -269,7 +269,8 @@ sum by (job) (increase(model_feature_values_total{feature="distance"}[10m]))
 ) > 0.9""",
         note=f"{SWITCH}\n\n{DEMO}\n\nFor any service a proxy can do the same behind the service's metrics: "
         '`Fault("constant", MergePatch({"prediction": 0.2, "late": False}), id="mis.constant_output")` with '
-        f"`MergePatch` of `stack.proxy`. Then only the canary sees it, since it goes through the proxy too. Or {HOOK}.",
+        f"`MergePatch` of `driftdrill.stack.proxy`. Then only the canary sees it, since it goes through the "
+        f"proxy too. Or {HOOK}.",
     ),
     Entry(
         "mis.cache_stuck",
@@ -285,9 +286,9 @@ sum by (job) (rate(http_requests_total{handler="/predict", status="200"}[5m]))
   < 0.5""",
         note=f"{SWITCH}\n\nHere the cache is inside the service and its requests are still counted. One before the "
         'service is seen there as a lack of traffic. A proxy that answers one body for all is `Fault("cache", '
-        'Replace(body=\'{"prediction": 0.06, "late": false}\'), id="mis.cache_stuck")` of `stack.proxy`; it still asks '
-        f"the service, whose metrics then see nothing at all: the canary alone does.\n\nFor another service: {HOOK} "
-        "that breaks the key.",
+        'Replace(body=\'{"prediction": 0.06, "late": false}\'), id="mis.cache_stuck")` of `driftdrill.stack.proxy`; '
+        f"it still asks the service, whose metrics then see nothing at all: the canary alone does.\n\nFor another "
+        f"service: {HOOK} that breaks the key.",
     ),
     Entry(
         "mis.nan_output",
@@ -305,8 +306,9 @@ sum by (job) (increase(model_predictions_total[10m]))
         note=f"{SWITCH}\n\nWithout such a counter a sum that is not equal to itself says so, "
         "`model_prediction_probability_sum != model_prediction_probability_sum`; it fires until the process "
         "restarts.\n\nFor any service a proxy can do the same behind the service's metrics, where only the canary's "
-        'failures tell: `Fault("no number", MergePatch({"prediction": None}), id="mis.nan_output")` of `stack.proxy` '
-        f"removes the key, and `Replace(body='{{\"prediction\": NaN}}')` answers the bare word. Or {HOOK}.",
+        'failures tell: `Fault("no number", MergePatch({"prediction": None}), id="mis.nan_output")` of '
+        "`driftdrill.stack.proxy` removes the key,"
+        f" and `Replace(body='{{\"prediction\": NaN}}')` answers the bare word. Or {HOOK}.",
     ),
     Entry(
         "mis.nondeterministic",

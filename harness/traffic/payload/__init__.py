@@ -5,10 +5,10 @@ first row of the request; ``column`` "" is the first column. A fault that cannot
 begins, where each is tried on the first requests. The share of requests that are hit is the Fault's strength.
 """
 
-from harness.traffic.payload.base import PayloadFault, try_on
-from harness.traffic.payload.batches import BatchShape, WrongDatatype, WrongShape
-from harness.traffic.payload.bodies import Charset, ContentType, Gzip, MergePatch, Padding, Truncated
-from harness.traffic.payload.cells import DuplicateKey, Missing, Null, Number, Text, UnknownKey, WrongType
+from driftdrill.harness.traffic.payload.base import PayloadFault, try_on
+from driftdrill.harness.traffic.payload.batches import BatchShape, WrongDatatype, WrongShape
+from driftdrill.harness.traffic.payload.bodies import Charset, ContentType, Gzip, MergePatch, Padding, Truncated
+from driftdrill.harness.traffic.payload.cells import DuplicateKey, Missing, Null, Number, Text, UnknownKey, WrongType
 
 __all__ = [
     "PAYLOAD_FAULTS",

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from harness.errors import DriftdrillError, ScenarioError
-from harness.fault import Fault
-from harness.traffic.layout import Layout
-from harness.traffic.protocols.base import Request
-from harness.traffic.schedule import generator
+from driftdrill.harness.errors import DriftdrillError, ScenarioError
+from driftdrill.harness.fault import Fault
+from driftdrill.harness.traffic.layout import Layout
+from driftdrill.harness.traffic.protocols.base import Request
+from driftdrill.harness.traffic.schedule import generator
 
 
 class PayloadFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):

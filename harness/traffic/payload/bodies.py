@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from harness.errors import DriftdrillError
-from harness.traffic.jsontext import decoded, encoded, span
-from harness.traffic.payload.base import PayloadFault
-from harness.traffic.protocols.base import Request
-from harness.traffic.protocols.values import finder
-from stack.errors import StackError
-from stack.kinds import within
-from stack.proxy.httpfaults import merge_patch
+from driftdrill.harness.errors import DriftdrillError
+from driftdrill.harness.traffic.jsontext import decoded, encoded, span
+from driftdrill.harness.traffic.payload.base import PayloadFault
+from driftdrill.harness.traffic.protocols.base import Request
+from driftdrill.harness.traffic.protocols.values import finder
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.kinds import within
+from driftdrill.stack.proxy.httpfaults import merge_patch
 
 
 class Padding(PayloadFault, frozen=True, repr_omit_defaults=True, tag="padding"):

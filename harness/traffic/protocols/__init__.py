@@ -1,14 +1,14 @@
 """Model-serving protocols: rows to request bodies, responses to predictions. One file and one entry each."""
 
-from harness.errors import ConfigError, nearest
-from harness.target import ProtocolOptions
-from harness.traffic.protocols.base import Ask, Family, Predictions, Protocol, Request, Undecodable
-from harness.traffic.protocols.generic import JSON
-from harness.traffic.protocols.mlflow import MLFLOW
-from harness.traffic.protocols.open_inference import V2
-from harness.traffic.protocols.openai import CHAT, COMPLETIONS
-from harness.traffic.protocols.seldon import SELDON
-from harness.traffic.protocols.tf_serving import V1
+from driftdrill.harness.errors import ConfigError, nearest
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.protocols.base import Ask, Family, Predictions, Protocol, Request, Undecodable
+from driftdrill.harness.traffic.protocols.generic import JSON
+from driftdrill.harness.traffic.protocols.mlflow import MLFLOW
+from driftdrill.harness.traffic.protocols.open_inference import V2
+from driftdrill.harness.traffic.protocols.openai import CHAT, COMPLETIONS
+from driftdrill.harness.traffic.protocols.seldon import SELDON
+from driftdrill.harness.traffic.protocols.tf_serving import V1
 
 __all__ = ["PROTOCOLS", "Family", "Predictions", "Protocol", "Request", "Undecodable", "protocol"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from harness.fault import Batch
-from harness.target import ProtocolOptions
-from harness.traffic.layout import Layout
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.layout import Layout
 
 Predictions = list[float]
 """One a row."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import ConfigError
-from harness.fault import Batch
-from harness.target import ProtocolOptions
-from harness.traffic.protocols.base import Answer, Ask, Detected, Family, Predictions, Protocol
-from harness.traffic.protocols.values import decoded, finder, lists, numbers, texts
+from driftdrill.harness.errors import ConfigError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.protocols.base import Answer, Ask, Detected, Family, Predictions, Protocol
+from driftdrill.harness.traffic.protocols.values import decoded, finder, lists, numbers, texts
 
 USUAL_RESULTS = "prediction || predictions || score || scores || probability || probabilities || result || output || @"
 _PREDICTS = re.compile(r"predict|infer|score|invocation|classif", re.IGNORECASE)

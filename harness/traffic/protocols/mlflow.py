@@ -5,9 +5,9 @@ https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
 
 import re
 
-from harness.target import ProtocolOptions
-from harness.traffic.protocols.base import Ask, Detected, Family, Protocol
-from harness.traffic.protocols.generic import templated
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Protocol
+from driftdrill.harness.traffic.protocols.generic import templated
 
 
 def _make(options: ProtocolOptions, ask: Ask | None) -> Protocol:

@@ -11,11 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.errors import ConfigError
-from harness.fault import Batch
-from harness.target import ProtocolOptions
-from harness.traffic.protocols.base import Ask, Detected, Family, Predictions, Protocol, Undecodable
-from harness.traffic.protocols.values import decoded, finder, numbers, texts
+from driftdrill.harness.errors import ConfigError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Predictions, Protocol, Undecodable
+from driftdrill.harness.traffic.protocols.values import decoded, finder, numbers, texts
 
 _DATATYPES = {"i": "INT64", "u": "UINT64", "f": "FP64", "b": "BOOL"}
 

@@ -3,9 +3,9 @@
 https://docs.seldon.io/projects/seldon-core/en/latest/reference/apis/external-prediction.html
 """
 
-from harness.target import ProtocolOptions
-from harness.traffic.protocols.base import Ask, Detected, Family, Protocol
-from harness.traffic.protocols.generic import templated
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Protocol
+from driftdrill.harness.traffic.protocols.generic import templated
 
 
 def _make(options: ProtocolOptions, ask: Ask | None) -> Protocol:

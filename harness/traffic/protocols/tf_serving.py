@@ -5,10 +5,10 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protoc
 
 from dataclasses import replace
 
-from harness.errors import ConfigError
-from harness.target import ProtocolOptions
-from harness.traffic.protocols.base import Ask, Detected, Family, Protocol
-from harness.traffic.protocols.generic import templated
+from driftdrill.harness.errors import ConfigError
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Protocol
+from driftdrill.harness.traffic.protocols.generic import templated
 
 
 def _make(options: ProtocolOptions, ask: Ask | None) -> Protocol:

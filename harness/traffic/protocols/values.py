@@ -10,8 +10,8 @@ import jmespath
 import msgspec
 from jmespath.exceptions import JMESPathError
 
-from harness.errors import ConfigError
-from harness.traffic.protocols.base import Predictions, Undecodable
+from driftdrill.harness.errors import ConfigError
+from driftdrill.harness.traffic.protocols.base import Predictions, Undecodable
 
 _SIMPLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\])*")
 

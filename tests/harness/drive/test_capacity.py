@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from harness.drive.capacity import Objective, Probe, closed_loop, highest_rate, prober
-from harness.errors import ScenarioError, TargetError
-from harness.fault import Batch
-from harness.target import Target
-from stack.connection import Connection
+from driftdrill.harness.drive.capacity import Objective, Probe, closed_loop, highest_rate, prober
+from driftdrill.harness.errors import ScenarioError, TargetError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import Target
+from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Peer, always, listening
 
 ONE = Objective(seconds=0.1)

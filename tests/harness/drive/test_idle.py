@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from harness.drive.idle import moving
-from harness.drive.scrape import Scraper
-from stack.connection import Connection
-from stack.scrape.scrapejob import page_job
+from driftdrill.harness.drive.idle import moving
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.scrape.scrapejob import page_job
 
 
 class Page(BaseHTTPRequestHandler):

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.curve import constant
-from harness.drive.kept import Kept
-from harness.drive.recording import Recording, open_recording
-from harness.errors import ConfigError
-from harness.fault import Fault
-from harness.scenario import Scenario
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import Blocks
-from harness.traffic.payload import Charset, Text
-from harness.traffic.protocols import protocol
-from shift_generators import rescale
+from driftdrill.harness.curve import constant
+from driftdrill.harness.drive.kept import Kept
+from driftdrill.harness.drive.recording import Recording, open_recording
+from driftdrill.harness.errors import ConfigError
+from driftdrill.harness.fault import Fault
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.payload import Charset, Text
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.shift_generators import rescale
 from tests.harness import scenarios
 from tests.harness.command import Cli, assert_told
 from tests.harness.made import make
@@ -38,7 +38,7 @@ def kept(folder: Path, *faults: Fault, redact: tuple[str, ...] = (), numbered: b
         fault=200, recovery=200, faults=faults, expect=[],
     )  # fmt: skip
     blocks = Blocks(scenario, protocol(ProtocolOptions()), np.arange(600.0), numbered=numbered, keep=True)
-    from harness.drive.recording import Writer
+    from driftdrill.harness.drive.recording import Writer
 
     template = make(folder, {}, "groups: []", name="template.drill")
     writer, writes = Writer(folder / "kept.drill", template.meta), Kept(blocks, redact)
@@ -100,7 +100,7 @@ def test_a_traces_bodies_are_kept_only_where_it_is_asked_to(cli: Cli, model: Toy
     lines = [json.dumps({"time": t, "body": {"x": 0.25, "who": "somebody"}}) for t in range(0, 440, 2)]
     (cli.folder / "log.jsonl").write_text("\n".join(lines))
     file = scenarios.write(
-        cli.folder, imports="from harness import trace", arrivals="trace('log.jsonl')", truth="None",
+        cli.folder, imports="from driftdrill import trace", arrivals="trace('log.jsonl')", truth="None",
         smallest_harm="None", faults="[]",
     )  # fmt: skip
     assert cli("record", file, "--target", model.url, "--out", "without.drill").code == 0

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.drive.recording import STALE_BITS
-from harness.drive.scrape import Scraper
-from harness.drive.scrapeloop import ScrapeTarget
-from stack.prometheus import Server, prometheus
-from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
+from driftdrill.harness.drive.recording import STALE_BITS
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.scrapeloop import ScrapeTarget
+from driftdrill.stack.prometheus import Server, prometheus
+from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml
 from tests.harness.drive.page_cases import Case
 from tests.harness.drive.remote_read import stored_samples
 from tests.harness.drive.scrape_cases import cases, stamped

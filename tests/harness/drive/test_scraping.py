@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from harness.drive.recording import STALE_BITS
-from harness.drive.scrape import Scraper
-from harness.drive.scraping import ChangedJobs, LoadedJobs
-from harness.errors import ScenarioError
-from harness.fault import Fault, InForce
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.prometheus import Server, prometheus, query, targets
-from stack.scrape.jobfaults import (
+from driftdrill.harness.drive.recording import STALE_BITS
+from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.scraping import ChangedJobs, LoadedJobs
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.fault import Fault, InForce
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus import Server, prometheus, query, targets
+from driftdrill.stack.scrape.jobfaults import (
     JOB_FAULTS,
     DropByRelabel,
     FlipHonorLabels,
@@ -27,7 +27,7 @@ from stack.scrape.jobfaults import (
     WrongPath,
     WrongPort,
 )
-from stack.scrape.scrapejob import FileDiscovery, ScrapeJob, page_job
+from driftdrill.stack.scrape.scrapejob import FileDiscovery, ScrapeJob, page_job
 from tests.harness.command import eventually
 from tests.stack.scrape.page_server import PageServer, page_server
 
@@ -155,7 +155,7 @@ def test_series_of_a_job_whose_name_is_gone_end_without_a_marker(jobs: list[Scra
 def test_a_target_that_relabelling_drops_is_scraped_no_more(jobs: list[ScrapeJob]) -> None:
     from dataclasses import replace
 
-    from stack.scrape.relabel import Relabel
+    from driftdrill.stack.scrape.relabel import Relabel
 
     def dropping(job: ScrapeJob) -> ScrapeJob:
         return replace(job, relabel=(Relabel(action="drop", source_labels=("job",), regex="j0"),))

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.edge.cases import valid
-from harness.edge.probe import Prober
-from harness.fault import Batch
-from harness.target import ProtocolOptions, Target
-from harness.traffic.client import Client
-from harness.traffic.protocols import protocol
-from stack.connection import Connection
+from driftdrill.harness.edge.cases import valid
+from driftdrill.harness.edge.probe import Prober
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Listening, Peer, listening
 
 ROW: Batch = {"x": np.array([4.0]), "kind": np.array(["a"])}

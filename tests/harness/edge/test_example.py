@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.config import Config, load_config
-from harness.edge.example import example
-from harness.errors import ConfigError, DriftdrillError, TargetError
-from harness.target import ProtocolOptions, Target
-from harness.traffic.protocols import protocol
-from harness.traffic.protocols.base import Answer
-from stack.connection import Connection
+from driftdrill.harness.config import Config, load_config
+from driftdrill.harness.edge.example import example
+from driftdrill.harness.errors import ConfigError, DriftdrillError, TargetError
+from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.harness.traffic.protocols.base import Answer
+from driftdrill.stack.connection import Connection
 
 
 def described(answers: dict[str, Any], options: ProtocolOptions | None = None) -> tuple[dict[str, Any], str]:
@@ -122,7 +122,7 @@ def test_rows_of_a_file_that_lack_a_value_are_left_out_and_truth_is_not_sent(tmp
     assert of_file(file, "label") == {"x": [2.5, 3.5], "kind": ["b", "c"]}
     scenario = tmp_path / "drill.py"
     scenario.write_text(
-        "import numpy as np\nfrom harness import Scenario, constant, quiet\n"
+        "import numpy as np\nfrom driftdrill import Scenario, constant, quiet\n"
         "drill = Scenario(name='a', story='b', rows=lambda: {'x': np.array([4.0]), 'y': np.array([1])}, truth='y',\n"
         "    rate=constant(1), warm_up=1, baseline=1, fault=1, recovery=1, faults=[], expect=[])\n"
     )

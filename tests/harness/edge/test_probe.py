@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.edge.cases import CASES, prepared
-from harness.edge.probe import ADVICE, WORDS, Bounds, Progress, probe
-from harness.errors import TargetError
-from harness.target import ProtocolOptions
+from driftdrill.harness.edge.cases import CASES, prepared
+from driftdrill.harness.edge.probe import ADVICE, WORDS, Bounds, Progress, probe
+from driftdrill.harness.errors import TargetError
+from driftdrill.harness.target import ProtocolOptions
 from tests.harness.edge.servers import React, prober, served
 
 QUIET: Any = lambda done, of: None  # noqa: E731
@@ -162,8 +162,8 @@ def test_every_case_is_sent_once_and_each_is_another_request() -> None:
 
 
 def applicable(options: ProtocolOptions, batch: Any) -> dict[str, Any]:
-    from harness.edge.cases import valid
-    from harness.traffic.protocols import protocol
+    from driftdrill.harness.edge.cases import valid
+    from driftdrill.harness.traffic.protocols import protocol
 
     return {r.case.code: r for r in prepared(valid(batch, protocol(options))) if r.request is not None}
 
@@ -221,8 +221,8 @@ def test_a_language_model_gets_what_fits_a_prompt() -> None:
 
 
 def test_named_columns_get_each_case_that_fits_them() -> None:
-    from harness.edge.cases import valid
-    from harness.traffic.protocols import protocol
+    from driftdrill.harness.edge.cases import valid
+    from driftdrill.harness.traffic.protocols import protocol
 
     base = valid({"a": np.array([1.0]), "b": np.array([2.0]), "k": np.array(["x"])}, protocol(ProtocolOptions()))
     sent = [(r.case.code, r.column) for r in prepared(base, ["a", "b"]) if r.request is not None]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.edge.curl import curl
-from harness.edge.probe import Bounds
-from harness.edge.search import PROPERTIES, Search, search, told
-from harness.errors import RigError
-from harness.traffic.protocols import Request
-from stack.connection import Connection, Secret
+from driftdrill.harness.edge.curl import curl
+from driftdrill.harness.edge.probe import Bounds
+from driftdrill.harness.edge.search import PROPERTIES, Search, search, told
+from driftdrill.harness.errors import RigError
+from driftdrill.harness.traffic.protocols import Request
+from driftdrill.stack.connection import Connection, Secret
 from tests.harness.edge.servers import ROW, React, prober, served
 from tests.harness.traffic.sockets import always, listening
 

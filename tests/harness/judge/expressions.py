@@ -5,11 +5,16 @@ from pathlib import Path
 import promql_parser
 from hypothesis import strategies as st
 
-from stack.rulefiles import load_rule_files
+from driftdrill.stack.rulefiles import load_rule_files
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = sorted(
-    {r.expr for f in load_rule_files([ROOT / "scenarios" / "rules" / "*.yml"]) for g in f.groups for r in g.rules}
+    {
+        r.expr
+        for f in load_rule_files([ROOT / "driftdrill" / "scenarios" / "rules" / "*.yml"])
+        for g in f.groups
+        for r in g.rules
+    }
 )
 CORNERS = [
     r'up{job="a\"b\\c\nd"} == 0',

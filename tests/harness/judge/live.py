@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.drive.fetch import Fetcher
-from harness.drive.recording import Recording, Samples, Writer, open_recording
-from harness.judge.rules import Rules
-from stack.connection import Connection
-from stack.prometheus import Server, prometheus, query
-from stack.rulefiles import parse
-from stack.scrape.scrapejob import page_job
+from driftdrill.harness.drive.fetch import Fetcher
+from driftdrill.harness.drive.recording import Recording, Samples, Writer, open_recording
+from driftdrill.harness.judge.rules import Rules
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.prometheus import Server, prometheus, query
+from driftdrill.stack.rulefiles import parse
+from driftdrill.stack.scrape.scrapejob import page_job
 from tests.harness.command import eventually
 from tests.harness.made import make
 from tests.stack.scrape.page_server import Page, PageServer

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError
-from harness.expect import fires, quiet
-from harness.judge import judge
-from harness.judge.accept import accept, load_accepted
+from driftdrill.harness.errors import ConfigError
+from driftdrill.harness.expect import fires, quiet
+from driftdrill.harness.judge import judge
+from driftdrill.harness.judge.accept import accept, load_accepted
 from tests.harness.judge.test_judge import hot, step
 from tests.harness.made import make
 

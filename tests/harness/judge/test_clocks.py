@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.drive.recording import Recording, open_recording
-from reports.verdict import Verdict, from_json
+from driftdrill.harness.drive.recording import Recording, open_recording
+from driftdrill.reports.verdict import Verdict, from_json
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Running
 

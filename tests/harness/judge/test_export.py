@@ -7,10 +7,10 @@ from pathlib import Path
 
 import requests
 
-from harness.judge.export import openmetrics, unit_test
-from harness.judge.judge import recorded_rules
-from harness.judge.rules import Rules
-from stack.promtool import find_promtool, run
+from driftdrill.harness.judge.export import openmetrics, unit_test
+from driftdrill.harness.judge.judge import recorded_rules
+from driftdrill.harness.judge.rules import Rules
+from driftdrill.stack.promtool import find_promtool, run
 from tests.harness.judge.test_judge import hot, step
 from tests.harness.made import make
 
@@ -41,7 +41,16 @@ def test_up_opens_a_recording_in_a_real_prometheus_at_its_virtual_times(tmp_path
     recording = make(
         tmp_path, {"heat": step(1000, 20, back=1700)}, hot(), meta={"started_at": time.time() - 86_400 * 40}
     )
-    command = [sys.executable, "-m", "harness.cli", "up", "--recording", str(recording.path), "--prometheus", "binary"]
+    command = [
+        sys.executable,
+        "-m",
+        "driftdrill.harness.cli",
+        "up",
+        "--recording",
+        str(recording.path),
+        "--prometheus",
+        "binary",
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout is not None

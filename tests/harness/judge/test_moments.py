@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import RuleError, UsageError
-from harness.expect import exists, fires, quiet
-from harness.judge import judge
-from harness.judge.moments import moment, moved
+from driftdrill.harness.errors import RuleError, UsageError
+from driftdrill.harness.expect import exists, fires, quiet
+from driftdrill.harness.judge import judge
+from driftdrill.harness.judge.moments import moment, moved
 from tests.harness.command import Cli, assert_told
 from tests.harness.made import make
 

@@ -5,11 +5,11 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from harness.judge.mutants import NEVER, OPERATORS, Mutant, mutants
-from harness.judge.mutate import refused
-from harness.judge.promql import show, tree
-from stack.promtool import Promtool, find_promtool
-from stack.rulefiles import Rule
+from driftdrill.harness.judge.mutants import NEVER, OPERATORS, Mutant, mutants
+from driftdrill.harness.judge.mutate import refused
+from driftdrill.harness.judge.promql import show, tree
+from driftdrill.stack.promtool import Promtool, find_promtool
+from driftdrill.stack.rulefiles import Rule
 from tests.harness.judge.expressions import BACKSLASH_IN_BACKTICKS, CORNERS, EXPRESSIONS, OWN, ROOT
 
 

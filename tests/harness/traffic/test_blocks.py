@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.curve import constant, step
-from harness.errors import ScenarioError
-from harness.expect import quiet
-from harness.fault import Batch, Fault
-from harness.scenario import Scenario
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import BLOCK_ROWS, Blocks
-from harness.traffic.protocols import protocol
-from harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.curve import constant, step
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.expect import quiet
+from driftdrill.harness.fault import Batch, Fault
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.harness.traffic.schedule import arrivals, generator
 
 
 def rows() -> Batch:

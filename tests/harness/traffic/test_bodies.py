@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.curve import constant
-from harness.errors import ScenarioError
-from harness.expect import quiet
-from harness.fault import Batch, Fault
-from harness.scenario import Scenario
-from harness.target import ProtocolOptions
-from harness.traffic import bodies as module
-from harness.traffic.blocks import BLOCK_ROWS, Blocks
-from harness.traffic.protocols import protocol
-from shift_generators import correlation_break, duplicates, mcar, prior, rescale, selection, tilt
+from driftdrill.harness.curve import constant
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.expect import quiet
+from driftdrill.harness.fault import Batch, Fault
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic import bodies as module
+from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.shift_generators import correlation_break, duplicates, mcar, prior, rescale, selection, tilt
 
 ROWS = 300
 BLOCKS = 8

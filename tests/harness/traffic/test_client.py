@@ -11,11 +11,11 @@ from pathlib import Path
 import gevent
 import pytest
 
-from harness.traffic import client as client_module
-from harness.traffic import response as response_module
-from harness.traffic.client import Client
-from harness.traffic.response import Reply, RequestFailed
-from stack.connection import Connection, Secret
+from driftdrill.harness.traffic import client as client_module
+from driftdrill.harness.traffic import response as response_module
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.response import Reply, RequestFailed
+from driftdrill.stack.connection import Connection, Secret
 from tests.harness.traffic.sockets import Handler, Listening, Peer, always, certificate, listening, tunnelling
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.traffic.client import Client
-from stack.connection import Connection
+from driftdrill.harness.traffic.client import Client
+from driftdrill.stack.connection import Connection
 
 SIZE = 20_000_000
 SERVER = rf"""

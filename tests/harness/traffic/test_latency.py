@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.traffic.latency import bucket, percentiles
+from driftdrill.harness.traffic.latency import bucket, percentiles
 
 
 @given(st.floats(0.001, 1e6))

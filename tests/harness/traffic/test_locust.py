@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from stack.model_service import Service, serve
-from stack.promtool import find_binary
+from driftdrill.stack.model_service import Service, serve
+from driftdrill.stack.promtool import find_binary
 
 ROOT = Path(__file__).parents[3]
 
 FILE = """
-from harness import Fault, ModelUser, Scenario, constant, fires, minutes, quiet
-from shift_generators import rescale
-from stack.model_service import flights
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet
+from driftdrill.shift_generators import rescale
+from driftdrill.stack.model_service import flights
 
 drill = Scenario(
     name="delays in seconds, short", story="The delay arrives in seconds.",
@@ -77,7 +77,7 @@ def by_locust(service: Service) -> list[str]:
 
 
 def by_run(service: Service) -> list[str]:
-    return ["harness.cli", "run", "FILE", "--target", service.url]
+    return ["driftdrill.harness.cli", "run", "FILE", "--target", service.url]
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.drive.clock import WallClock
-from harness.errors import ConfigError
-from harness.fault import Batch
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import Blocks
-from harness.traffic.client import Client
-from harness.traffic.player import Player
-from harness.traffic.protocols import protocol
-from harness.traffic.records import Records
-from stack.connection import Connection
+from driftdrill.harness.drive.clock import WallClock
+from driftdrill.harness.errors import ConfigError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.player import Player
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.harness.traffic.records import Records
+from driftdrill.stack.connection import Connection
 from tests.harness.traffic.openai_stand_in import stand_in
 from tests.harness.traffic.sockets import Listening
 from tests.harness.traffic.test_player import SCENARIO, Told

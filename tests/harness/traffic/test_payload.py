@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.curve import constant
-from harness.errors import ScenarioError
-from harness.fault import Batch, Fault
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
-from harness.traffic.layout import layout_of
-from harness.traffic.payload import (
+from driftdrill.harness.curve import constant
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.fault import Batch, Fault
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
+from driftdrill.harness.traffic.layout import layout_of
+from driftdrill.harness.traffic.payload import (
     PAYLOAD_FAULTS,
     BatchShape,
     Charset,
@@ -36,10 +36,10 @@ from harness.traffic.payload import (
     WrongShape,
     WrongType,
 )
-from harness.traffic.protocols import Request, protocol
-from shift_generators import EDGES, edge, equals
-from stack.errors import StackError
-from stack.kinds import kind, parse
+from driftdrill.harness.traffic.protocols import Request, protocol
+from driftdrill.shift_generators import EDGES, edge, equals
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.kinds import kind, parse
 from tests.harness.traffic.test_blocks import SCENARIO
 
 ROWS: Batch = {
@@ -413,7 +413,7 @@ def test_the_faults_of_the_documentation_can_be_in_requests_with_those_columns()
     from tests.test_docs import ROOT
 
     page = (ROOT / "docs" / "edge.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(from harness.*?)```", page, re.DOTALL)
+    (example,) = re.findall(r"```python\n(from driftdrill.*?)```", page, re.DOTALL)
     made: dict[str, Any] = {}
     exec(example, made)
     rows = {"dep_delay": np.array([1.0]), "hour": np.array([7])}
@@ -425,7 +425,7 @@ def test_the_faults_of_the_documentation_can_be_in_requests_with_those_columns()
 def test_every_kind_can_be_listed_and_made_from_words() -> None:
     examples: dict[str, Any] = {"column": "x", "to": "many", "text": "a", "patch": {"a": 1}}
     for fault in PAYLOAD_FAULTS:
-        listed = kind(fault, "encoded request", "harness.traffic.payload")
+        listed = kind(fault, "encoded request", "driftdrill.harness.traffic.payload")
         assert listed.id.startswith("edge.")
         assert (listed.visible_from, fault.seam) == ("client", "payload")
         assert len(listed.description) > 20

@@ -8,18 +8,18 @@ import gevent
 import numpy as np
 import pytest
 
-from harness.curve import Curve, constant
-from harness.drive.clock import VirtualClock, WallClock
-from harness.expect import quiet
-from harness.scenario import Scenario
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import BLOCK_ROWS, Blocks
-from harness.traffic.client import Client
-from harness.traffic.player import Player
-from harness.traffic.protocols import protocol
-from harness.traffic.records import Records
-from harness.traffic.schedule import Kind, arrivals, generator
-from stack.connection import Connection
+from driftdrill.harness.curve import Curve, constant
+from driftdrill.harness.drive.clock import VirtualClock, WallClock
+from driftdrill.harness.expect import quiet
+from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
+from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.player import Player
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.harness.traffic.records import Records
+from driftdrill.harness.traffic.schedule import Kind, arrivals, generator
+from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Handler, Listening, Peer, always, listening
 
 SCENARIO = Scenario(

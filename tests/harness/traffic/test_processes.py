@@ -14,21 +14,21 @@ import numpy as np
 import psutil
 import pytest
 
-from harness.drive.recording import open_recording
-from harness.scenario import Scenario, load
-from harness.target import ProtocolOptions
-from harness.traffic.blocks import BLOCK_ROWS, Blocks
-from harness.traffic.protocols import protocol
-from harness.traffic.schedule import schedule
-from stack.model_service import Service, serve
-from stack.promtool import find_binary
+from driftdrill.harness.drive.recording import open_recording
+from driftdrill.harness.scenario import Scenario, load
+from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
+from driftdrill.harness.traffic.protocols import protocol
+from driftdrill.harness.traffic.schedule import schedule
+from driftdrill.stack.model_service import Service, serve
+from driftdrill.stack.promtool import find_binary
 
 ROOT = Path(__file__).parents[3]
 
 FILE = """
-from harness import Fault, ModelUser, Scenario, constant, quiet
-from shift_generators import rescale
-from stack.model_service import flights
+from driftdrill import Fault, ModelUser, Scenario, constant, quiet
+from driftdrill.shift_generators import rescale
+from driftdrill.stack.model_service import flights
 
 drill = Scenario(
     name="several processes", story="The delay arrives in seconds.", rows=flights.held_out, truth="late",

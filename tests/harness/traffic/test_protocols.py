@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from harness.errors import ConfigError, TargetError
-from harness.fault import Batch
-from harness.target import ProtocolOptions, Target
-from harness.traffic.detect import detect, find_metrics, other_protocol, settled
-from harness.traffic.protocols import PROTOCOLS, Undecodable, protocol
-from harness.traffic.protocols.values import finder, numbers
-from stack.connection import Connection
+from driftdrill.harness.errors import ConfigError, TargetError
+from driftdrill.harness.fault import Batch
+from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.traffic.detect import detect, find_metrics, other_protocol, settled
+from driftdrill.harness.traffic.protocols import PROTOCOLS, Undecodable, protocol
+from driftdrill.harness.traffic.protocols.values import finder, numbers
+from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Listening, Peer, listening
 
 ROWS: Batch = {
@@ -279,7 +279,7 @@ def test_the_metrics_page_is_found_if_it_is_one() -> None:
 
 
 def test_every_entry_makes_a_protocol_and_detects_nothing_on_a_dead_address() -> None:
-    from harness.traffic.detect import asking
+    from driftdrill.harness.traffic.detect import asking
 
     dead = asking(Connection("http://127.0.0.1:9"))
     for name, family in PROTOCOLS.items():

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.curve import constant, piecewise, pulse, ramp, sine, step
-from harness.errors import ScenarioError
-from harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.curve import constant, piecewise, pulse, ramp, sine, step
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.traffic.schedule import arrivals, generator
 
 
 def test_poisson_arrivals_have_exponential_gaps() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stack.connection import Secret
-from stack.errors import StackError
-from stack.scrape.fetch import Fetcher, ssl_context
-from stack.scrape.scrapejob import Access, Inline, Tls
+from driftdrill.stack.connection import Secret
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.fetch import Fetcher, ssl_context
+from driftdrill.stack.scrape.scrapejob import Access, Inline, Tls
 from tests.stack.scrape.page_server import Asked, Page, PageServer, page_server
 
 

@@ -16,10 +16,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from stack.connection import Connection
-from stack.errors import StackError
-from stack.proxy import Page, proxy
-from stack.scrape.pagefaults import (
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.proxy import Page, proxy
+from driftdrill.stack.scrape.pagefaults import (
     PAGE_FAULTS,
     AddLabel,
     BucketCoverage,

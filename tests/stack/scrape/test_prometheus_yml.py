@@ -6,10 +6,10 @@ from textwrap import dedent, indent
 
 import pytest
 
-from stack.connection import Connection, Secret
-from stack.errors import StackError
-from stack.scrape.prometheus_yml import jobs_from_prometheus_yml
-from stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, page_job
+from driftdrill.stack.connection import Connection, Secret
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml
+from driftdrill.stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, page_job
 
 GLOBAL = """
 global:

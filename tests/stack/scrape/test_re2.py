@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from stack.errors import StackError
-from stack.prometheus import Server, prometheus
-from stack.scrape.re2 import expand, fullmatch
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus import Server, prometheus
+from driftdrill.stack.scrape.re2 import expand, fullmatch
 
 INPUTS = [
     "a",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stack.errors import StackError
-from stack.scrape.relabel import Relabel, attach, relabel
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.relabel import Relabel, attach, relabel
 
 REFUSED = [
     ({"action": "rename"}, "unknown relabel action 'rename'"),

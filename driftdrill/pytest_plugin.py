@@ -1,6 +1,6 @@
 """pytest plug-in: a folder of recordings times the rules of a checkout, one test each. No load, no network, no model.
 
-    from harness.pytest_plugin import drills
+    from driftdrill.pytest_plugin import drills
 
     @drills("recordings/*.drill", rules="rules/*.yml")
     def test_the_rules_still_catch_what_they_caught(drill):
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from reports.verdict import Finding, Verdict
+    from driftdrill.reports.verdict import Finding, Verdict
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Drill:
     accept: str | None = None
 
     def judge(self, **how: Any) -> "Verdict":
-        """The verdict; ``how`` is as for :func:`harness.judge.judge`."""
-        from harness.judge import judge
-        from harness.judge.accept import accept, load_accepted
+        """The verdict; ``how`` is as for :func:`driftdrill.harness.judge.judge`."""
+        from driftdrill.harness.judge import judge
+        from driftdrill.harness.judge.accept import accept, load_accepted
 
         verdict = judge(self.recording, self.rules, **how)
         return accept(verdict, load_accepted(self.accept)) if self.accept else verdict
@@ -67,8 +67,8 @@ class Missing:
 
 @pytest.fixture
 def judge_drill() -> Any:
-    """:func:`harness.judge.judge`, imported when the test asks for it."""
-    from harness.judge import judge
+    """:func:`driftdrill.harness.judge.judge`, imported when the test asks for it."""
+    from driftdrill.harness.judge import judge
 
     return judge
 
@@ -77,7 +77,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     """`assert verdict.failures == []` fails with the findings as text."""
     if op != "==" or right != [] or not isinstance(left, list) or not left:
         return None
-    if type(left[0]).__module__ != "reports.verdict":
+    if type(left[0]).__module__ != "driftdrill.reports.verdict":
         return None
     return [f"{len(left)} failed", *(line for finding in left for line in _lines(finding))]
 

@@ -1,0 +1,104 @@
+"""driftdrill: fire drills for model monitoring. The words of a scenario's author.
+
+Names are imported when they are first used, so that ``import driftdrill`` is quick and loads no Locust. Every kind of
+fault is in :mod:`driftdrill.faults`. The five rooms are links to the folders of these names beside this one, and lie
+here as they are in a wheel.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from driftdrill.harness.arrivals import even, poisson, trace
+    from driftdrill.harness.canary import Canary
+    from driftdrill.harness.curve import (
+        Curve,
+        constant,
+        hours,
+        ladder,
+        minutes,
+        piecewise,
+        pulse,
+        ramp,
+        recorded,
+        recurring,
+        seasonal,
+        seconds,
+        sigmoid,
+        sine,
+        step,
+    )
+    from driftdrill.harness.errors import DriftdrillError
+    from driftdrill.harness.expect import everything_else, exists, fires, moves, quiet, resolves, stays
+    from driftdrill.harness.fault import Batch, Fault, control
+    from driftdrill.harness.host import ModelUser
+    from driftdrill.harness.judge import judge
+    from driftdrill.harness.scenario import Scenario
+    from driftdrill.harness.workloads import diurnal, load, soak, spike, steady
+
+__all__ = [
+    "Batch",
+    "Canary",
+    "Curve",
+    "DriftdrillError",
+    "Fault",
+    "ModelUser",
+    "Scenario",
+    "constant",
+    "control",
+    "diurnal",
+    "even",
+    "everything_else",
+    "exists",
+    "fires",
+    "hours",
+    "judge",
+    "ladder",
+    "load",
+    "minutes",
+    "moves",
+    "piecewise",
+    "poisson",
+    "pulse",
+    "quiet",
+    "ramp",
+    "recorded",
+    "recurring",
+    "resolves",
+    "seasonal",
+    "seconds",
+    "sigmoid",
+    "sine",
+    "soak",
+    "spike",
+    "stays",
+    "steady",
+    "step",
+    "trace",
+]
+
+_HOMES = {
+    "driftdrill.harness.arrivals": "even poisson trace",
+    "driftdrill.harness.canary": "Canary",
+    "driftdrill.harness.curve": (
+        "Curve constant hours ladder minutes piecewise pulse ramp recorded recurring seasonal seconds sigmoid sine step"
+    ),
+    "driftdrill.harness.errors": "DriftdrillError",
+    "driftdrill.harness.expect": "everything_else exists fires moves quiet resolves stays",
+    "driftdrill.harness.fault": "Batch Fault control",
+    "driftdrill.harness.host": "ModelUser",
+    "driftdrill.harness.judge": "judge",
+    "driftdrill.harness.scenario": "Scenario",
+    "driftdrill.harness.workloads": "diurnal load soak spike steady",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
