@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.curve import constant
+from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.traffic.schedule import arrivals, generator
 
 CONNECTIONS = 10
@@ -106,14 +106,14 @@ def ours(url: str, rate: float, connections: int, requests: int, listened: bool 
 
     ``listened``: somebody else listens to events.request too, and is told of each request.
     """
-    import driftdrill.harness.host  # noqa: F401 - it installs the hooks that start a drill
+    import driftdrill.harness.cli.locust_entry  # noqa: F401 - it installs the hooks that start a drill
     from driftdrill.harness.drive.clock import WallClock
     from driftdrill.harness.drive.drive import player_for
     from driftdrill.harness.drive.plan import Plan
-    from driftdrill.harness.scenario import Scenario
+    from driftdrill.harness.scenario.scenario import Scenario
     from driftdrill.harness.target import Target
-    from driftdrill.harness.traffic.detect import settled
-    from driftdrill.harness.traffic.user import play
+    from driftdrill.harness.traffic.locust_user import play
+    from driftdrill.harness.traffic.protocols.detect import settled
     from driftdrill.stack.connection import Connection
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

@@ -14,15 +14,15 @@ import time
 from pathlib import Path
 
 from benchmarks.virtual import ROOT, children, driftdrill, timed
-from driftdrill.harness.drive.recording import open_recording
 from driftdrill.harness.judge.evidence import Drill
 from driftdrill.harness.judge.judge import with_alerts
-from driftdrill.harness.judge.mutants import mutants
-from driftdrill.harness.judge.mutate import as_they_are
-from driftdrill.harness.judge.trials import alone
-from driftdrill.reports.mutation import from_json
-from driftdrill.stack.promtool import find_binary, find_promtool
-from driftdrill.stack.rulefiles import load_rule_files
+from driftdrill.harness.judge.mutants.mutate import as_they_are
+from driftdrill.harness.judge.mutants.operators import mutants
+from driftdrill.harness.judge.mutants.trials import alone
+from driftdrill.harness.recording.recording import open_recording
+from driftdrill.reports.data.mutation import from_json
+from driftdrill.stack.prometheus.promtool import find_binary, find_promtool
+from driftdrill.stack.rules.files import load_rule_files
 
 RULES = ROOT / "driftdrill" / "scenarios" / "rules" / "demo.yml"
 RECORDINGS = sorted((ROOT / "docs" / "example" / "recordings").glob("*.drill"))

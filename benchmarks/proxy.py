@@ -21,9 +21,9 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from driftdrill.stack.connection import Connection
+from driftdrill.stack.faults.network import Status, proxy
 from driftdrill.stack.model_service.app import EXAMPLE
 from driftdrill.stack.model_service.service import serve
-from driftdrill.stack.proxy import Status, proxy
 
 CONNECTIONS = 10
 RATE = 500.0

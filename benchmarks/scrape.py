@@ -23,9 +23,9 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from driftdrill.harness.drive.scrape import Scraper
-from driftdrill.stack.scrape.page import PageParser
-from driftdrill.stack.scrape.scrapejob import ScrapeJob, TargetGroup
+from driftdrill.harness.drive.scraping.scraper import Scraper
+from driftdrill.stack.exposition.page import PageParser
+from driftdrill.stack.scrape.job import ScrapeJob, TargetGroup
 
 WITHIN, FASTER = 20.0, 20.0
 BINS = 10

@@ -18,10 +18,10 @@ import msgspec
 import numpy as np
 
 from benchmarks._generators import CONNECTIONS, RATE, SECONDS, child, nginx, rows, stalled, wrk
-from driftdrill.harness.curve import constant
-from driftdrill.harness.drive.recording import request_block
-from driftdrill.harness.fault import Fault
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.recording.recording import request_block
+from driftdrill.harness.scenario.curve import constant
+from driftdrill.harness.scenario.fault import Fault
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from driftdrill.harness.drive.recording import Meta, Writer
+from driftdrill.harness.recording.recording import Meta, Writer
 from driftdrill.stack.model_service.service import serve
-from driftdrill.stack.promtool import find_binary
+from driftdrill.stack.prometheus.promtool import find_binary
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIO = ROOT / "driftdrill" / "scenarios" / "delays_in_seconds.py"
@@ -118,7 +118,7 @@ def driftdrill(*args: object) -> list[object]:
 JUDGE = """
 import resource, sys, time
 from driftdrill.harness.judge import judge, promtool_run
-from driftdrill.stack.promtool import find_promtool
+from driftdrill.stack.prometheus.promtool import find_promtool
 promtool, spent, run = find_promtool(binary=sys.argv[2]), [0.0], promtool_run.run
 def watched(*args, **named):
     began = time.perf_counter()

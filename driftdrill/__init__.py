@@ -9,9 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from driftdrill.harness.arrivals import even, poisson, trace
-    from driftdrill.harness.canary import Canary
-    from driftdrill.harness.curve import (
+    from driftdrill.harness.cli.locust_entry import ModelUser
+    from driftdrill.harness.errors import DriftdrillError
+    from driftdrill.harness.judge import judge
+    from driftdrill.harness.scenario.arrivals import even, poisson, trace
+    from driftdrill.harness.scenario.canary import Canary
+    from driftdrill.harness.scenario.curve import (
         Curve,
         constant,
         hours,
@@ -28,13 +31,10 @@ if TYPE_CHECKING:
         sine,
         step,
     )
-    from driftdrill.harness.errors import DriftdrillError
-    from driftdrill.harness.expect import everything_else, exists, fires, moves, quiet, resolves, stays
-    from driftdrill.harness.fault import Batch, Fault, control
-    from driftdrill.harness.host import ModelUser
-    from driftdrill.harness.judge import judge
-    from driftdrill.harness.scenario import Scenario
-    from driftdrill.harness.workloads import diurnal, load, soak, spike, steady
+    from driftdrill.harness.scenario.expect import everything_else, exists, fires, moves, quiet, resolves, stays
+    from driftdrill.harness.scenario.fault import Batch, Fault, control
+    from driftdrill.harness.scenario.scenario import Scenario
+    from driftdrill.harness.scenario.workloads import diurnal, load, soak, spike, steady
 
 __all__ = [
     "Batch",
@@ -78,18 +78,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "driftdrill.harness.arrivals": "even poisson trace",
-    "driftdrill.harness.canary": "Canary",
-    "driftdrill.harness.curve": (
+    "driftdrill.harness.scenario.arrivals": "even poisson trace",
+    "driftdrill.harness.scenario.canary": "Canary",
+    "driftdrill.harness.scenario.curve": (
         "Curve constant hours ladder minutes piecewise pulse ramp recorded recurring seasonal seconds sigmoid sine step"
     ),
     "driftdrill.harness.errors": "DriftdrillError",
-    "driftdrill.harness.expect": "everything_else exists fires moves quiet resolves stays",
-    "driftdrill.harness.fault": "Batch Fault control",
-    "driftdrill.harness.host": "ModelUser",
+    "driftdrill.harness.scenario.expect": "everything_else exists fires moves quiet resolves stays",
+    "driftdrill.harness.scenario.fault": "Batch Fault control",
+    "driftdrill.harness.cli.locust_entry": "ModelUser",
     "driftdrill.harness.judge": "judge",
-    "driftdrill.harness.scenario": "Scenario",
-    "driftdrill.harness.workloads": "diurnal load soak spike steady",
+    "driftdrill.harness.scenario.scenario": "Scenario",
+    "driftdrill.harness.scenario.workloads": "diurnal load soak spike steady",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

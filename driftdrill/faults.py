@@ -2,14 +2,15 @@
 
     from driftdrill.faults import Hang, Null, RenameMetric, Status, rescale
 
-Where two kinds have one name, the one that is not of the encoded request has a longer name here.
+Names are alike nowhere: whatever is here is called the same where it is defined.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from driftdrill.harness.fault import control
+    from driftdrill.harness.scenario.fault import control
+    from driftdrill.harness.scenario.workloads import load
     from driftdrill.harness.traffic.payload import (
         BatchShape,
         Charset,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         WrongShape,
         WrongType,
     )
-    from driftdrill.harness.workloads import load
     from driftdrill.shift_generators import (
         affine,
         between,
@@ -83,7 +83,49 @@ if TYPE_CHECKING:
         typo_category,
         wrong_join,
     )
-    from driftdrill.stack.held import (
+    from driftdrill.stack.faults.jobs import (
+        DropByRelabel,
+        FlipHonorLabels,
+        RenameJob,
+        SampleLimit,
+        ScrapeInterval,
+        WrongPath,
+        WrongPort,
+    )
+    from driftdrill.stack.faults.network import (
+        Bandwidth,
+        Delay,
+        Down,
+        Latency,
+        LimitData,
+        Patch,
+        Replace,
+        ResetPeer,
+        Slicer,
+        SlowClose,
+        Status,
+        Timeout,
+    )
+    from driftdrill.stack.faults.pages import (
+        AddLabel,
+        BucketCoverage,
+        Corrupt,
+        DropSeries,
+        DuplicateLines,
+        ExplodeCardinality,
+        Freeze,
+        HideZeros,
+        PoisonNaN,
+        RenameLabel,
+        RenameMetric,
+        ResetCounters,
+        SkewTimestamps,
+        SlowPage,
+        Truncate,
+        WorkerCounters,
+        WrongMetricType,
+    )
+    from driftdrill.stack.faults.process import (
         CpuBurner,
         CpuLimit,
         CrashLoop,
@@ -114,48 +156,6 @@ if TYPE_CHECKING:
         UnitChange,
         WrongVersion,
     )
-    from driftdrill.stack.proxy import (
-        Bandwidth,
-        Delay,
-        Down,
-        Latency,
-        LimitData,
-        Replace,
-        ResetPeer,
-        Slicer,
-        SlowClose,
-        Status,
-        Timeout,
-    )
-    from driftdrill.stack.proxy import MergePatch as MergePatchOnTheWay
-    from driftdrill.stack.scrape.jobfaults import (
-        DropByRelabel,
-        FlipHonorLabels,
-        RenameJob,
-        SampleLimit,
-        ScrapeInterval,
-        WrongPath,
-        WrongPort,
-    )
-    from driftdrill.stack.scrape.pagefaults import (
-        AddLabel,
-        BucketCoverage,
-        Corrupt,
-        DropSeries,
-        DuplicateLines,
-        ExplodeCardinality,
-        Freeze,
-        HideZeros,
-        PoisonNaN,
-        RenameLabel,
-        RenameMetric,
-        ResetCounters,
-        SkewTimestamps,
-        SlowPage,
-        Truncate,
-        WorkerCounters,
-    )
-    from driftdrill.stack.scrape.pagefaults import WrongType as WrongMetricType
 
 __all__ = [
     "AddLabel",
@@ -195,13 +195,13 @@ __all__ = [
     "MemoryBurner",
     "MemoryLimit",
     "MergePatch",
-    "MergePatchOnTheWay",
     "Missing",
     "NanOutput",
     "Nondeterministic",
     "Null",
     "Number",
     "Padding",
+    "Patch",
     "PoisonNaN",
     "RenameJob",
     "RenameLabel",
@@ -294,12 +294,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "driftdrill.harness.fault": "control",
+    "driftdrill.harness.scenario.fault": "control",
     "driftdrill.harness.traffic.payload": (
         "BatchShape Charset ContentType DuplicateKey Gzip MergePatch "
         "Missing Null Number Padding Text Truncated UnknownKey WrongDatatype WrongShape WrongType"
     ),
-    "driftdrill.harness.workloads": "load",
+    "driftdrill.harness.scenario.workloads": "load",
     "driftdrill.shift_generators": (
         "affine between case_category clipped concept_flip concept_logit "
         "concept_reverse constant_column correlation_break duplicates edge equals gaussian_noise in_order "
@@ -309,7 +309,7 @@ _HOMES = {
         "text_emoji text_language text_length text_typo text_vocabulary tilt time_format timezone "
         "typo_category wrong_join"
     ),
-    "driftdrill.stack.held": (
+    "driftdrill.stack.faults.process": (
         "CpuBurner CpuLimit CrashLoop DescriptorLimit Hang IoBurner MemoryBurner MemoryLimit hook"
     ),
     "driftdrill.stack.model_service.switches": (
@@ -317,26 +317,25 @@ _HOMES = {
         "Dtype FeatureOrder Locale NanOutput Nondeterministic ScalerMissing ScalerTwice Slow StaleFeatures "
         "Threshold TrafficSplit UnitChange WrongVersion"
     ),
-    "driftdrill.stack.proxy": (
-        "Bandwidth Delay Down Latency LimitData MergePatchOnTheWay Replace ResetPeer Slicer SlowClose Status Timeout"
+    "driftdrill.stack.faults.network": (
+        "Bandwidth Delay Down Latency LimitData Patch Replace ResetPeer Slicer SlowClose Status Timeout"
     ),
-    "driftdrill.stack.scrape.jobfaults": (
+    "driftdrill.stack.faults.jobs": (
         "DropByRelabel FlipHonorLabels RenameJob SampleLimit ScrapeInterval WrongPath WrongPort"
     ),
-    "driftdrill.stack.scrape.pagefaults": (
+    "driftdrill.stack.faults.pages": (
         "AddLabel BucketCoverage Corrupt DropSeries DuplicateLines "
         "ExplodeCardinality Freeze HideZeros PoisonNaN RenameLabel RenameMetric ResetCounters SkewTimestamps "
         "SlowPage Truncate WorkerCounters WrongMetricType"
     ),
 }
-_RENAMED = {"MergePatchOnTheWay": "MergePatch", "WrongMetricType": "WrongType"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), _RENAMED.get(name, name))
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from driftdrill.reports.verdict import Finding, Verdict
+    from driftdrill.reports.data.verdict import Finding, Verdict
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Drill:
     def judge(self, **how: Any) -> "Verdict":
         """The verdict; ``how`` is as for :func:`driftdrill.harness.judge.judge`."""
         from driftdrill.harness.judge import judge
-        from driftdrill.harness.judge.accept import accept, load_accepted
+        from driftdrill.harness.judge.findings.accept import accept, load_accepted
 
         verdict = judge(self.recording, self.rules, **how)
         return accept(verdict, load_accepted(self.accept)) if self.accept else verdict
@@ -77,7 +77,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     """`assert verdict.failures == []` fails with the findings as text."""
     if op != "==" or right != [] or not isinstance(left, list) or not left:
         return None
-    if type(left[0]).__module__ != "driftdrill.reports.verdict":
+    if type(left[0]).__module__ != "driftdrill.reports.data.verdict":
         return None
     return [f"{len(left)} failed", *(line for finding in left for line in _lines(finding))]
 

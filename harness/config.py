@@ -237,7 +237,7 @@ def _process(name: str, p: _Process | None, base: Path) -> object:
     restart = tuple(p.restart) if p.restart is not None else None
     if p.listens:
         return Listens(restart)
-    from driftdrill.stack.held import Container, LocalProcess
+    from driftdrill.stack.faults.process import Container, LocalProcess
 
     if p.container is not None:
         return Container(p.container)
@@ -251,7 +251,7 @@ def _process(name: str, p: _Process | None, base: Path) -> object:
 
 
 def _hook(where: str, h: _Hook, base: Path) -> object:
-    from driftdrill.stack.held import hook
+    from driftdrill.stack.faults.process import hook
 
     def step(s: _Step, what: str) -> object:
         said = [s.command is not None, s.call is not None, s.function is not None, s.container is not None]
@@ -266,8 +266,8 @@ def _hook(where: str, h: _Hook, base: Path) -> object:
 
 
 def _step(s: _Step, base: Path) -> object:
-    from driftdrill.stack.held import Call, Command, Container, Operate
-    from driftdrill.stack.held.steps import Function
+    from driftdrill.stack.faults.process import Call, Command, Container, Operate
+    from driftdrill.stack.faults.process.steps import Function
 
     if s.command is not None:
         return Command(tuple(s.command), folder=str(base.absolute()))

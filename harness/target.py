@@ -65,11 +65,11 @@ class Target:
     given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Addresses by job, for jobs whose discovery cannot be asked from here."""
     process: Any = None
-    """What serves it, for faults of processes: :class:`Listens`, or a target of :mod:`driftdrill.stack.held`."""
+    """What serves it, for faults of processes: :class:`Listens`, or what :mod:`stack.faults.process` acts on."""
     admin: Secret | None = None
     """The token of the demo model's admin interface, below its URL."""
     hooks: Mapping[str, Any] = field(default_factory=dict)
-    """Control hooks by name (:func:`driftdrill.stack.held.hook`)."""
+    """Control hooks by name (:func:`driftdrill.stack.faults.process.hook`)."""
     toxiproxy: Connection | None = None
     """The API of a toxiproxy server that takes the place of our own proxy."""
     fault_proxy: Any = None

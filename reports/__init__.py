@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from driftdrill.reports import html, junit, markdown, metrics, text
-    from driftdrill.reports.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
-    from driftdrill.reports.verdict import Finding, Harm, Latency, Response, UnknownSchema, Validity, Verdict, from_json
+    from driftdrill.reports.data.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
+    from driftdrill.reports.data.verdict import (
+        Finding,
+        Harm,
+        Latency,
+        Response,
+        UnknownSchema,
+        Validity,
+        Verdict,
+        from_json,
+    )
 
 __all__ = [
     "AlertTrack",
@@ -46,7 +55,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _VIEWS:
         return import_module(f"{__name__}.{name}")
-    return getattr(import_module(f"{__name__}.{'timeline' if name in _TIMELINE else 'verdict'}"), name)
+    return getattr(import_module(f"{__name__}.data.{'timeline' if name in _TIMELINE else 'verdict'}"), name)
 
 
 def __dir__() -> list[str]:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, indent, tostring
 
-from driftdrill.reports import text, wording
-from driftdrill.reports.markup import el
-from driftdrill.reports.verdict import Finding, Verdict
-from driftdrill.reports.wording import plain
+from driftdrill.reports import text
+from driftdrill.reports import words as wording
+from driftdrill.reports.data.verdict import Finding, Verdict
+from driftdrill.reports.html.markup import el
+from driftdrill.reports.words import plain
 
 
 def render(verdicts: Sequence[Verdict]) -> str:

@@ -7,9 +7,9 @@ image: names are code spans, sentences are escaped.
 import re
 from collections.abc import Iterator, Sequence
 
-from driftdrill.reports import wording
-from driftdrill.reports.verdict import Finding, Verdict
-from driftdrill.reports.wording import plain
+from driftdrill.reports import words as wording
+from driftdrill.reports.data.verdict import Finding, Verdict
+from driftdrill.reports.words import plain
 
 _MOST_FINDINGS, _MOST_ROWS, _MOST_CHARACTERS = 10, 50, 59_900
 _PUNCTUATION = re.compile(r"([\\`*_\[\]<>#|~$!]|^[-+=]|(?<=^\d)[.)])")

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from driftdrill.reports import wording
-from driftdrill.reports.verdict import Verdict
+from driftdrill.reports import words as wording
+from driftdrill.reports.data.verdict import Verdict
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Our names and labels need nothing newer; every Prometheus reads it."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from driftdrill.reports.mutation import MutantResult, Mutation
+from driftdrill.reports.data.mutation import MutantResult, Mutation
 from driftdrill.reports.rows import Row, laid_out
-from driftdrill.reports.wording import plain, where
+from driftdrill.reports.words import plain, where
 
 _HANG, _LONGEST = 19, 60
 

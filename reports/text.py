@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from driftdrill.reports import wording
+from driftdrill.reports import words as wording
+from driftdrill.reports.data.verdict import Finding, Response, Verdict
 from driftdrill.reports.rows import HANG, INDENT, Row, laid_out
-from driftdrill.reports.verdict import Finding, Response, Verdict
-from driftdrill.reports.wording import plain
+from driftdrill.reports.words import plain
 
 _SILENT_ROWS = 5
 

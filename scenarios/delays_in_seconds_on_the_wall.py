@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from driftdrill import Canary, Fault, ModelUser, Scenario, constant, fires, quiet, ramp, resolves, seconds
-from driftdrill.shift_generators import rescale
+from driftdrill.faults import rescale
 from driftdrill.stack.model_service import flights, golden
 
 delays_on_the_wall_clock = Scenario(

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from driftdrill import Fault, ModelUser, Scenario, constant, even, fires, minutes, pulse, quiet, resolves
-from driftdrill.harness.traffic.payload import WrongType
+from driftdrill.faults import HideZeros, WrongType
 from driftdrill.stack.model_service import flights
-from driftdrill.stack.scrape.pagefaults import HideZeros
 
 counter_born = Scenario(
     name="a counter that is born at its first increment",

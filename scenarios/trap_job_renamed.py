@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from driftdrill.faults import RenameJob
 from driftdrill.stack.model_service import flights
-from driftdrill.stack.scrape.jobfaults import RenameJob
 
 job_renamed = Scenario(
     name="a job is renamed",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
-from driftdrill.harness.traffic.payload import WrongType
+from driftdrill.faults import WrongType
 from driftdrill.stack.model_service import flights
 
 label_mismatch = Scenario(

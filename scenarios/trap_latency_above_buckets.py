@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, resolves
+from driftdrill.faults import BucketCoverage, Slow
 from driftdrill.stack.model_service import flights
-from driftdrill.stack.model_service.switches import Slow
-from driftdrill.stack.scrape.pagefaults import BucketCoverage
 
 latency_above_buckets = Scenario(
     name="latency above the top bucket",

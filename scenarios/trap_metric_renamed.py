@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from driftdrill.faults import RenameMetric
 from driftdrill.stack.model_service import flights
-from driftdrill.stack.scrape.pagefaults import RenameMetric
 
 metric_renamed = Scenario(
     name="a metric is renamed",

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, quiet, step
+from driftdrill.faults import ClassMap, NanOutput
 from driftdrill.stack.model_service import flights
-from driftdrill.stack.model_service.switches import ClassMap, NanOutput
 
 one_nan = Scenario(
     name="one NaN poisons a sum",

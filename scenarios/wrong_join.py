@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from driftdrill import Canary, Fault, ModelUser, Scenario, constant, everything_else, minutes, quiet, stays
-from driftdrill.shift_generators import wrong_join
+from driftdrill.faults import wrong_join
 from driftdrill.stack.model_service import flights, golden
 
 wrong_join_of_delays = Scenario(

@@ -7,18 +7,6 @@ A generator is a pure function ``(batch, strength, rng) -> batch``; see :class:`
 if __name__ != "driftdrill.shift_generators":
     raise ImportError(f"this is driftdrill.shift_generators; it must not be imported as {__name__}")
 
-from driftdrill.shift_generators.categories import (
-    case_category,
-    knockout_category,
-    merge_categories,
-    novel_category,
-    typo_category,
-)
-from driftdrill.shift_generators.classifier import domain_auc
-from driftdrill.shift_generators.compose import in_order, on_fraction, on_slice
-from driftdrill.shift_generators.concept import concept_flip, concept_logit, concept_reverse
-from driftdrill.shift_generators.distances import METRICS, Distance, distance
-from driftdrill.shift_generators.edges import EDGES, Edge, edge, edges_for
 from driftdrill.shift_generators.errors import (
     BadValue,
     ShiftError,
@@ -28,18 +16,23 @@ from driftdrill.shift_generators.errors import (
     WrongType,
 )
 from driftdrill.shift_generators.generator import Batch, Generator
-from driftdrill.shift_generators.joint import correlation_break, rotation, wrong_join
-from driftdrill.shift_generators.maps import affine, mean_shift, quantile_warp, scale
-from driftdrill.shift_generators.missing import mar, mcar, mnar
-from driftdrill.shift_generators.noise import clipped, duplicates, gaussian_noise, outliers, rounding, stuck
-from driftdrill.shift_generators.power import noise_floor, window
-from driftdrill.shift_generators.realised import ColumnSize, Realised, realised
-from driftdrill.shift_generators.resample import effective, linear, prior, selection, subgroup, tilt
-from driftdrill.shift_generators.sizing import sized, sized_by
-from driftdrill.shift_generators.slices import between, equals
-from driftdrill.shift_generators.sources import from_columns, from_csv, from_parquet
-from driftdrill.shift_generators.synthetic import Empirical, GaussianCopula, Marginal, Synthetic, fit_copula
-from driftdrill.shift_generators.text import (
+from driftdrill.shift_generators.kinds.categories import (
+    case_category,
+    knockout_category,
+    merge_categories,
+    novel_category,
+    typo_category,
+)
+from driftdrill.shift_generators.kinds.compose import in_order, on_fraction, on_slice
+from driftdrill.shift_generators.kinds.concept import concept_flip, concept_logit, concept_reverse
+from driftdrill.shift_generators.kinds.edges import EDGES, Edge, edge, edges_for
+from driftdrill.shift_generators.kinds.joint import correlation_break, rotation, wrong_join
+from driftdrill.shift_generators.kinds.maps import affine, mean_shift, quantile_warp, scale
+from driftdrill.shift_generators.kinds.missing import mar, mcar, mnar
+from driftdrill.shift_generators.kinds.noise import clipped, duplicates, gaussian_noise, outliers, rounding, stuck
+from driftdrill.shift_generators.kinds.resample import effective, linear, prior, selection, subgroup, tilt
+from driftdrill.shift_generators.kinds.slices import between, equals
+from driftdrill.shift_generators.kinds.text import (
     text_case,
     text_emoji,
     text_language,
@@ -47,8 +40,8 @@ from driftdrill.shift_generators.text import (
     text_typo,
     text_vocabulary,
 )
-from driftdrill.shift_generators.times import shift_time, time_format, timezone
-from driftdrill.shift_generators.units import (
+from driftdrill.shift_generators.kinds.times import shift_time, time_format, timezone
+from driftdrill.shift_generators.kinds.units import (
     constant_column,
     log_unit,
     rescale,
@@ -56,6 +49,13 @@ from driftdrill.shift_generators.units import (
     swap_columns,
     temperature,
 )
+from driftdrill.shift_generators.rows.sources import from_columns, from_csv, from_parquet
+from driftdrill.shift_generators.rows.synthetic import Empirical, GaussianCopula, Marginal, Synthetic, fit_copula
+from driftdrill.shift_generators.size.classifier import domain_auc
+from driftdrill.shift_generators.size.distances import METRICS, Distance, distance
+from driftdrill.shift_generators.size.power import noise_floor, window
+from driftdrill.shift_generators.size.realised import ColumnSize, Realised, realised
+from driftdrill.shift_generators.size.sizing import sized, sized_by
 
 __all__ = [
     "EDGES",

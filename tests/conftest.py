@@ -11,7 +11,7 @@ import pytest
 
 from driftdrill.stack import container
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.promtool import IMAGE, find_binary
+from driftdrill.stack.prometheus.promtool import IMAGE, find_binary
 from tests.images import make_prometheus_image
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

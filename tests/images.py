@@ -15,7 +15,7 @@ import requests
 
 from driftdrill.stack import container
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.promtool import find_binary, version_of
+from driftdrill.stack.prometheus.promtool import find_binary, version_of
 
 REPOSITORY = "driftdrill-test/prometheus"
 CHANGES = [

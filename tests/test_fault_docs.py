@@ -8,7 +8,7 @@ import pytest
 from docs.faults.build import MISCONFIGURED, build, compared, fault_of, measured
 from docs.faults.entries import ENTRIES, Entry
 from docs.faults.measure import scenario_of
-from driftdrill.harness.catalogue import MISSING, ROWS, ids
+from driftdrill.harness.seams.catalogue import MISSING, ROWS, ids
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "faults"
 WITH_EXAMPLE = [e for e in ENTRIES if e.how]

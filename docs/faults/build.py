@@ -9,15 +9,15 @@ from typing import Any
 
 from docs.faults.entries import ENTRIES, Entry
 from driftdrill import Fault
-from driftdrill.harness.catalogue import FAMILIES, MISSING, ROWS, WAYS, ids, kinds
-from driftdrill.stack.kinds import Kind
+from driftdrill.harness.seams.catalogue import FAMILIES, MISSING, ROWS, WAYS, ids, kinds
+from driftdrill.stack.faults.kind import Kind
 
 HERE = Path(__file__).resolve().parent
 MEASURED = HERE / "measured.json"
 HARM = 0.02
 """The smallest drop of accuracy that matters."""
 MISCONFIGURED = HERE.parent / "misconfigured.md"
-MORE = dict.fromkeys(("Fault", "control", "load", "minutes"), "driftdrill") | {"hook": "driftdrill.stack.held"}
+MORE = dict.fromkeys(("Fault", "control", "load", "minutes"), "driftdrill") | {"hook": "driftdrill.faults"}
 """Names that an example may use beside kinds, and where they are imported from."""
 
 

@@ -17,8 +17,8 @@ from docs.faults.entries import ENTRIES, Entry
 from driftdrill import Canary, Scenario, constant, minutes, seconds
 from driftdrill.harness.cli.demo import TOKEN, target_file
 from driftdrill.harness.cli.drill import drill
-from driftdrill.harness.rig import Settings
-from driftdrill.reports.verdict import Verdict
+from driftdrill.harness.setup.prepare import Settings
+from driftdrill.reports.data.verdict import Verdict
 from driftdrill.stack.model_service import flights, golden, serve_replicas
 
 RULES = HERE.parent.parent / "driftdrill" / "scenarios" / "rules"

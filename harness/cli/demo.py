@@ -13,8 +13,8 @@ import click
 from driftdrill.harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from driftdrill.harness.scenario import Scenario
-    from driftdrill.reports.verdict import Verdict
+    from driftdrill.harness.scenario.scenario import Scenario
+    from driftdrill.reports.data.verdict import Verdict
     from driftdrill.stack.model_service import Service
 
 DRILLS = ("delays_in_seconds", "wrong_join", "harmless_shift", "delays_in_seconds_on_the_wall")
@@ -35,7 +35,7 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
 
     from driftdrill.harness.cli.drill import drill
     from driftdrill.harness.cli.options import write_outputs
-    from driftdrill.harness.rig import Settings
+    from driftdrill.harness.setup.prepare import Settings
     from driftdrill.stack.model_service import serve_replicas
 
     scenarios = _chosen(only or DRILLS)
@@ -69,7 +69,7 @@ def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
     Raises :class:`UsageError` with the nearest for another name.
     """
     from driftdrill.harness.errors import nearest
-    from driftdrill.harness.scenario import built_in, load_all
+    from driftdrill.harness.scenario.scenario import built_in, load_all
 
     known: dict[str, dict[str, Scenario]] = {}
     for file in sorted(p for p in built_in().glob("*.py") if not p.name.startswith("_")):

@@ -65,7 +65,7 @@ def _python() -> Check:
 
 def _promtool() -> Check:
     def ask() -> str:
-        from driftdrill.stack.promtool import find_promtool
+        from driftdrill.stack.prometheus.promtool import find_promtool
 
         found = find_promtool()
         return f"{found.version}, {found.how} {found.argv[0]}"
@@ -75,7 +75,7 @@ def _promtool() -> Check:
 
 def _prometheus() -> Check:
     def ask() -> str:
-        from driftdrill.stack.prometheus import find_prometheus
+        from driftdrill.stack.prometheus.server import find_prometheus
 
         found = find_prometheus(pull=False)
         return f"{found.how} {found.argv[0]}"
@@ -102,7 +102,7 @@ def _config(path: str | None) -> Check:
 
 def _leftovers() -> list[Check]:
     """Faults whose drill and guardian were both killed: each is undone now."""
-    from driftdrill.stack.held import Leftover, leftovers
+    from driftdrill.stack.faults.process import Leftover, leftovers
 
     def undo(left: Leftover) -> str:
         left.undo()
@@ -142,7 +142,7 @@ def _target(name: str, config: str | None) -> list[Check]:
         return f"{connection.url}: {len(lines)} samples"
 
     def spoken() -> str:
-        from driftdrill.harness.traffic.detect import detect
+        from driftdrill.harness.traffic.protocols.detect import detect
 
         found = detect(target.connection)
         if found is None:

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
+from driftdrill.harness.cli.locust_entry import carry_out
+from driftdrill.harness.cli.progress import progress
 from driftdrill.harness.drive.plan import Steering
-from driftdrill.harness.host import carry_out
-from driftdrill.harness.rig import Settings
-from driftdrill.harness.scenario import Scenario
-from driftdrill.harness.show import progress
-from driftdrill.harness.traffic.user import Hosted, play
-from driftdrill.reports.verdict import Verdict
+from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.setup.prepare import Settings
+from driftdrill.harness.traffic.locust_user import Hosted, play
+from driftdrill.reports.data.verdict import Verdict
 
 
 def drill(scenario: Scenario, settings: Settings) -> tuple[Path, Verdict | None]:
-    """Drive and judge; answers the recording and the verdict. Raises as :func:`driftdrill.harness.host.carry_out`."""
+    """Drive and judge; answers the recording and the verdict. Raises as its ``carry_out``."""
     with progress() as shown:
 
         def run(hosted: Hosted) -> tuple[Path, Verdict | None]:

@@ -14,7 +14,7 @@ from driftdrill.harness.errors import ConfigError, Interrupted, TargetError, Usa
 if TYPE_CHECKING:
     from driftdrill.harness.edge.example import Example
     from driftdrill.harness.edge.probe import Bounds, Prober
-    from driftdrill.reports.edges import EdgeReport, EdgeSearch
+    from driftdrill.reports.data.edges import EdgeReport, EdgeSearch
 
 PROPERTIES = ("no-5xx", "no-hang", "no-nan")
 """The names in search.py, which is not loaded for --help."""
@@ -48,8 +48,8 @@ def command(**given: Any) -> int:
     from driftdrill.harness.edge.example import example
     from driftdrill.harness.edge.probe import Bounds, Prober
     from driftdrill.harness.target import refuse_foreign_hosts
-    from driftdrill.harness.traffic.client import Client
-    from driftdrill.harness.traffic.detect import asking, settled
+    from driftdrill.harness.traffic.http.client import Client
+    from driftdrill.harness.traffic.protocols.detect import asking, settled
 
     if (given["search"] and given["accept"]) or (given["name"] and not given["search"]):
         raise UsageError("--accept goes with the table of cases, --property with --search")
@@ -79,7 +79,7 @@ def command(**given: Any) -> int:
 def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[str, Any]) -> int:
     from driftdrill.harness.edge.cases import prepared
     from driftdrill.harness.edge.probe import Progress, probe
-    from driftdrill.reports.edges import EdgeReport, render
+    from driftdrill.reports.data.edges import EdgeReport, render
 
     progress, interrupted = Progress(), False
     try:
@@ -104,7 +104,7 @@ def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[s
 
 def _search(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[str, Any]) -> int:
     from driftdrill.harness.edge.search import PROPERTIES, Search, search, told
-    from driftdrill.reports.edges import render_search
+    from driftdrill.reports.data.edges import render_search
 
     name, interrupted = given["name"] or "no-5xx", False
     made = Search(prober, PROPERTIES[name][1], bounds)

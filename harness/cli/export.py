@@ -15,12 +15,13 @@ from driftdrill.harness.errors import ConfigError, UsageError
 @click.option("--promtool", help="Path of the promtool that evaluates the rules.")
 def command(recording: Path, out: Path, as_promtool_test: bool, rules: tuple[str, ...], promtool: str | None) -> int:
     """Write RECORDING as OpenMetrics, for `promtool tsdb create-blocks-from`, or as a promtool unit test."""
-    from driftdrill.harness.drive.recording import open_recording
-    from driftdrill.harness.judge.export import openmetrics, unit_test
+    from driftdrill.harness.judge.engine.unit_test import unit_test
     from driftdrill.harness.judge.judge import recorded_rules
-    from driftdrill.harness.judge.rules import Rules
-    from driftdrill.stack.promtool import find_promtool
-    from driftdrill.stack.rulefiles import load_rule_files
+    from driftdrill.harness.judge.rules.rules import Rules
+    from driftdrill.harness.recording.export import openmetrics
+    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.stack.prometheus.promtool import find_promtool
+    from driftdrill.stack.rules.files import load_rule_files
 
     opened = open_recording(recording)
     if rules and not as_promtool_test:

@@ -8,7 +8,7 @@ import click
 from driftdrill.harness.cli.options import outputs, write_outputs
 
 if TYPE_CHECKING:
-    from driftdrill.reports.verdict import Verdict
+    from driftdrill.reports.data.verdict import Verdict
 
 
 @click.command("judge")
@@ -29,12 +29,12 @@ def command(recordings: tuple[Path, ...], rules: tuple[str, ...], **given: Any) 
     With several --engine, the first one's verdict counts, and each alert that another engine answers otherwise is
     one more finding. So is, with several --at, each alert that reads the clock and answers otherwise at another moment.
     """
+    from driftdrill.harness.cli.progress import finish
     from driftdrill.harness.judge import judge
-    from driftdrill.harness.judge.accept import accept, load_accepted
-    from driftdrill.harness.judge.engines import compared
-    from driftdrill.harness.judge.several import in_parallel
-    from driftdrill.harness.show import finish
-    from driftdrill.stack.promtool import find_promtool
+    from driftdrill.harness.judge.engine.parallel import in_parallel
+    from driftdrill.harness.judge.findings.accept import accept, load_accepted
+    from driftdrill.harness.judge.findings.engines import compared
+    from driftdrill.stack.prometheus.promtool import find_promtool
 
     engines = [find_promtool(binary=path) for path in given["engine"] or [None]]
     how = {name: given[name] for name in ("phases", "history", "at", "fail_on")}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from driftdrill.stack.kinds import Kind
+    from driftdrill.stack.faults.kind import Kind
 
 
 @click.command("list")
@@ -27,8 +27,8 @@ def command(what: str, id: str | None, folder: Path | None) -> int:
 
 def _scenarios(folder: Path | None) -> int:
     from driftdrill.harness.errors import DriftdrillError, UsageError
-    from driftdrill.harness.expect import span_text
-    from driftdrill.harness.scenario import built_in, load_all
+    from driftdrill.harness.scenario.expect import span_text
+    from driftdrill.harness.scenario.scenario import built_in, load_all
 
     where = folder or built_in()
     if not where.is_dir():
@@ -51,8 +51,8 @@ def _scenarios(folder: Path | None) -> int:
 
 def _faults(wanted: str | None) -> int:
     """Id, where it acts, where it is seen first, and what an author writes; with ``wanted`` what each does, too."""
-    from driftdrill.harness.catalogue import MISSING, WAYS, ids, kinds
     from driftdrill.harness.errors import UsageError, nearest
+    from driftdrill.harness.seams.catalogue import MISSING, WAYS, ids, kinds
 
     found = [k for k in kinds() if wanted is None or k.id.startswith(wanted)]
     others = {i: f"by {way}" for i, way in WAYS.items()} | {i: f"not here: {why}" for i, why in MISSING.items()}

@@ -31,14 +31,14 @@ def command(
     survives is listed with the drill that would kill it. docs/mutation.md says what killed means.
     """
     from driftdrill.harness.cli.options import write
-    from driftdrill.harness.drive.recording import open_recording
+    from driftdrill.harness.cli.progress import finish
     from driftdrill.harness.judge.evidence import Drill
     from driftdrill.harness.judge.judge import verdict, with_alerts
-    from driftdrill.harness.judge.mutate import as_they_are, mutate
-    from driftdrill.harness.show import finish
+    from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
+    from driftdrill.harness.recording.recording import open_recording
     from driftdrill.reports import mutation_text
-    from driftdrill.stack.promtool import find_promtool
-    from driftdrill.stack.rulefiles import load_rule_files
+    from driftdrill.stack.prometheus.promtool import find_promtool
+    from driftdrill.stack.rules.files import load_rule_files
 
     known = with_alerts(load_rule_files(rules))
     promtool = find_promtool(binary=engine)

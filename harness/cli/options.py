@@ -9,8 +9,8 @@ import click
 from driftdrill.harness.errors import ConfigError
 
 if TYPE_CHECKING:
-    from driftdrill.harness.rig import Settings
-    from driftdrill.reports.verdict import Verdict
+    from driftdrill.harness.setup.prepare import Settings
+    from driftdrill.reports.data.verdict import Verdict
 
 Command = Callable[..., Any]
 
@@ -53,7 +53,7 @@ def drive_options(command: Command) -> Command:
 
 def settings_of(given: Mapping[str, Any]) -> "Settings":
     """The options as settings."""
-    from driftdrill.harness.rig import Settings
+    from driftdrill.harness.setup.prepare import Settings
 
     return Settings(
         target=given["target"],

@@ -12,7 +12,7 @@ from driftdrill.harness.cli.options import drive_options, settings_of
 @drive_options
 def command(**given: Any) -> int:
     """Drive the scenario FILE against a target and keep the recording; `driftdrill judge` judges it."""
-    from driftdrill.harness.scenario import load
+    from driftdrill.harness.scenario.scenario import load
 
     # A scenario file with a mistake is told before Locust is loaded, which takes a second.
     scenario = load(given["file"], given["scenario"])

@@ -9,7 +9,7 @@ from driftdrill.harness.cli.options import outputs, write_outputs
 from driftdrill.harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from driftdrill.reports.verdict import Verdict
+    from driftdrill.reports.data.verdict import Verdict
 
 
 @click.command("report")
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @outputs
 def command(files: tuple[Path, ...], **given: Any) -> int:
     """Draw FILES (verdict.json or NAME.drill): text in the terminal, and whatever else is asked for."""
-    from driftdrill.harness.show import finish
+    from driftdrill.harness.cli.progress import finish
 
     verdicts = [_read(file) for file in files]
     for verdict in verdicts:
@@ -27,7 +27,7 @@ def command(files: tuple[Path, ...], **given: Any) -> int:
 
 
 def _read(file: Path) -> "Verdict":
-    from driftdrill.reports.verdict import UnknownSchema, from_json
+    from driftdrill.reports.data.verdict import UnknownSchema, from_json
 
     if file.is_dir():
         from driftdrill.harness.judge import judge

@@ -20,8 +20,8 @@ FOREVER = "100y"
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="End after so many seconds; default: at Ctrl-C.")
 def command(recording: Path, prometheus: str, seconds: float | None) -> int:
     """Open a recording in a real Prometheus at its virtual times, until Ctrl-C."""
-    from driftdrill.harness.drive.recording import open_recording
-    from driftdrill.stack.prometheus import prometheus as started
+    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.stack.prometheus.server import prometheus as started
 
     opened = open_recording(recording)
     end = opened.meta.phases[-1][2]
@@ -43,9 +43,9 @@ def _flags() -> list[str]:
 
 def _blocks(recording: Path) -> dict[str, bytes]:
     """TSDB blocks of the recording, by promtool: file name -> content."""
-    from driftdrill.harness.drive.recording import open_recording
-    from driftdrill.harness.judge.export import openmetrics
-    from driftdrill.stack.promtool import find_promtool, run
+    from driftdrill.harness.recording.export import openmetrics
+    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.stack.prometheus.promtool import find_promtool, run
 
     try:
         promtool = find_promtool("binary")

@@ -13,17 +13,17 @@ import gevent
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.harness.curve import constant
 from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.fault import Batch
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.curve import constant
+from driftdrill.harness.scenario.fault import Batch
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import Target, refuse_foreign_hosts
 from driftdrill.harness.traffic.blocks import Blocks
-from driftdrill.harness.traffic.client import Client
-from driftdrill.harness.traffic.detect import settled
+from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.latency import percentiles
 from driftdrill.harness.traffic.player import Clock, Player
+from driftdrill.harness.traffic.protocols.detect import settled
 from driftdrill.harness.traffic.records import Records
 from driftdrill.harness.traffic.schedule import arrivals, generator
 

@@ -12,19 +12,19 @@ import numpy as np
 from driftdrill.harness.drive import preflight, virtual, wall
 from driftdrill.harness.drive.clock import VirtualClock, WallClock
 from driftdrill.harness.drive.golden import golden
-from driftdrill.harness.drive.idle import moving
-from driftdrill.harness.drive.inject import hold
-from driftdrill.harness.drive.kept import Kept
+from driftdrill.harness.drive.injection import hold
 from driftdrill.harness.drive.plan import Plan, Playing, Run, Steering
-from driftdrill.harness.drive.recording import Meta, Writer
+from driftdrill.harness.drive.real_time_metrics import moving
+from driftdrill.harness.recording.recording import Meta, Writer
+from driftdrill.harness.recording.rows import Kept
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
-from driftdrill.harness.traffic.client import Client
-from driftdrill.harness.traffic.detect import settled
+from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player, Reported
 from driftdrill.harness.traffic.protocols import Protocol
+from driftdrill.harness.traffic.protocols.detect import settled
 from driftdrill.harness.traffic.schedule import schedule
-from driftdrill.stack.prometheus import targets
+from driftdrill.stack.prometheus.api import targets
 
 Crewed = Callable[[WallClock, Target], Playing]
 

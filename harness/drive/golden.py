@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftdrill.harness.canary import MOST_ROWS
 from driftdrill.harness.errors import ScenarioError, TargetError
-from driftdrill.harness.fault import Batch
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.canary import MOST_ROWS
+from driftdrill.harness.scenario.fault import Batch
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.blocks import batch_of, checked_rows
-from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.http.client import Client
+from driftdrill.harness.traffic.http.response import RequestFailed
 from driftdrill.harness.traffic.protocols import Protocol, Undecodable
-from driftdrill.harness.traffic.response import RequestFailed
 
 FEW = 8
 """Rows that stand in for golden ones where a scenario has none."""

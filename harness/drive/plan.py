@@ -7,19 +7,19 @@ from typing import Protocol
 
 import numpy as np
 
-from driftdrill.harness.drive.inject import Held, Hold
-from driftdrill.harness.drive.kept import Kept
-from driftdrill.harness.drive.recording import Writer, request_block
-from driftdrill.harness.drive.scrape import Scraper
-from driftdrill.harness.drive.watch import JOB, Watch, counts
+from driftdrill.harness.drive.injection import Held, Hold
+from driftdrill.harness.drive.metrics_page import JOB, Watch, counts
+from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import Interrupted
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.recording.recording import Writer, request_block
+from driftdrill.harness.recording.rows import Kept
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.player import Reported
 from driftdrill.harness.traffic.records import Records
-from driftdrill.stack.prometheus import Server
-from driftdrill.stack.proxy.httpfaults import HttpFault
-from driftdrill.stack.rulefiles import RuleFile
+from driftdrill.stack.faults.network.http_faults import HttpFault
+from driftdrill.stack.prometheus.api import Server
+from driftdrill.stack.rules.files import RuleFile
 
 
 @dataclass(frozen=True)

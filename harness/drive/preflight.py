@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from driftdrill.harness.errors import MonitoringError, RuleError, TargetError, nearest
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
-from driftdrill.harness.traffic.client import Client
-from driftdrill.harness.traffic.detect import other_protocol
+from driftdrill.harness.traffic.http.client import Client
+from driftdrill.harness.traffic.http.response import Reply, RequestFailed
 from driftdrill.harness.traffic.protocols import Protocol, Request, Undecodable
-from driftdrill.harness.traffic.response import Reply, RequestFailed
-from driftdrill.stack.prometheus import Server, rules, targets
-from driftdrill.stack.rulefiles import RuleFile
+from driftdrill.harness.traffic.protocols.detect import other_protocol
+from driftdrill.stack.prometheus.api import Server, rules, targets
+from driftdrill.stack.rules.files import RuleFile
 
 DISCOVERY = 6.0
 """Seconds after which a Prometheus that ran before must know its targets: it discovers anew every five."""

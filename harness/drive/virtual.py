@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from driftdrill.harness.drive.clock import VirtualClock
-from driftdrill.harness.drive.counters import Counters
+from driftdrill.harness.drive.metrics_page import JOB
 from driftdrill.harness.drive.plan import Run
-from driftdrill.harness.drive.scrape import Scraper
-from driftdrill.harness.drive.scrapeloop import ScrapeTarget
-from driftdrill.harness.drive.watch import JOB
+from driftdrill.harness.drive.request_counters import Counters
+from driftdrill.harness.drive.scraping.scrape_loop import ScrapeTarget
+from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import MonitoringError, RigError, TargetError
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.scenario import Scenario
 
 FLUSH_SECONDS = 2.0
 """Real seconds after which what is held is written."""

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import gevent
 
-from driftdrill.harness.canary import Canary
 from driftdrill.harness.drive.clock import WallClock
-from driftdrill.harness.drive.fetch import Fetcher
+from driftdrill.harness.drive.metrics_page import Watch
 from driftdrill.harness.drive.plan import Run
-from driftdrill.harness.drive.watch import Watch
+from driftdrill.harness.drive.prometheus_fetch import Fetcher
 from driftdrill.harness.errors import MonitoringError, RigError
-from driftdrill.stack.prometheus import Server, died, query
+from driftdrill.harness.scenario.canary import Canary
+from driftdrill.stack.prometheus.api import Server, died, query
 
 FETCH_EVERY = 10.0
 """Real seconds between fetches: a killed drill loses no more samples than that."""

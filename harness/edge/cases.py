@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from driftdrill.harness.errors import DriftdrillError, ScenarioError
-from driftdrill.harness.fault import Batch
-from driftdrill.harness.traffic.layout import Layout, layout_of
+from driftdrill.harness.scenario.fault import Batch
+from driftdrill.harness.traffic.body_layout.layout import Layout, layout_of
 from driftdrill.harness.traffic.payload import (
     BatchShape,
     Charset,

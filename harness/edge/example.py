@@ -9,9 +9,9 @@ import numpy as np
 
 from driftdrill.harness.config import Config
 from driftdrill.harness.errors import ConfigError, TargetError
-from driftdrill.harness.fault import Batch
-from driftdrill.harness.rig import csv_rows
-from driftdrill.harness.scenario import load
+from driftdrill.harness.scenario.fault import Batch
+from driftdrill.harness.scenario.scenario import load
+from driftdrill.harness.setup.prepare import csv_rows
 from driftdrill.harness.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.blocks import checked_rows
 from driftdrill.harness.traffic.protocols import Protocol

@@ -11,10 +11,10 @@ from driftdrill.harness.drive.preflight import ask
 from driftdrill.harness.edge.cases import Ready, Valid
 from driftdrill.harness.errors import TargetError
 from driftdrill.harness.target import Target
-from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.http.client import Client
+from driftdrill.harness.traffic.http.response import RequestFailed
 from driftdrill.harness.traffic.protocols import Protocol, Request, Undecodable
-from driftdrill.harness.traffic.response import RequestFailed
-from driftdrill.reports.edges import EdgeCase, EdgeFinding
+from driftdrill.reports.data.edges import EdgeCase, EdgeFinding
 
 ASKED = 3
 """How often the valid row is asked before the first case, to see whether its prediction is always the same."""

@@ -16,11 +16,11 @@ from driftdrill.harness.edge.cases import Ready, kinds_of, prepared
 from driftdrill.harness.edge.curl import curl
 from driftdrill.harness.edge.probe import Answer, Bounds, Prober
 from driftdrill.harness.errors import RigError
-from driftdrill.harness.fault import Batch
-from driftdrill.harness.traffic.jsontext import Edit, decoded, span, spliced
+from driftdrill.harness.scenario.fault import Batch
+from driftdrill.harness.traffic.body_layout.json_text import Edit, decoded, span, spliced
 from driftdrill.harness.traffic.payload import Missing
 from driftdrill.harness.traffic.protocols import Request
-from driftdrill.reports.edges import Broken, EdgeSearch
+from driftdrill.reports.data.edges import Broken, EdgeSearch
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -7,16 +7,16 @@ from typing import Any
 
 import msgspec
 
-from driftdrill.harness.drive.recording import Meta, Recording, Requests, Samples
 from driftdrill.harness.errors import RecordingError
-from driftdrill.harness.expect import Expectation, Fires
-from driftdrill.harness.judge import history as past
-from driftdrill.harness.judge import marks as limits
-from driftdrill.harness.judge import timeline as engine
-from driftdrill.harness.judge.responses import Facts, over_moments, over_phases, respond
-from driftdrill.harness.judge.rules import KnownRule, Rules
-from driftdrill.reports.timeline import Labels, Phase, Track
-from driftdrill.reports.verdict import Finding, Response
+from driftdrill.harness.judge.engine import evaluate as engine
+from driftdrill.harness.judge.findings import limits
+from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules
+from driftdrill.harness.recording import history as past
+from driftdrill.harness.recording.recording import Meta, Recording, Requests, Samples
+from driftdrill.harness.scenario.expect import Expectation, Fires
+from driftdrill.reports.data.timeline import Labels, Phase, Track
+from driftdrill.reports.data.verdict import Finding, Response
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
 STRONGEST = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "SILENT", "NOT_JUDGED")

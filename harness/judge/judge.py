@@ -8,22 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from driftdrill.harness.drive.recording import Meta, Recording, Samples, open_recording
 from driftdrill.harness.errors import RecordingError, RuleError, UsageError
-from driftdrill.harness.expect import Expectation, Resolves
-from driftdrill.harness.judge import marks as limits
-from driftdrill.harness.judge import timeline as engine
-from driftdrill.harness.judge.draw import timeline
+from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.evidence import Drill, Judged
-from driftdrill.harness.judge.harm import harms
-from driftdrill.harness.judge.load import counts, latencies
-from driftdrill.harness.judge.moments import Moment, moment, refuse_unreadable
-from driftdrill.harness.judge.responses import MOMENT_NOTE, PHASE_NOTE
-from driftdrill.harness.judge.rules import Rules, analyse
-from driftdrill.harness.judge.validity import validity
-from driftdrill.reports.verdict import Finding, Response, Validity, Verdict
-from driftdrill.stack.promtool import Promtool, find_promtool
-from driftdrill.stack.rulefiles import RuleFile, load_rule_files, parse
+from driftdrill.harness.judge.findings import limits
+from driftdrill.harness.judge.findings.harm import harms
+from driftdrill.harness.judge.findings.load import counts, latencies
+from driftdrill.harness.judge.findings.responses import MOMENT_NOTE, PHASE_NOTE
+from driftdrill.harness.judge.findings.timeline import timeline
+from driftdrill.harness.judge.findings.validity import validity
+from driftdrill.harness.judge.rules.moments import Moment, moment, refuse_unreadable
+from driftdrill.harness.judge.rules.rules import Rules, analyse
+from driftdrill.harness.recording.recording import Meta, Recording, Samples, open_recording
+from driftdrill.harness.scenario.expect import Expectation, Resolves
+from driftdrill.reports.data.verdict import Finding, Response, Validity, Verdict
+from driftdrill.stack.prometheus.promtool import Promtool, find_promtool
+from driftdrill.stack.rules.files import RuleFile, load_rule_files, parse
 
 
 def judge(

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from driftdrill.harness.errors import DriftdrillError, ScenarioError
-from driftdrill.harness.fault import Batch, Fault
-from driftdrill.harness.scenario import Scenario
-from driftdrill.harness.traffic.bodies import Bodies
-from driftdrill.harness.traffic.layout import Layout, layout_of
+from driftdrill.harness.scenario.fault import Batch, Fault
+from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.traffic.body_layout.layout import Layout, layout_of
 from driftdrill.harness.traffic.protocols import Protocol, Request
+from driftdrill.harness.traffic.ready_bodies import Bodies
 from driftdrill.harness.traffic.schedule import generator
 
 BLOCK_ROWS = 256

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from gevent.event import Event
 
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
-from driftdrill.harness.traffic.client import INLINE, After, Client
+from driftdrill.harness.traffic.http.client import INLINE, After, Client
+from driftdrill.harness.traffic.http.response import Reply, RequestFailed
 from driftdrill.harness.traffic.protocols import Predictions, Undecodable
 from driftdrill.harness.traffic.records import Records
-from driftdrill.harness.traffic.response import Reply, RequestFailed
 
 BUSY, LOOK = 0.9, 1.0
 """Share of the time above which a generator that is not idle is itself why it is late, not the target; and the seconds

@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.harness.curve import Curve
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.fault import Fault
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.curve import Curve
+from driftdrill.harness.scenario.fault import Fault
+from driftdrill.harness.scenario.scenario import Scenario
 
 Kind = Literal["poisson", "even"]
 MOST_ARRIVALS = 200_000_000

@@ -85,7 +85,7 @@ def _end_successor(port: int) -> None:
     """End what a crash loop started again in the place of the service."""
     import psutil
 
-    from driftdrill.stack.held import listening
+    from driftdrill.stack.faults.process import listening
 
     with contextlib.suppress(StackError, psutil.Error):
         successor = psutil.Process(listening(port).pid)

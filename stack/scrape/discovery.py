@@ -15,9 +15,9 @@ import yaml
 from driftdrill.stack.duration import format_duration, parse_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.fetch import Fetcher
+from driftdrill.stack.scrape.job import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
 from driftdrill.stack.scrape.prometheus_yml import target_group
 from driftdrill.stack.scrape.relabel import relabel
-from driftdrill.stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
 
 DISCOVERY_TIMEOUT = 10.0
 

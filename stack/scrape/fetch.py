@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.scrape.scrapejob import Access, Tls
+from driftdrill.stack.scrape.job import Access, Tls
 
 REDIRECTS = 10  # Go's http.Client follows so many
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

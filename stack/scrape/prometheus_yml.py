@@ -15,8 +15,7 @@ import yaml
 from driftdrill.stack.connection import Secret
 from driftdrill.stack.duration import parse_duration, parse_size
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.scrape.relabel import Relabel
-from driftdrill.stack.scrape.scrapejob import (
+from driftdrill.stack.scrape.job import (
     Access,
     Credential,
     FileDiscovery,
@@ -27,6 +26,7 @@ from driftdrill.stack.scrape.scrapejob import (
     TargetGroup,
     Tls,
 )
+from driftdrill.stack.scrape.relabel import Relabel
 
 Given = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 """Targets by job name, for jobs whose discovery cannot be asked: (address, labels), meta labels included."""

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.harness.drive.recording import Recording, open_recording
+from driftdrill.harness.recording.recording import Recording, open_recording
 from driftdrill.stack.connection import Connection
-from driftdrill.stack.prometheus import Server, prometheus, targets
-from driftdrill.stack.scrape.scrapejob import page_job
+from driftdrill.stack.prometheus.api import Server, targets
+from driftdrill.stack.prometheus.server import prometheus
+from driftdrill.stack.scrape.job import page_job
 from tests.harness.toy import Toy
 
 ROOT = Path(__file__).resolve().parents[2]

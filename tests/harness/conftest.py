@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.stack.prometheus import Server
+from driftdrill.stack.prometheus.api import Server
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, prometheus_for
 from tests.harness.toy import Toy

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftdrill.harness.arrivals import even, trace
 from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.scenario.arrivals import even, trace
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.protocols import protocol

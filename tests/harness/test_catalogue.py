@@ -8,11 +8,11 @@ import pytest
 
 from docs.shifts.pages import PAGES
 from driftdrill import shift_generators
-from driftdrill.harness.catalogue import MISSING, ROWS, WAYS, check_ids, ids, kinds
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.fault import VANTAGES, Fault
-from driftdrill.harness.workloads import load
-from driftdrill.stack.kinds import Kind
+from driftdrill.harness.scenario.fault import VANTAGES, Fault
+from driftdrill.harness.scenario.workloads import load
+from driftdrill.harness.seams.catalogue import MISSING, ROWS, WAYS, check_ids, ids, kinds
+from driftdrill.stack.faults.kind import Kind
 from tests.harness.command import Cli, assert_told
 
 PROMISED = """

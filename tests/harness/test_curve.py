@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from driftdrill.harness.curve import (
+from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.scenario.curve import (
     Curve,
     constant,
     ladder,
@@ -17,7 +18,6 @@ from driftdrill.harness.curve import (
     sine,
     step,
 )
-from driftdrill.harness.errors import ScenarioError
 
 
 def at(curve: Curve, *times: float) -> list[float]:

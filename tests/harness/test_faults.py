@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import requests
 
-from driftdrill.harness.drive.recording import Recording, Samples, open_recording
 from driftdrill.harness.errors import DriftdrillError
-from driftdrill.harness.rig import Settings
-from driftdrill.harness.scenario import load as load_scenario
-from driftdrill.reports.verdict import Verdict
+from driftdrill.harness.recording.recording import Recording, Samples, open_recording
+from driftdrill.harness.scenario.scenario import load as load_scenario
+from driftdrill.harness.setup.prepare import Settings
+from driftdrill.reports.data.verdict import Verdict
 from driftdrill.stack.errors import StackError
 from tests.harness import scenarios, toy
 from tests.harness.command import ROOT, Cli, assert_told, eventually
@@ -105,7 +105,7 @@ def ledger(done: Drilled) -> int:
 def test_http_errors_of_a_proxy_reach_the_load_and_not_the_service(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.proxy import Status",
+        imports="from driftdrill.stack.faults.network import Status",
         faults="[Fault('errors', Status(503, share=0.4))]",
     )
 
@@ -124,7 +124,9 @@ def test_a_fault_of_the_network_is_refused_where_the_requests_go_through_a_proxy
 ) -> None:
     (tmp_path / "driftdrill.toml").write_text(f"[targets.toy]\nurl = '{model.url}'\nproxy = 'http://127.0.0.1:9'\n")
     refused(
-        lambda: drilled(None, imports="from driftdrill.stack.proxy import Status", faults="[Fault('e', Status(503))]"),
+        lambda: drilled(
+            None, imports="from driftdrill.stack.faults.network import Status", faults="[Fault('e', Status(503))]"
+        ),
         "fault 'e' acts before the target.*proxy http://127.0.0.1:9",
         "",
     )
@@ -136,7 +138,7 @@ def test_two_runs_of_one_seed_hit_the_same_requests(drilled: Drill, model: Toy) 
     for _ in range(2):
         done = drilled(
             model.url,
-            imports="from driftdrill.stack.proxy import Status",
+            imports="from driftdrill.stack.faults.network import Status",
             faults="[Fault('e', Status(503, share=0.3))]",
         )
         requests = done.recording.requests()
@@ -147,7 +149,7 @@ def test_two_runs_of_one_seed_hit_the_same_requests(drilled: Drill, model: Toy) 
 def test_a_fault_whose_selector_fits_nothing_makes_the_drill_invalid(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.proxy import Status",
+        imports="from driftdrill.stack.faults.network import Status",
         faults="[Fault('e', Status(503, path='/elsewhere'))]",
     )
     assert "its selector fits none of" in done.reasons
@@ -156,7 +158,7 @@ def test_a_fault_whose_selector_fits_nothing_makes_the_drill_invalid(drilled: Dr
 def test_two_faults_that_fight_for_one_place_are_refused(drilled: Drill, model: Toy) -> None:
     two = "[Fault('a', Status(503)), Fault('b', Status(500))]"
     refused(
-        lambda: drilled(model.url, imports="from driftdrill.stack.proxy import Status", faults=two),
+        lambda: drilled(model.url, imports="from driftdrill.stack.faults.network import Status", faults=two),
         "two faults fight for one place",
         "give one of them a name=",
     )
@@ -180,7 +182,9 @@ def test_one_switch_twice_is_refused(drilled: Drill, model: Toy) -> None:
 def test_a_fault_that_takes_real_time_is_refused_in_virtual_time(drilled: Drill, model: Toy) -> None:
     refused(
         lambda: drilled(
-            model.url, imports="from driftdrill.stack.proxy import Latency", faults="[Fault('slow', Latency(300))]"
+            model.url,
+            imports="from driftdrill.stack.faults.network import Latency",
+            faults="[Fault('slow', Latency(300))]",
         ),
         "fault 'slow' takes real time",
         "--clock wall",
@@ -212,7 +216,9 @@ def test_latency_and_a_renamed_metric_on_the_wall_clock(drilled: Drill, model: T
 def test_an_address_that_refuses_connections_makes_the_requests_fail_and_the_drill_stays_valid(
     drilled: Drill, model: Toy
 ) -> None:
-    done = drilled(model.url, imports="from driftdrill.stack.proxy import Down", faults="[Fault('gone', Down())]")
+    done = drilled(
+        model.url, imports="from driftdrill.stack.faults.network import Down", faults="[Fault('gone', Down())]"
+    )
 
     assert done.verdict.exit_code == 0, done.verdict.failures
     requests = done.recording.requests()
@@ -228,7 +234,7 @@ def test_a_golden_request_that_waits_does_not_hold_up_the_end_of_a_fault(drilled
         model.url,
         scenarios.WALL,
         canary=ASKED.replace("every=15", "every=1"),
-        imports="from driftdrill.stack.proxy import Timeout",
+        imports="from driftdrill.stack.faults.network import Timeout",
         faults="[Fault('silence', Timeout())]",
         truth="None",
         smallest_harm="None",
@@ -266,7 +272,7 @@ def test_a_hang_of_the_process_that_listens_is_seen_by_the_scrape_and_ends_with_
             None,
             scenarios.WALL,
             expect="[fires('Down'), resolves('Down')]",
-            imports="from driftdrill.stack.held import Hang",
+            imports="from driftdrill.stack.faults.process import Hang",
             faults="[Fault('hang', Hang())]",
             truth="None",
             smallest_harm="None",
@@ -280,7 +286,7 @@ def test_a_process_fault_without_a_process_says_what_is_missing(drilled: Drill, 
         lambda: drilled(
             model.url,
             scenarios.WALL,
-            imports="from driftdrill.stack.held import Hang",
+            imports="from driftdrill.stack.faults.process import Hang",
             faults="[Fault('hang', Hang())]",
         ),
         "fault 'hang' acts on a process or container, and target 'target' names none",
@@ -388,7 +394,7 @@ def test_a_hook_is_reverted_however_the_drill_ends(cli: Cli, mode: Path, number:
 def test_a_renamed_metric_is_gone_in_the_fault_and_back_after_it(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.scrape.pagefaults import RenameMetric",
+        imports="from driftdrill.stack.faults.pages import RenameMetric",
         faults="[Fault('renamed', RenameMetric(metric='toy_x', to='toy_y'))]",
     )
     old, new = series(done.recording, "toy_x_count"), series(done.recording, "toy_y_count")
@@ -406,7 +412,7 @@ def test_a_renamed_metric_is_gone_in_the_fault_and_back_after_it(drilled: Drill,
 def test_a_page_fault_that_fits_no_series_makes_the_drill_invalid(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.scrape.pagefaults import DropSeries",
+        imports="from driftdrill.stack.faults.pages import DropSeries",
         faults="[Fault('drop', DropSeries(metric='toy_z'))]",
     )
     assert "it changed nothing that passed" in done.reasons
@@ -416,7 +422,7 @@ def test_a_page_that_comes_too_late_fails_its_scrapes(drilled: Drill, model: Toy
     done = drilled(
         model.url,
         expect="[fires('Down'), resolves('Down')]",
-        imports="from driftdrill.stack.scrape.pagefaults import SlowPage",
+        imports="from driftdrill.stack.faults.pages import SlowPage",
         faults="[Fault('slow', SlowPage(30))]",
     )
     assert done.verdict.exit_code == 0, done.verdict.failures
@@ -429,7 +435,7 @@ def test_a_page_that_comes_too_late_fails_its_scrapes(drilled: Drill, model: Toy
 def test_a_renamed_job_ends_the_old_series_and_begins_new_ones(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.scrape.jobfaults import RenameJob",
+        imports="from driftdrill.stack.faults.jobs import RenameJob",
         faults="[Fault('renamed', RenameJob(to='model-v2'))]",
     )
     new, old = series(done.recording, "up", job="model-v2"), series(done.recording, "up", job="model")
@@ -450,7 +456,7 @@ def test_a_wrong_scrape_configuration_takes_the_target_down(drilled: Drill, how:
         done = drilled(
             model.url,
             expect="[fires('Down'), resolves('Down')]",
-            imports="from driftdrill.stack.scrape.jobfaults import SampleLimit, WrongPath, WrongPort",
+            imports="from driftdrill.stack.faults.jobs import SampleLimit, WrongPath, WrongPort",
             faults=f"[Fault('wrong', {how})]",
         )
     assert done.verdict.exit_code == 0, done.verdict.failures
@@ -462,7 +468,7 @@ def test_a_wrong_scrape_configuration_takes_the_target_down(drilled: Drill, how:
 def test_a_longer_scrape_interval_leaves_fewer_samples_in_the_fault(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.scrape.jobfaults import ScrapeInterval",
+        imports="from driftdrill.stack.faults.jobs import ScrapeInterval",
         faults="[Fault('slow', ScrapeInterval(interval=60))]",
     )
     times = series(done.recording, "up").times / 1000
@@ -474,7 +480,7 @@ def test_a_longer_scrape_interval_leaves_fewer_samples_in_the_fault(drilled: Dri
 def test_a_metric_dropped_by_relabelling_is_gone_and_up_stays(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.scrape.jobfaults import DropByRelabel",
+        imports="from driftdrill.stack.faults.jobs import DropByRelabel",
         faults="[Fault('dropped', DropByRelabel(metric='toy_x_.*'))]",
     )
     assert (series(done.recording, "up").values == 1).all()
@@ -490,7 +496,7 @@ def test_faults_of_the_scraping_need_a_prometheus_of_ours_on_the_wall_clock(dril
             model.url,
             scenarios.WALL,
             settings={"prometheus": "http://127.0.0.1:9"},
-            imports="from driftdrill.stack.scrape.jobfaults import WrongPath",
+            imports="from driftdrill.stack.faults.jobs import WrongPath",
             faults="[Fault('wrong', WrongPath())]",
         ),
         "a Prometheus of yours is not ours to change",
@@ -533,7 +539,7 @@ def test_a_fault_on_one_replica_leaves_the_others_alone(drilled: Drill, model: T
         done = drilled(
             model.url,
             settings={"replicas": (second.url,)},
-            imports="from driftdrill.stack.scrape.pagefaults import RenameMetric",
+            imports="from driftdrill.stack.faults.pages import RenameMetric",
             faults="[Fault('x + 2', moved, replica=1), "
             "Fault('renamed', RenameMetric(metric='toy_requests', to='toy_calls'), replica=0)]",
         )
@@ -577,7 +583,7 @@ def test_each_replicas_counter_is_waited_for_until_it_has_what_the_replica_answe
 def test_what_a_page_fault_leaves_stale_does_not_hide_the_counter(drilled: Drill, model: Toy) -> None:
     done = drilled(
         model.url,
-        imports="from driftdrill.stack.scrape.pagefaults import AddLabel",
+        imports="from driftdrill.stack.faults.pages import AddLabel",
         faults="[Fault('collision', AddLabel(label='job', value='other', metric='toy_requests'))]",
     )
     assert done.verdict.exit_code == 0, done.verdict.failures
@@ -634,7 +640,7 @@ def test_a_canary_that_gets_no_answer_counts_it(drilled: Drill, model: Toy, tmp_
         model.url,
         canary=ASKED,
         rules="['canary.yml']",
-        imports="from driftdrill.stack.proxy import Status",
+        imports="from driftdrill.stack.faults.network import Status",
         faults="[Fault('errors', Status(503))]",
         expect="[fires('CanaryFails'), resolves('CanaryFails'), quiet('CanaryDeviates')]",
     )

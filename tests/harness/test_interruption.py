@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.harness.drive.recording import Recording
-from driftdrill.stack.prometheus import Server
-from driftdrill.stack.promtool import find_binary
+from driftdrill.harness.recording.recording import Recording
+from driftdrill.stack.prometheus.api import Server
+from driftdrill.stack.prometheus.promtool import find_binary
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Done, Running, eventually, prometheus_for
 from tests.harness.toy import Answer, Toy
@@ -251,7 +251,7 @@ def test_a_model_that_dies_in_mid_drill_makes_the_drill_invalid(cli: Cli) -> Non
 def test_a_model_that_dies_under_a_fault_that_is_held_makes_the_drill_invalid_too(cli: Cli) -> None:
     file = scenarios.write(
         cli.folder,
-        imports="from driftdrill.stack.scrape.pagefaults import RenameMetric",
+        imports="from driftdrill.stack.faults.pages import RenameMetric",
         faults="[Fault('renamed', RenameMetric(metric='toy_x', to='toy_y'))]",
         expect="[fires('Down')]",
     )

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from driftdrill.stack.prometheus import Server
+from driftdrill.stack.prometheus.api import Server
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Done, eventually, prometheus_for
 from tests.harness.toy import Answer, Toy

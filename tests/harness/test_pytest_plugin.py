@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from driftdrill.harness.expect import fires
+from driftdrill.harness.scenario.expect import fires
 from tests.harness.judge.test_judge import hot, step
 from tests.harness.made import make
 

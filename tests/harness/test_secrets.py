@@ -15,7 +15,7 @@ import pytest
 
 from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.process import running as process_running
-from driftdrill.stack.prometheus import Server, ready
+from driftdrill.stack.prometheus.api import Server, ready
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Done, Running, eventually
 from tests.harness.toy import Answer, Toy

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from driftdrill.harness.errors import DriftdrillError
-from driftdrill.harness.expect import fires
-from driftdrill.harness.fault import Fault
-from driftdrill.harness.scenario import Scenario, built_in, load_all
+from driftdrill.harness.scenario.expect import fires
+from driftdrill.harness.scenario.fault import Fault
+from driftdrill.harness.scenario.scenario import Scenario, built_in, load_all
+from driftdrill.harness.scenario.workloads import load
 from driftdrill.harness.traffic.payload import WrongType
-from driftdrill.harness.workloads import load
-from driftdrill.reports.verdict import Verdict
+from driftdrill.reports.data.verdict import Verdict
+from driftdrill.stack.faults.jobs import WrongPort
 from driftdrill.stack.model_service import serve_replicas
-from driftdrill.stack.scrape.jobfaults import WrongPort
 
 TRAPS = sorted(p.stem for p in built_in().glob("trap_*.py"))
 
@@ -43,7 +43,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def drilled(scenario: Scenario, target: Path, folder: Path) -> Verdict:
     from driftdrill.harness.cli.drill import drill
-    from driftdrill.harness.rig import Settings
+    from driftdrill.harness.setup.prepare import Settings
 
     replicas = max((f.replica or 0 for f in scenario.faults), default=0)
     settings = Settings(target="four" if replicas else "one", config=str(target), out=str(folder / "trap.drill"))
@@ -117,7 +117,7 @@ def test_every_trap_names_both_rules_in_one_file_of_its_own() -> None:
 
 def test_a_trap_on_a_replica_says_what_it_needs(target: Path, tmp_path: Path) -> None:
     from driftdrill.harness.cli.drill import drill
-    from driftdrill.harness.rig import Settings
+    from driftdrill.harness.setup.prepare import Settings
 
     with pytest.raises(DriftdrillError, match="acts on replica 3"):
         drill(trap("trap_one_replica"), Settings(target="one", config=str(target), out=str(tmp_path / "x.drill")))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from driftdrill.harness.curve import hours
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.workloads import diurnal, soak, spike, steady
+from driftdrill.harness.scenario.curve import hours
+from driftdrill.harness.scenario.workloads import diurnal, soak, spike, steady
 
 
 def test_steady_and_soak_are_constant() -> None:

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from driftdrill.reports.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
-from driftdrill.reports.verdict import Finding, Harm, Latency, Response, Validity, Verdict
+from driftdrill.reports.data.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
+from driftdrill.reports.data.verdict import Finding, Harm, Latency, Response, Validity, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>\"'&]]>\x00\x1b[31m\x07\ud800\u202egnp.exe\u202c`|*_[x](http://evil.example)@team #1\n# h"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.reports import html, markup
-from driftdrill.reports.verdict import Verdict
+from driftdrill.reports.data.verdict import Verdict
+from driftdrill.reports.html import markup
+from driftdrill.reports.html import page as html
 from tests.reports.samples import SAMPLES, caught, harmless, hostile, silent, wall
 
 VOID = ("meta", "link", "br", "hr", "img", "input")

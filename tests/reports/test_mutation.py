@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from driftdrill.reports.mutation import MutantResult, Mutation, from_json
+from driftdrill.reports.data.mutation import MutantResult, Mutation, from_json
 from driftdrill.reports.mutation_text import render
 
 KILLED = MutantResult(

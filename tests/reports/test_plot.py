@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from driftdrill.reports import plot, wording
-from driftdrill.reports.plot import HEIGHT, WIDTH, Scale
-from driftdrill.reports.timeline import Track
+from driftdrill.reports import words as wording
+from driftdrill.reports.data.timeline import Track
+from driftdrill.reports.html import plot
+from driftdrill.reports.html.plot import HEIGHT, WIDTH, Scale
 
 DAY = tuple(15.0 * i for i in range(5761))
 

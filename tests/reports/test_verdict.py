@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from driftdrill import reports
-from driftdrill.reports.verdict import UnknownSchema, from_json
+from driftdrill.reports.data.verdict import UnknownSchema, from_json
 from tests.reports.samples import SAMPLES, caught, hostile, silent, wall
 
 

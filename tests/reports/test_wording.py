@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.reports import html, text, wording
-from driftdrill.reports.timeline import Track, Watched
-from driftdrill.reports.verdict import Response
+from driftdrill.reports import html, text
+from driftdrill.reports import words as wording
+from driftdrill.reports.data.timeline import Track, Watched
+from driftdrill.reports.data.verdict import Response
 from tests.reports.samples import SAMPLES, caught, failed, harmless, invalid, many_alerts, silent
 
 

@@ -13,7 +13,7 @@ from subprocess import run
 import numpy as np
 import requests
 
-from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.stack.process import Process, running
 from tests.servers.environments import environment

@@ -10,16 +10,16 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from driftdrill.harness.curve import constant
 from driftdrill.harness.drive.clock import VirtualClock
-from driftdrill.harness.expect import quiet
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.curve import constant
+from driftdrill.harness.scenario.expect import quiet
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
-from driftdrill.harness.traffic.client import Client
-from driftdrill.harness.traffic.detect import detect, find_metrics, other_protocol, settled
+from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player
 from driftdrill.harness.traffic.protocols.base import Protocol
+from driftdrill.harness.traffic.protocols.detect import detect, find_metrics, other_protocol, settled
 from driftdrill.harness.traffic.records import Records
 from driftdrill.harness.traffic.schedule import arrivals, generator
 from driftdrill.stack.connection import Connection

@@ -35,7 +35,7 @@ from driftdrill.shift_generators import (
     tilt,
     wrong_join,
 )
-from driftdrill.shift_generators.resample import rank_weights
+from driftdrill.shift_generators.kinds.resample import rank_weights
 from tests.shift_generators.examples import rng
 
 N = 200_000

@@ -28,7 +28,6 @@ from driftdrill.shift_generators import (
     outliers,
     prior,
     quantile_warp,
-    realised,
     rescale,
     scale,
     selection,
@@ -38,7 +37,8 @@ from driftdrill.shift_generators import (
     tilt,
     wrong_join,
 )
-from driftdrill.shift_generators.laws import simulated
+from driftdrill.shift_generators.size import realised
+from driftdrill.shift_generators.size.laws import simulated
 from tests.shift_generators.examples import rng
 
 N = 40_000

@@ -35,7 +35,7 @@ from driftdrill.shift_generators import (
     timezone,
     typo_category,
 )
-from driftdrill.shift_generators.slices import between
+from driftdrill.shift_generators.kinds.slices import between
 from tests.shift_generators.examples import rng
 
 
@@ -158,7 +158,7 @@ def test_objects_of_text_keep_their_gaps() -> None:
 def test_many_texts_are_worked_on_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = np.array(["a late flight", "x"] * 50)
     whole = text_language("v")({"v": texts}, np.ones(100), rng())["v"]
-    monkeypatch.setattr("driftdrill.shift_generators.text._CELLS", 40)
+    monkeypatch.setattr("driftdrill.shift_generators.kinds.text._CELLS", 40)
     assert (text_language("v")({"v": texts}, np.ones(100), rng())["v"] == whole).all()
 
 

@@ -19,9 +19,9 @@ from driftdrill.stack.connection import Connection
 from driftdrill.stack.model_service import Service, flights, serve
 from driftdrill.stack.model_service.flights import Batch
 from driftdrill.stack.model_service.model import VERSION, load
-from driftdrill.stack.prometheus import prometheus
-from driftdrill.stack.prometheus_api import Server, query
-from driftdrill.stack.scrape.scrapejob import page_job
+from driftdrill.stack.prometheus.api import Server, query
+from driftdrill.stack.prometheus.server import prometheus
+from driftdrill.stack.scrape.job import page_job
 from tests.stack.virtual_rules import MINUTES, SECONDS, Change, Pace, as_rows, clean, draw, evaluate, run
 
 pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")

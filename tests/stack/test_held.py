@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.held import (
+from driftdrill.stack.faults.process import (
     PROCESS_FAULTS,
     Container,
     CpuBurner,
@@ -340,7 +340,7 @@ def test_a_disk_burner_writes(tmp_path: Path) -> None:
 DRILL = """
 import json, sys, threading
 from contextlib import ExitStack
-from driftdrill.stack.held import *
+from driftdrill.stack.faults.process import *
 with ExitStack() as stack:
     held = [stack.enter_context(fault.hold(eval(sys.argv[2]))) for fault in eval(sys.argv[1])]
     for one in held:

@@ -15,7 +15,7 @@ import requests
 
 from driftdrill.stack.connection import Secret
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.held import Call, Command, Container, LocalProcess, Operate, hook, leftovers
+from driftdrill.stack.faults.process import Call, Command, Container, LocalProcess, Operate, hook, leftovers
 from tests.stack.services import Upstream, drill, ended, upstream, wait_until
 
 
@@ -192,7 +192,7 @@ def test_an_operation_stops_a_process_and_continues_it() -> None:
 
 DRILL = """
 import json, sys, threading
-from driftdrill.stack.held import *
+from driftdrill.stack.faults.process import *
 apply, revert = json.loads(sys.argv[1])
 with hook(apply=apply, revert=revert).hold(None) as held:
     held.set(1)

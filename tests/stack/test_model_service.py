@@ -26,7 +26,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.held import CrashLoop, listening
+from driftdrill.stack.faults.process import CrashLoop, listening
 from driftdrill.stack.model_service import Service, cache, flights, serve, serve_replicas
 from driftdrill.stack.model_service import model as model_module
 from driftdrill.stack.model_service.app import EXAMPLE

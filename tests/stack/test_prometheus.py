@@ -16,22 +16,13 @@ import psutil
 import pytest
 
 from driftdrill.stack import container, process
-from driftdrill.stack import prometheus as stack_prometheus
 from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.prometheus import (
-    Server,
-    died,
-    find_prometheus,
-    prometheus,
-    query,
-    query_range,
-    ready,
-    rules,
-    targets,
-)
-from driftdrill.stack.promtool import version_of
-from driftdrill.stack.scrape.scrapejob import page_job
+from driftdrill.stack.prometheus.api import Server, died, query, query_range, ready, rules, targets
+from driftdrill.stack.prometheus.promtool import version_of
+from driftdrill.stack.prometheus.server import find_prometheus, prometheus
+from driftdrill.stack.prometheus.server import server as stack_prometheus
+from driftdrill.stack.scrape.job import page_job
 from tests.stack.pages import Answer, serve
 
 TOKEN = "planted-bearer-token"
@@ -255,7 +246,7 @@ def trace_of(server: Server) -> str:
 
 DRILL = """\
 import sys, time
-from driftdrill.stack.prometheus import prometheus
+from driftdrill.stack.prometheus.server import prometheus
 from tests.stack.test_prometheus import trace_of
 with prometheus(how=sys.argv[1], binary=sys.argv[2] or None, image=sys.argv[3]) as server:
     print(server.connection.url, trace_of(server), flush=True)

@@ -16,7 +16,8 @@ import pytest
 from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.process import running
-from driftdrill.stack.prometheus import Server, prometheus, query, ready, rules, targets
+from driftdrill.stack.prometheus.api import Server, query, ready, rules, targets
+from driftdrill.stack.prometheus.server import prometheus
 from tests.stack.pages import Answer, Pages, serve
 
 JSON = {"Content-Type": "application/json"}

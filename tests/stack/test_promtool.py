@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from driftdrill.stack import container
-from driftdrill.stack import promtool as stack_promtool
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.promtool import Promtool, check_rules, find_promtool, run
+from driftdrill.stack.prometheus.promtool import Promtool, check_rules, find_promtool, run
+from driftdrill.stack.prometheus.server import promtool as stack_promtool
 
 GOOD = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up == 0\n"
 BAD = "groups:\n- name: g\n  rules:\n  - alert: Good\n    expr: up == 0\n\n  - alert: Bad\n    expr: rate(up)\n"
@@ -136,7 +136,7 @@ def test_a_program_that_is_no_promtool_is_told(tmp_path: Path) -> None:
 def test_a_killed_judge_leaves_no_promtool_behind(tmp_path: Path) -> None:
     slow = program(tmp_path / "promtool", "echo $$ > pid.new; mv pid.new pid; exec sleep 61.5")
     code = (
-        "import sys; from pathlib import Path; from driftdrill.stack.promtool import Promtool, run\n"
+        "import sys; from pathlib import Path; from driftdrill.stack.prometheus.promtool import Promtool, run\n"
         "run(Promtool((sys.argv[1],), '0', 'binary'), ['x'], cwd=Path(sys.argv[2]))"
     )
     with subprocess.Popen([sys.executable, "-c", code, slow, str(tmp_path)]) as judge:

@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from driftdrill.stack.child import Child
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.proxy import (
+from driftdrill.stack.faults.network import (
     Bandwidth,
     Delay,
     Down,
     Latency,
     LimitData,
-    MergePatch,
+    Patch,
     Proxy,
     Replace,
     ResetPeer,
@@ -41,7 +41,7 @@ from driftdrill.stack.proxy import (
     proxy,
     toxic,
 )
-from driftdrill.stack.proxy.messages import Framer
+from driftdrill.stack.faults.network.messages import Framer
 from tests.stack.services import PATIENCE, Upstream, drill, ended, free_port, sink, upstream, wait_until
 
 
@@ -179,7 +179,7 @@ def test_tls_is_spoken_to_an_https_upstream_and_its_certificate_is_checked(tmp_p
         url = f"https://localhost:{server.port}"
         with proxy(Connection(url, ca=str(cert))) as p:
             client = Client(p.address.url)
-            p.set(MergePatch({"b": 2}))
+            p.set(Patch({"b": 2}))
             assert client.post(value={"a": 1}).json() == {"a": 1, "b": 2}
             assert client.post("/close", value={"a": 1}).json() == {"a": 1, "b": 2}
         with proxy(Connection(url)) as p, pytest.raises(requests.ConnectionError):
@@ -374,14 +374,14 @@ def test_replace_puts_its_body_in_place_of_the_servers(p: Proxy, client: Client,
 
 @pytest.mark.parametrize("path", ["/plain", "/chunked", "/close"])
 def test_a_merge_patch_changes_the_response_whatever_its_framing(p: Proxy, client: Client, path: str) -> None:
-    p.set(MergePatch({"b": None, "c": {"d": 2}}))
+    p.set(Patch({"b": None, "c": {"d": 2}}))
     assert client.post(path, {"a": 1, "b": 2, "c": {"e": 3}}).json() == {"a": 1, "c": {"d": 2, "e": 3}}
 
 
 def test_a_merge_patch_changes_the_request_and_the_server_sees_the_change(
     p: Proxy, client: Client, server: Upstream
 ) -> None:
-    p.set(MergePatch({"unit": "seconds"}, on="request"))
+    p.set(Patch({"unit": "seconds"}, on="request"))
     client.post(value={"x": 1})
     client._session.post(client.base + "/x", data=iter([b'{"y"', b":2}"]), timeout=PATIENCE)
     assert [json.loads(body) for _, _, body in server.requests] == [
@@ -394,13 +394,13 @@ def test_a_response_that_will_be_patched_is_not_asked_for_compressed(
     client: Client, p: Proxy, server: Upstream
 ) -> None:
     client.post()
-    p.set(MergePatch({"b": 2}))
+    p.set(Patch({"b": 2}))
     client.post()
     assert ["Accept-Encoding" in headers for headers in server.headers] == [True, False]
 
 
 def test_a_body_that_is_no_json_passes_as_it_is_and_is_counted_as_skipped(p: Proxy, client: Client) -> None:
-    p.set(MergePatch({"a": 1}))
+    p.set(Patch({"a": 1}))
     sent = [b"not json", b'{"a": "\xff"}', b"[" * 100_000]
     for body in sent:
         assert client._session.post(client.base + "/x", data=body, timeout=PATIENCE).content == body
@@ -409,7 +409,7 @@ def test_a_body_that_is_no_json_passes_as_it_is_and_is_counted_as_skipped(p: Pro
 
 
 def test_a_client_that_waits_for_100_continue_is_told_to_go_on(p: Proxy, server: Upstream) -> None:
-    p.set(MergePatch({"b": 2}, on="request"))
+    p.set(Patch({"b": 2}, on="request"))
     with connect(p) as s:
         s.sendall(b"POST /close HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n")
         assert s.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -468,7 +468,7 @@ def test_faults_change_on_a_connection_that_stays_open(p: Proxy, client: Client)
     for _ in range(3):
         p.set(Status(503), Delay(1))
         assert client.post().status_code == 503
-        p.set(MergePatch({"y": 2}))
+        p.set(Patch({"y": 2}))
         assert client.post().json() == {"x": 1, "y": 2}
         p.set()
         assert client.post().json() == {"x": 1}
@@ -576,7 +576,7 @@ def test_the_proxy_ends_with_its_block(server: Upstream) -> None:
 DRILL = """
 import json, sys, threading
 from driftdrill.stack.connection import Connection
-from driftdrill.stack.proxy import Status, proxy
+from driftdrill.stack.faults.network import Status, proxy
 with proxy(Connection(sys.argv[1])) as p, Status(500).hold(p) as held:
     held.set(1)
     print(json.dumps([p.address.url, p._engine._child.pid]), flush=True)
@@ -638,7 +638,7 @@ def test_an_unknown_toxic_is_refused_with_the_nearest_names() -> None:
         (lambda: Status(500, share=-0.1), "share must be in"),
         (lambda: Status(500, path="predict"), "path must begin with /"),
         (lambda: Replace("", on="body"), "on must be one of request, response"),
-        (lambda: MergePatch({1, 2}), "patch must be a JSON value"),
+        (lambda: Patch({1, 2}), "patch must be a JSON value"),
         (lambda: Latency(1).at(2), r"strength must be a number in \[0, 1\], not 2"),
     ],
 )

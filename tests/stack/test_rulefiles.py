@@ -6,14 +6,7 @@ from pathlib import Path
 import pytest
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.rulefiles import (
-    Group,
-    Rule,
-    RuleFile,
-    load_rule_files,
-    parse,
-    to_rule_file,
-)
+from driftdrill.stack.rules.files import Group, Rule, RuleFile, load_rule_files, parse, to_rule_file
 
 PLAIN = """\
 groups:

@@ -15,7 +15,7 @@ import pytest
 
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.proxy import Bandwidth, Down, Latency, ResetPeer, Slicer, Status, toxiproxy
+from driftdrill.stack.faults.network import Bandwidth, Down, Latency, ResetPeer, Slicer, Status, toxiproxy
 from tests.stack.services import drill, free_port, wait_until
 
 UPSTREAM = Connection("http://127.0.0.1:9/v2")
@@ -169,7 +169,7 @@ def test_an_exception_deletes_the_proxy(server: StandIn) -> None:
 DRILL = """
 import json, sys, threading
 from driftdrill.stack.connection import Connection
-from driftdrill.stack.proxy import Latency, toxiproxy
+from driftdrill.stack.faults.network import Latency, toxiproxy
 with toxiproxy(Connection("http://127.0.0.1:9"), server=Connection(sys.argv[1])) as p:
     p.set(Latency(100))
     print(json.dumps(None), flush=True)

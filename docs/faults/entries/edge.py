@@ -237,7 +237,7 @@ sum by (job) (rate(http_request_size_bytes_count{handler="/predict"}[5m]))
 ) > 0.1""",
         note="Any change of a JSON body can be written like this: a patch of RFC 7396, on the bodies for which the "
         "JMESPath `select` is true; `None` removes a key. Strength is the share of requests among which `select` "
-        "chooses. The expression reads rules of [demo.yml](../../scenarios/rules/demo.yml). The proxy's `MergePatch` "
-        "(`driftdrill.stack.proxy`, id `sys.merge_patch`) changes responses.",
+        "chooses. The expression reads rules of [demo.yml](../../scenarios/rules/demo.yml). The proxy's `Patch` "
+        "(`driftdrill.faults`, id `sys.merge_patch`) changes responses.",
     ),
 )

@@ -190,7 +190,7 @@ sum by (job) (rate(model_prediction_probability_count[10m]))
         note=f"{SWITCH}\n\nThe accuracy that a drill measures is that of the probability, so it stays; of the "
         f"decisions as answered only 0.49 are right.\n\nFor another service: {HOOK} that sets the threshold, "
         '`Fault("threshold", control("threshold_5"), id="mis.threshold")`. A proxy can force one decision for all, '
-        '`MergePatch({"late": True})` of `driftdrill.stack.proxy`: behind the metrics of the service, where none of '
+        '`Patch({"late": True})` of `driftdrill.faults`: behind the metrics of the service, where none of '
         "the demo's alerts sees it.",
     ),
     Entry(
@@ -268,8 +268,8 @@ sum by (job) (increase(model_feature_values_total{feature="distance"}[10m]))
     (job:model_prediction_values:increase10m >= 500)
 ) > 0.9""",
         note=f"{SWITCH}\n\n{DEMO}\n\nFor any service a proxy can do the same behind the service's metrics: "
-        '`Fault("constant", MergePatch({"prediction": 0.2, "late": False}), id="mis.constant_output")` with '
-        f"`MergePatch` of `driftdrill.stack.proxy`. Then only the canary sees it, since it goes through the "
+        '`Fault("constant", Patch({"prediction": 0.2, "late": False}), id="mis.constant_output")` with '
+        f"`Patch` of `driftdrill.faults`. Then only the canary sees it, since it goes through the "
         f"proxy too. Or {HOOK}.",
     ),
     Entry(
@@ -286,7 +286,7 @@ sum by (job) (rate(http_requests_total{handler="/predict", status="200"}[5m]))
   < 0.5""",
         note=f"{SWITCH}\n\nHere the cache is inside the service and its requests are still counted. One before the "
         'service is seen there as a lack of traffic. A proxy that answers one body for all is `Fault("cache", '
-        'Replace(body=\'{"prediction": 0.06, "late": false}\'), id="mis.cache_stuck")` of `driftdrill.stack.proxy`; '
+        'Replace(body=\'{"prediction": 0.06, "late": false}\'), id="mis.cache_stuck")` of `driftdrill.faults`; '
         f"it still asks the service, whose metrics then see nothing at all: the canary alone does.\n\nFor another "
         f"service: {HOOK} that breaks the key.",
     ),
@@ -306,8 +306,8 @@ sum by (job) (increase(model_predictions_total[10m]))
         note=f"{SWITCH}\n\nWithout such a counter a sum that is not equal to itself says so, "
         "`model_prediction_probability_sum != model_prediction_probability_sum`; it fires until the process "
         "restarts.\n\nFor any service a proxy can do the same behind the service's metrics, where only the canary's "
-        'failures tell: `Fault("no number", MergePatch({"prediction": None}), id="mis.nan_output")` of '
-        "`driftdrill.stack.proxy` removes the key,"
+        'failures tell: `Fault("no number", Patch({"prediction": None}), id="mis.nan_output")` of '
+        "`driftdrill.faults` removes the key,"
         f" and `Replace(body='{{\"prediction\": NaN}}')` answers the bare word. Or {HOOK}.",
     ),
     Entry(

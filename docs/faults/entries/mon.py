@@ -44,9 +44,9 @@ ENTRIES: tuple[Entry, ...] = (
         "clients see nothing: the service answers as before.",
         rule=DOWN,
         note="Strength is the share of scrapes that are hit; at 0.2 they hardly ever fail for a minute on end, and "
-        "`for: 1m` sleeps: count with `avg_over_time(up[10m]) < 0.9`. `Corrupt()` spoils one line, `WrongType()` "
+        "`for: 1m` sleeps: count with `avg_over_time(up[10m]) < 0.9`. `Corrupt()` spoils one line, `WrongMetricType()` "
         "declares a type that does not exist: both fail the page as well. Two do not, and no alert of the demo fires: "
-        '`WrongType(metric="model_predictions_total", to="gauge")` only misleads whoever reads metadata, and of '
+        '`WrongMetricType(metric="model_predictions_total", to="gauge")` only misleads whoever reads metadata, and of '
         "`DuplicateLines()` Prometheus keeps the first line, and counts the other in "
         "`prometheus_target_scrapes_sample_duplicate_timestamp_total`.",
     ),

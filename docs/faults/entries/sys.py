@@ -208,7 +208,7 @@ ENTRIES = (
         "sys.merge_patch",
         life="A mapping template of an API gateway, a mesh filter or a compatibility layer writes a default over a "
         "field of the answer. Or of the request, where it drops a field that it does not know.",
-        how='MergePatch({"prediction": 0.1}, path="/predict")',
+        how='Patch({"prediction": 0.1}, path="/predict")',
         seen="The client gets 200 and a plausible probability, always the same. The model counts the predictions that "
         "it made, not those that arrive, so that no drift rule moves: of the metrics nothing is wrong. The canary "
         "knows what it should get.",

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from driftdrill.harness.errors import DriftdrillError, ScenarioError
-from driftdrill.harness.fault import Fault
-from driftdrill.harness.traffic.layout import Layout
+from driftdrill.harness.scenario.fault import Fault
+from driftdrill.harness.traffic.body_layout.layout import Layout
 from driftdrill.harness.traffic.protocols.base import Request
 from driftdrill.harness.traffic.schedule import generator
 

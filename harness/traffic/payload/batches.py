@@ -5,11 +5,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from driftdrill.harness.traffic.jsontext import Edit, Place, decoded, innermost, parts, span, spliced, without
-from driftdrill.harness.traffic.layout import Layout
+from driftdrill.harness.traffic.body_layout.json_text import (
+    Edit,
+    Place,
+    decoded,
+    innermost,
+    parts,
+    span,
+    spliced,
+    without,
+)
+from driftdrill.harness.traffic.body_layout.layout import Layout
 from driftdrill.harness.traffic.payload.base import PayloadFault
 from driftdrill.harness.traffic.protocols.base import Request
-from driftdrill.stack.kinds import one_of, within
+from driftdrill.stack.faults.kind import one_of, within
 
 
 class BatchShape(PayloadFault, frozen=True, repr_omit_defaults=True, tag="batch_shape"):

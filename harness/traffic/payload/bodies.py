@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from driftdrill.harness.errors import DriftdrillError
-from driftdrill.harness.traffic.jsontext import decoded, encoded, span
+from driftdrill.harness.traffic.body_layout.json_text import decoded, encoded, span
 from driftdrill.harness.traffic.payload.base import PayloadFault
 from driftdrill.harness.traffic.protocols.base import Request
 from driftdrill.harness.traffic.protocols.values import finder
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.kinds import within
-from driftdrill.stack.proxy.httpfaults import merge_patch
+from driftdrill.stack.faults.kind import within
+from driftdrill.stack.faults.network.http_faults import merge_patch
 
 
 class Padding(PayloadFault, frozen=True, repr_omit_defaults=True, tag="padding"):

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-from driftdrill.harness.traffic.jsontext import Edit, decoded, innermost, parts, span, spliced, without
+from driftdrill.harness.traffic.body_layout.json_text import Edit, decoded, innermost, parts, span, spliced, without
 from driftdrill.harness.traffic.payload.base import PayloadFault
 from driftdrill.harness.traffic.protocols.base import Request
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.kinds import one_of, within
+from driftdrill.stack.faults.kind import one_of, within
 
 
 class _InCell(PayloadFault, frozen=True):

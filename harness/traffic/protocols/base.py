@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions
-from driftdrill.harness.traffic.layout import Layout
+from driftdrill.harness.traffic.body_layout.layout import Layout
 
 Predictions = list[float]
 """One a row."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from driftdrill.harness.errors import ConfigError
-from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Answer, Ask, Detected, Family, Predictions, Protocol
 from driftdrill.harness.traffic.protocols.values import decoded, finder, lists, numbers, texts

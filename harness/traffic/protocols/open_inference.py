@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from driftdrill.harness.errors import ConfigError
-from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Predictions, Protocol, Undecodable
 from driftdrill.harness.traffic.protocols.values import decoded, finder, numbers, texts

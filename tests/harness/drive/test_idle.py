@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from driftdrill.harness.drive.idle import moving
-from driftdrill.harness.drive.scrape import Scraper
+from driftdrill.harness.drive.real_time_metrics import moving
+from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.stack.connection import Connection
-from driftdrill.stack.scrape.scrapejob import page_job
+from driftdrill.stack.scrape.job import page_job
 
 
 class Page(BaseHTTPRequestHandler):

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftdrill.harness.curve import constant
-from driftdrill.harness.drive.kept import Kept
-from driftdrill.harness.drive.recording import Recording, open_recording
 from driftdrill.harness.errors import ConfigError
-from driftdrill.harness.fault import Fault
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.recording.recording import Recording, open_recording
+from driftdrill.harness.recording.rows import Kept
+from driftdrill.harness.scenario.curve import constant
+from driftdrill.harness.scenario.fault import Fault
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.payload import Charset, Text
@@ -38,7 +38,7 @@ def kept(folder: Path, *faults: Fault, redact: tuple[str, ...] = (), numbered: b
         fault=200, recovery=200, faults=faults, expect=[],
     )  # fmt: skip
     blocks = Blocks(scenario, protocol(ProtocolOptions()), np.arange(600.0), numbered=numbered, keep=True)
-    from driftdrill.harness.drive.recording import Writer
+    from driftdrill.harness.recording.recording import Writer
 
     template = make(folder, {}, "groups: []", name="template.drill")
     writer, writes = Writer(folder / "kept.drill", template.meta), Kept(blocks, redact)

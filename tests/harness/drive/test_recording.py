@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftdrill.harness.drive.recording import STALE, STALE_BITS, Recording, Writer, open_recording
 from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge import judge
+from driftdrill.harness.recording.recording import STALE, STALE_BITS, Recording, Writer, open_recording
 from tests.harness.made import make
 
 RULES = "groups:\n- {name: g, rules: [{alert: Hot, expr: heat > 10}]}\n"
@@ -74,7 +74,7 @@ def test_every_value_reads_back_bit_for_bit(tmp_path: Path) -> None:
 WRITES_FOREVER = """
 import sys
 from pathlib import Path
-from driftdrill.harness.drive.recording import Writer, open_recording
+from driftdrill.harness.recording.recording import Writer, open_recording
 template, path = map(Path, sys.argv[1:])
 writer = Writer(path, open_recording(template).meta)
 print("writing", flush=True)
@@ -160,7 +160,7 @@ def test_a_changed_byte_is_told_with_file_and_offset(tmp_path: Path) -> None:
     ],
 )
 def test_a_block_that_is_none_of_ours_is_told_with_its_offset(tmp_path: Path, block: bytes, reason: str) -> None:
-    from driftdrill.harness.drive.members import member
+    from driftdrill.harness.recording.gzip_members import member
 
     path, _ = written(tmp_path, ended=True)
     file = path / STREAM
@@ -252,7 +252,7 @@ def test_an_hour_of_100_series_takes_300_kb_at_most(tmp_path: Path) -> None:
 
 
 def test_streams_and_fields_that_a_reader_does_not_know_are_kept(tmp_path: Path, recording: Recording) -> None:
-    from driftdrill.harness.drive.members import member
+    from driftdrill.harness.recording.gzip_members import member
 
     said = {"at": 1000.0, "alert": "Hot", "new": ["field"]}
     for stream in ("notifications", "events"):

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftdrill.harness.drive.recording import STALE_BITS
-from driftdrill.harness.drive.scrape import Scraper, offsets
-from driftdrill.harness.drive.scrapeloop import Scrape, SeriesTable
+from driftdrill.harness.drive.scraping.scrape_loop import Scrape, SeriesTable
+from driftdrill.harness.drive.scraping.scraper import Scraper, offsets
+from driftdrill.harness.recording.recording import STALE_BITS
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.discovery import DiscoveredTarget
+from driftdrill.stack.scrape.job import Limits, ScrapeJob, TargetGroup, page_job
 from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml
-from driftdrill.stack.scrape.scrapejob import Limits, ScrapeJob, TargetGroup, page_job
 from tests.stack.scrape.page_server import Page, PageServer, page_server
 
 
@@ -217,9 +217,9 @@ def test_it_works_under_gevents_sockets_in_one_greenlet() -> None:
         from gevent import monkey
         monkey.patch_all()
         import gevent, time
-        from driftdrill.harness.drive.scrape import Scraper
+        from driftdrill.harness.drive.scraping.scraper import Scraper
         from driftdrill.stack.connection import Connection
-        from driftdrill.stack.scrape.scrapejob import page_job
+        from driftdrill.stack.scrape.job import page_job
         from tests.stack.scrape.page_server import Page, page_server
 
         ticks = []

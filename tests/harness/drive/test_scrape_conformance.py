@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 import yaml
 
-from driftdrill.harness.drive.recording import STALE_BITS
-from driftdrill.harness.drive.scrape import Scraper
-from driftdrill.harness.drive.scrapeloop import ScrapeTarget
-from driftdrill.stack.prometheus import Server, prometheus
+from driftdrill.harness.drive.scraping.scrape_loop import ScrapeTarget
+from driftdrill.harness.drive.scraping.scraper import Scraper
+from driftdrill.harness.recording.recording import STALE_BITS
+from driftdrill.stack.prometheus.api import Server
+from driftdrill.stack.prometheus.server import prometheus
 from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml
 from tests.harness.drive.page_cases import Case
 from tests.harness.drive.remote_read import stored_samples

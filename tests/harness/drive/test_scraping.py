@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
-from driftdrill.harness.drive.recording import STALE_BITS
-from driftdrill.harness.drive.scrape import Scraper
-from driftdrill.harness.drive.scraping import ChangedJobs, LoadedJobs
+from driftdrill.harness.drive.scraping.scraper import Scraper
+from driftdrill.harness.drive.scraping.spoiled import ChangedJobs, LoadedJobs
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.fault import Fault, InForce
+from driftdrill.harness.recording.recording import STALE_BITS
+from driftdrill.harness.scenario.fault import Fault, InForce
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.prometheus import Server, prometheus, query, targets
-from driftdrill.stack.scrape.jobfaults import (
+from driftdrill.stack.faults.jobs import (
     JOB_FAULTS,
     DropByRelabel,
     FlipHonorLabels,
@@ -27,7 +26,9 @@ from driftdrill.stack.scrape.jobfaults import (
     WrongPath,
     WrongPort,
 )
-from driftdrill.stack.scrape.scrapejob import FileDiscovery, ScrapeJob, page_job
+from driftdrill.stack.prometheus.api import Server, query, targets
+from driftdrill.stack.prometheus.server import prometheus
+from driftdrill.stack.scrape.job import FileDiscovery, ScrapeJob, page_job
 from tests.harness.command import eventually
 from tests.stack.scrape.page_server import PageServer, page_server
 

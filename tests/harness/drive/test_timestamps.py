@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftdrill.harness.drive.timestamps import Timestamps
-from driftdrill.stack.scrape.page import Samples
+from driftdrill.harness.drive.scraping.timestamps import Timestamps
+from driftdrill.stack.exposition.page import Samples
 
 NOW = 1_700_000_000.0
 NONE = np.empty(0, np.int64)

@@ -9,9 +9,9 @@ import numpy as np
 
 from driftdrill.harness.edge.cases import valid
 from driftdrill.harness.edge.probe import Prober
-from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions, Target
-from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Listening, Peer, listening

@@ -5,7 +5,7 @@ from pathlib import Path
 import promql_parser
 from hypothesis import strategies as st
 
-from driftdrill.stack.rulefiles import load_rule_files
+from driftdrill.stack.rules.files import load_rule_files
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = sorted(

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from driftdrill.harness.drive.fetch import Fetcher
-from driftdrill.harness.drive.recording import Recording, Samples, Writer, open_recording
-from driftdrill.harness.judge.rules import Rules
+from driftdrill.harness.drive.prometheus_fetch import Fetcher
+from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.recording.recording import Recording, Samples, Writer, open_recording
 from driftdrill.stack.connection import Connection
-from driftdrill.stack.prometheus import Server, prometheus, query
-from driftdrill.stack.rulefiles import parse
-from driftdrill.stack.scrape.scrapejob import page_job
+from driftdrill.stack.prometheus.api import Server, query
+from driftdrill.stack.prometheus.server import prometheus
+from driftdrill.stack.rules.files import parse
+from driftdrill.stack.scrape.job import page_job
 from tests.harness.command import eventually
 from tests.harness.made import make
 from tests.stack.scrape.page_server import Page, PageServer

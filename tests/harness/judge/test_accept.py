@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from driftdrill.harness.errors import ConfigError
-from driftdrill.harness.expect import fires, quiet
 from driftdrill.harness.judge import judge
-from driftdrill.harness.judge.accept import accept, load_accepted
+from driftdrill.harness.judge.findings.accept import accept, load_accepted
+from driftdrill.harness.scenario.expect import fires, quiet
 from tests.harness.judge.test_judge import hot, step
 from tests.harness.made import make
 

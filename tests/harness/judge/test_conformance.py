@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftdrill.harness.judge.timeline import Evaluated, evaluate, from_server, live_phases
-from driftdrill.reports.timeline import AlertTrack
-from driftdrill.stack.promtool import Promtool
+from driftdrill.harness.judge.engine.evaluate import Evaluated, evaluate, from_server, live_phases
+from driftdrill.reports.data.timeline import AlertTrack
+from driftdrill.stack.prometheus.promtool import Promtool
 from tests.harness.judge import live
 from tests.harness.judge.live import Live, Stored
 from tests.stack.scrape.page_server import page_server

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import requests
 
-from driftdrill.harness.judge.export import openmetrics, unit_test
+from driftdrill.harness.judge.engine.unit_test import unit_test
 from driftdrill.harness.judge.judge import recorded_rules
-from driftdrill.harness.judge.rules import Rules
-from driftdrill.stack.promtool import find_promtool, run
+from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.recording.export import openmetrics
+from driftdrill.stack.prometheus.promtool import find_promtool, run
 from tests.harness.judge.test_judge import hot, step
 from tests.harness.made import make
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from driftdrill.harness.errors import MonitoringError, RecordingError, RuleError
-from driftdrill.harness.expect import everything_else, exists, fires, moves, quiet, resolves, stays
 from driftdrill.harness.judge import judge
+from driftdrill.harness.scenario.expect import everything_else, exists, fires, moves, quiet, resolves, stays
 from tests.harness.made import make
 
 HOT = """
@@ -341,7 +341,7 @@ def test_watchdogs_are_listed_and_not_judged(tmp_path: Path) -> None:
 
 
 def test_a_verdict_survives_json(tmp_path: Path) -> None:
-    from driftdrill.reports.verdict import from_json
+    from driftdrill.reports.data.verdict import from_json
 
     verdict = judge(make(tmp_path, {"heat": step(1000, 20, back=1700)}, hot(), expect=[fires("Hot", within=300)]))
     assert from_json(verdict.to_json()) == verdict

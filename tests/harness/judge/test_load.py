@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from driftdrill.harness.drive.recording import Meta, Recording
+from driftdrill.harness.judge.findings.load import counts, latencies, most_in_flight
 from driftdrill.harness.judge.judge import judge
-from driftdrill.harness.judge.load import counts, latencies, most_in_flight
-from driftdrill.reports.timeline import Phase
+from driftdrill.harness.recording.recording import Meta, Recording
+from driftdrill.reports.data.timeline import Phase
 from tests.harness.made import PHASES, make
 
 RULES = "groups: [{name: a, rules: [{alert: A, expr: m > 1}]}]"

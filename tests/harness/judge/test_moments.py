@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from driftdrill.harness.errors import RuleError, UsageError
-from driftdrill.harness.expect import exists, fires, quiet
 from driftdrill.harness.judge import judge
-from driftdrill.harness.judge.moments import moment, moved
+from driftdrill.harness.judge.rules.moments import moment, moved
+from driftdrill.harness.scenario.expect import exists, fires, quiet
 from tests.harness.command import Cli, assert_told
 from tests.harness.made import make
 

@@ -5,11 +5,11 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from driftdrill.harness.judge.mutants import NEVER, OPERATORS, Mutant, mutants
-from driftdrill.harness.judge.mutate import refused
-from driftdrill.harness.judge.promql import show, tree
-from driftdrill.stack.promtool import Promtool, find_promtool
-from driftdrill.stack.rulefiles import Rule
+from driftdrill.harness.judge.mutants.mutate import refused
+from driftdrill.harness.judge.mutants.operators import NEVER, OPERATORS, Mutant, mutants
+from driftdrill.harness.judge.rules.promql import show, tree
+from driftdrill.stack.prometheus.promtool import Promtool, find_promtool
+from driftdrill.stack.rules.files import Rule
 from tests.harness.judge.expressions import BACKSLASH_IN_BACKTICKS, CORNERS, EXPRESSIONS, OWN, ROOT
 
 

@@ -7,22 +7,21 @@ from typing import Any
 
 import pytest
 
-from driftdrill.harness.drive.recording import Recording
 from driftdrill.harness.errors import UsageError
-from driftdrill.harness.expect import everything_else, fires, moves, quiet, resolves
-from driftdrill.harness.judge import trials
+from driftdrill.harness.judge.engine.evaluate import Evaluated
+from driftdrill.harness.judge.engine.parallel import in_parallel
+from driftdrill.harness.judge.engine.promtool_run import TooManyAlerts
 from driftdrill.harness.judge.evidence import Drill, Judged
 from driftdrill.harness.judge.judge import with_alerts
-from driftdrill.harness.judge.mutants import mutants
-from driftdrill.harness.judge.mutate import as_they_are, mutate
-from driftdrill.harness.judge.promtool_run import TooManyAlerts
-from driftdrill.harness.judge.rules import Rules
-from driftdrill.harness.judge.several import in_parallel
-from driftdrill.harness.judge.timeline import Evaluated
+from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
+from driftdrill.harness.judge.mutants.operators import mutants, trials
+from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.recording.recording import Recording
+from driftdrill.harness.scenario.expect import everything_else, fires, moves, quiet, resolves
 from driftdrill.reports import mutation_text
-from driftdrill.reports.mutation import MutantResult, Mutation, from_json
-from driftdrill.stack.promtool import Promtool, find_promtool
-from driftdrill.stack.rulefiles import parse
+from driftdrill.reports.data.mutation import MutantResult, Mutation, from_json
+from driftdrill.stack.prometheus.promtool import Promtool, find_promtool
+from driftdrill.stack.rules.files import parse
 from tests.harness.command import Cli, assert_told
 from tests.harness.made import make
 
@@ -405,7 +404,7 @@ def test_the_command_refuses_recordings_that_do_not_hold(cli: Cli) -> None:
 
 
 def test_mutants_of_another_version_are_refused() -> None:
-    from driftdrill.reports.verdict import UnknownSchema
+    from driftdrill.reports.data.verdict import UnknownSchema
 
     other = json.dumps({"schema": 99, "mutants": [], "rules": [], "recordings": [], "engine": ""}).encode()
     for text in (b"{", b"[]", other):

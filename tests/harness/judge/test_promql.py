@@ -6,7 +6,7 @@ import promql_parser
 import pytest
 from hypothesis import given, settings
 
-from driftdrill.harness.judge.promql import constant, kind, rewrite, selector, show, tree
+from driftdrill.harness.judge.rules.promql import constant, kind, rewrite, selector, show, tree
 from tests.harness.judge.expressions import BACKSLASH_IN_BACKTICKS, CORNERS, EXPRESSIONS, OWN
 
 

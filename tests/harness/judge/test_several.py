@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.stack.promtool import find_binary
+from driftdrill.stack.prometheus.promtool import find_binary
 from tests.harness.command import Cli, eventually
 from tests.harness.made import make
 

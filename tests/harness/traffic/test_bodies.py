@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftdrill.harness.curve import constant
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.expect import quiet
-from driftdrill.harness.fault import Batch, Fault
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.curve import constant
+from driftdrill.harness.scenario.expect import quiet
+from driftdrill.harness.scenario.fault import Batch, Fault
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import ProtocolOptions
-from driftdrill.harness.traffic import bodies as module
+from driftdrill.harness.traffic import ready_bodies as module
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.shift_generators import correlation_break, duplicates, mcar, prior, rescale, selection, tilt

@@ -11,10 +11,10 @@ from pathlib import Path
 import gevent
 import pytest
 
-from driftdrill.harness.traffic import client as client_module
-from driftdrill.harness.traffic import response as response_module
-from driftdrill.harness.traffic.client import Client
-from driftdrill.harness.traffic.response import Reply, RequestFailed
+from driftdrill.harness.traffic.http import client as client_module
+from driftdrill.harness.traffic.http import response as response_module
+from driftdrill.harness.traffic.http.client import Client
+from driftdrill.harness.traffic.http.response import Reply, RequestFailed
 from driftdrill.stack.connection import Connection, Secret
 from tests.harness.traffic.sockets import Handler, Listening, Peer, always, certificate, listening, tunnelling
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.http.client import Client
 from driftdrill.stack.connection import Connection
 
 SIZE = 20_000_000

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from driftdrill.stack.model_service import Service, serve
-from driftdrill.stack.promtool import find_binary
+from driftdrill.stack.prometheus.promtool import find_binary
 
 ROOT = Path(__file__).parents[3]
 

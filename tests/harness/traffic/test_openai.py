@@ -8,10 +8,10 @@ import pytest
 
 from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.errors import ConfigError
-from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import Blocks
-from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.records import Records

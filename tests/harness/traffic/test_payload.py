@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from driftdrill.harness.curve import constant
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.fault import Batch, Fault
+from driftdrill.harness.scenario.curve import constant
+from driftdrill.harness.scenario.fault import Batch, Fault
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
-from driftdrill.harness.traffic.layout import layout_of
+from driftdrill.harness.traffic.body_layout.layout import layout_of
 from driftdrill.harness.traffic.payload import (
     PAYLOAD_FAULTS,
     BatchShape,
@@ -39,7 +39,7 @@ from driftdrill.harness.traffic.payload import (
 from driftdrill.harness.traffic.protocols import Request, protocol
 from driftdrill.shift_generators import EDGES, edge, equals
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.kinds import kind, parse
+from driftdrill.stack.faults.kind import kind, parse
 from tests.harness.traffic.test_blocks import SCENARIO
 
 ROWS: Batch = {

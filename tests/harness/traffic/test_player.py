@@ -8,13 +8,13 @@ import gevent
 import numpy as np
 import pytest
 
-from driftdrill.harness.curve import Curve, constant
 from driftdrill.harness.drive.clock import VirtualClock, WallClock
-from driftdrill.harness.expect import quiet
-from driftdrill.harness.scenario import Scenario
+from driftdrill.harness.scenario.curve import Curve, constant
+from driftdrill.harness.scenario.expect import quiet
+from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
-from driftdrill.harness.traffic.client import Client
+from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.records import Records

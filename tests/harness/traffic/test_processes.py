@@ -14,14 +14,14 @@ import numpy as np
 import psutil
 import pytest
 
-from driftdrill.harness.drive.recording import open_recording
-from driftdrill.harness.scenario import Scenario, load
+from driftdrill.harness.recording.recording import open_recording
+from driftdrill.harness.scenario.scenario import Scenario, load
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.schedule import schedule
 from driftdrill.stack.model_service import Service, serve
-from driftdrill.stack.promtool import find_binary
+from driftdrill.stack.prometheus.promtool import find_binary
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from driftdrill.harness.errors import ConfigError, TargetError
-from driftdrill.harness.fault import Batch
+from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions, Target
-from driftdrill.harness.traffic.detect import detect, find_metrics, other_protocol, settled
 from driftdrill.harness.traffic.protocols import PROTOCOLS, Undecodable, protocol
+from driftdrill.harness.traffic.protocols.detect import detect, find_metrics, other_protocol, settled
 from driftdrill.harness.traffic.protocols.values import finder, numbers
 from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Listening, Peer, listening
@@ -279,7 +279,7 @@ def test_the_metrics_page_is_found_if_it_is_one() -> None:
 
 
 def test_every_entry_makes_a_protocol_and_detects_nothing_on_a_dead_address() -> None:
-    from driftdrill.harness.traffic.detect import asking
+    from driftdrill.harness.traffic.protocols.detect import asking
 
     dead = asking(Connection("http://127.0.0.1:9"))
     for name, family in PROTOCOLS.items():

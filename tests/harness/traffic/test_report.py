@@ -14,7 +14,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from driftdrill.harness.traffic.latency import bucket
-from driftdrill.harness.traffic.user import Report
+from driftdrill.harness.traffic.locust_user import Report
 
 TOLD: list[tuple[str, float, int, Exception | None]] = [
     *[("predict", 0.0012 * (i % 40 + 1), 30 + i % 7, None) for i in range(500)],

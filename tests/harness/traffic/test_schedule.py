@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from driftdrill.harness.curve import constant, piecewise, pulse, ramp, sine, step
 from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.scenario.curve import constant, piecewise, pulse, ramp, sine, step
 from driftdrill.harness.traffic.schedule import arrivals, generator
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.discovery import discover
+from driftdrill.stack.scrape.job import Access, FileDiscovery, HttpDiscovery, Inline, ScrapeJob, TargetGroup
 from driftdrill.stack.scrape.relabel import Relabel
-from driftdrill.stack.scrape.scrapejob import Access, FileDiscovery, HttpDiscovery, Inline, ScrapeJob, TargetGroup
 from tests.stack.scrape.page_server import Page, PageServer, page_server
 
 SERVED = b'[{"targets": ["a:1", "b:2"], "labels": {"zone": "z"}}]'

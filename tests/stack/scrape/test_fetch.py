@@ -13,7 +13,7 @@ import pytest
 from driftdrill.stack.connection import Secret
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.fetch import Fetcher, ssl_context
-from driftdrill.stack.scrape.scrapejob import Access, Inline, Tls
+from driftdrill.stack.scrape.job import Access, Inline, Tls
 from tests.stack.scrape.page_server import Asked, Page, PageServer, page_server
 
 

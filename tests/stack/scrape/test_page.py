@@ -16,8 +16,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from driftdrill.stack.scrape.exposition import OPENMETRICS, TEXT, PageError, SeriesError, media_type
-from driftdrill.stack.scrape.page import DROPPED, PageParser, Samples
+from driftdrill.stack.exposition.grammar import OPENMETRICS, TEXT, PageError, SeriesError, media_type
+from driftdrill.stack.exposition.page import DROPPED, PageParser, Samples
 
 Key = tuple[tuple[str, str], ...]
 

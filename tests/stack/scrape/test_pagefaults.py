@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.proxy import Page, proxy
-from driftdrill.stack.scrape.pagefaults import (
+from driftdrill.stack.faults.network import Page, proxy
+from driftdrill.stack.faults.pages import (
     PAGE_FAULTS,
     AddLabel,
     BucketCoverage,
@@ -38,7 +38,7 @@ from driftdrill.stack.scrape.pagefaults import (
     SlowPage,
     Truncate,
     WorkerCounters,
-    WrongType,
+    WrongMetricType,
 )
 from tests.stack.services import free_port, upstream, wait_until
 
@@ -246,7 +246,7 @@ def test_duplicate_lines_show_two_values_of_one_series(exporter: Exporter) -> No
 
 
 @pytest.mark.parametrize("form", ["text", "openmetrics"])
-@pytest.mark.parametrize("fault", [Truncate(), Corrupt(), WrongType()])
+@pytest.mark.parametrize("fault", [Truncate(), Corrupt(), WrongMetricType()])
 def test_a_spoilt_page_is_spoilt_in_the_share_of_scrapes_that_the_strength_says(
     exporter: Exporter, form: str, fault: PageFault
 ) -> None:
@@ -266,7 +266,7 @@ def test_a_spoilt_page_is_spoilt_in_the_share_of_scrapes_that_the_strength_says(
         (ExplodeCardinality(series=10, metric="model_requests"), True),
         (Truncate(), False),
         (Corrupt(), False),
-        (WrongType(), False),
+        (WrongMetricType(), False),
     ],
 )
 def test_promtool_refuses_what_is_meant_to_be_refused_and_nothing_else(

@@ -8,8 +8,8 @@ import pytest
 
 from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.errors import StackError
+from driftdrill.stack.scrape.job import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, page_job
 from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml
-from driftdrill.stack.scrape.scrapejob import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, page_job
 
 GLOBAL = """
 global:

@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.prometheus import Server, prometheus
+from driftdrill.stack.prometheus.api import Server
+from driftdrill.stack.prometheus.server import prometheus
 from driftdrill.stack.scrape.re2 import expand, fullmatch
 
 INPUTS = [

@@ -1,0 +1,168 @@
+"""What Locust hosts: one drill from settings to verdict. `driftdrill run` and `locust -f FILE` both come here."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from driftdrill.harness.cli.progress import Plain, finish
+from driftdrill.harness.drive.clock import WallClock
+from driftdrill.harness.drive.drive import drive, player_for
+from driftdrill.harness.drive.plan import KEPT, Plan, Steering
+from driftdrill.harness.drive.workers import Crew, serve
+from driftdrill.harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
+from driftdrill.harness.judge.judge import judge
+from driftdrill.harness.setup.prepare import Settings, rig, subject
+from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.traffic.locust_user import Hosted, ModelUser, install
+from driftdrill.harness.traffic.player import Player
+from driftdrill.harness.traffic.protocols.detect import settled
+from driftdrill.reports.data.verdict import Verdict
+from driftdrill.stack.errors import StackError
+
+__all__ = ["ModelUser", "Settings", "carry_out"]
+
+
+def carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
+    """Drive and (unless only recording) judge. Raises what :func:`driftdrill.harness.drive.drive.drive` raises.
+
+    Ctrl-C and SIGTERM end it; a drill that ends early says where its recording is.
+    """
+    try:
+        with signals(steering):
+            return _carry_out(hosted, settings, steering)
+    except (DriftdrillError, StackError):
+        if steering.recording is not None:
+            print(f"recorded so far: {steering.recording}", file=sys.stderr)
+        raise
+
+
+def _carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
+    if hosted.is_master and (settings.clock or hosted.scenario.clock) == "virtual":
+        raise ConfigError(
+            "the virtual clock runs in one process, and this is a master of several",
+            hint="leave --processes and --master out, or take --clock wall",
+        )
+    with rig(hosted.scenario, hosted.host, settings) as (plan, promtool):
+        path = drive(plan, steering, partial(_crew, hosted, settings) if hosted.is_master else None)
+        if not settings.judge:
+            return path, None
+        return path, judge(path, promtool=promtool, fail_on=settings.fail_on)
+
+
+def _crew(hosted: Hosted, settings: Settings, clock: WallClock, target: Target) -> Crew:
+    """This master's workers, told what they cannot know from the scenario's file."""
+    order = {
+        "target": settings.target or hosted.host,
+        "config": settings.config,
+        "replicas": settings.replicas,
+        "protocol": asdict(target.protocol),
+        "addresses": [connection.url for connection in target.all],
+    }
+    return Crew(hosted, clock, order)
+
+
+def _part(hosted: Hosted, order: Mapping[str, Any], clock: WallClock) -> Player:
+    """A worker's player, of the master's order."""
+    given = Settings(config=order["config"], replicas=tuple(order["replicas"]))
+    scenario, target = subject(hosted.scenario, order["target"], given)
+    # The master's addresses may lead through its proxies.
+    first, *others = (replace(c, url=url) for c, url in zip(target.all, order["addresses"], strict=True))
+    target = replace(target, connection=first, replicas=tuple(others))
+    target, spoken = settled(replace(target, protocol=ProtocolOptions(**order["protocol"])))
+    plan = Plan(scenario, target, "wall", Path(), rules=(), engine="", versions={})
+    return player_for(plan, spoken, clock, hosted.report, (order["index"], order["workers"]))
+
+
+@contextlib.contextmanager
+def signals(steering: Steering) -> Iterator[None]:
+    """While held, Ctrl-C and SIGTERM raise :class:`Interrupted` in this greenlet.
+
+    A drive is told, and ends between two blocks; whatever else runs (preflight, judging) is interrupted at once,
+    and a second signal interrupts anything.
+    """
+    import gevent
+
+    here = gevent.getcurrent()
+
+    def asked(number: int, _: object) -> None:
+        first = not steering.stop
+        steering.stop = f"interrupted by {signal.Signals(number).name}"
+        if steering.driving and first:
+            # Not print: this may run in the middle of one.
+            os.write(2, f"{steering.stop}: the drill is ending; once more ends it at once\n".encode())
+            return
+        if gevent.getcurrent() is here:
+            raise KeyboardInterrupt
+        gevent.kill(here, KeyboardInterrupt)
+
+    before = {n: signal.signal(n, asked) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt as e:
+        raise Interrupted(steering.stop, hint=KEPT if steering.recording else None) from e
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# `locust -f FILE`: the same drill, with the same options.
+
+_steering: list[Steering] = []
+
+
+def _arguments(parser: Any) -> None:
+    group = parser.add_argument_group("driftdrill")
+    group.add_argument("--clock", choices=["virtual", "wall"], default=None, help="driftdrill: which clock")
+    group.add_argument("--rules", action="append", default=[], help="driftdrill: rule files or globs")
+    group.add_argument("--drill-config", default=None, help="driftdrill: driftdrill.toml to read")
+    group.add_argument("--allow-host", action="append", default=[], help="driftdrill: a foreign host to drill")
+    group.add_argument("--out", default=None, help="driftdrill: where the recording goes")
+    group.add_argument("--prometheus", default=None, help="driftdrill: auto, container, binary or a URL")
+    group.add_argument("--promtool", default=None, help="driftdrill: path of a promtool binary")
+    group.add_argument("--fail-on", action="append", default=[], help="driftdrill: silent_failure")
+    group.add_argument("--replica", action="append", default=[], help="driftdrill: URL of a further address of --host")
+    group.add_argument("--keep-rows", action="store_true", help="driftdrill: keep rows and bodies in the recording")
+    group.add_argument("--redact", action="append", default=[], help="driftdrill: a column that is not kept")
+    group.add_argument("--metrics-port", type=int, default=0, help="driftdrill: port of the drill's own metrics page")
+
+
+def _start(hosted: Hosted) -> None:
+    """Runs in a greenlet from test_start on; whatever happens, Locust ends with our exit code."""
+    settings = Settings(
+        clock=hosted.option("clock"),
+        rules=tuple(hosted.option("rules") or ()),
+        config=hosted.option("drill_config"),
+        allow_hosts=tuple(hosted.option("allow_host") or ()),
+        out=hosted.option("out"),
+        prometheus=hosted.option("prometheus"),
+        promtool=hosted.option("promtool"),
+        fail_on=tuple(hosted.option("fail_on") or ()),
+        replicas=tuple(hosted.option("replica") or ()),
+        metrics_port=hosted.option("metrics_port") or 0,
+        keep_rows=bool(hosted.option("keep_rows")),
+        redact=tuple(hosted.option("redact") or ()),
+    )
+    steering = Steering(report=hosted.report, progress=Plain(sys.stderr))
+    _steering.append(steering)
+    code = EXIT_USAGE
+    try:
+        _, verdict = carry_out(hosted, settings, steering)
+        code = finish(verdict) if verdict is not None else 0
+    except (DriftdrillError, StackError) as e:
+        code = told(e)
+    finally:
+        hosted.quit(code)
+
+
+def _stop() -> None:
+    for steering in _steering:
+        steering.stop = steering.stop or "interrupted: Locust stopped the test"
+
+
+install(_arguments, _start, _stop, lambda hosted: serve(hosted, _part))

@@ -1,0 +1,99 @@
+"""What a drill shows while it runs, and how it is told at the end."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from driftdrill.harness.scenario.expect import span_text
+from driftdrill.reports import text
+from driftdrill.reports.data.verdict import Verdict
+
+if TYPE_CHECKING:  # judging loads nothing that drives
+    from driftdrill.harness.drive.plan import Progress
+
+EVERY = 5.0
+"""Seconds between plain lines."""
+
+
+class Plain:
+    """Progress as plain lines, for a log: one at each change of phase or alerts, and every few seconds."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self._said: tuple[object, ...] = ()
+        self._at = 0.0
+
+    def __call__(self, p: "Progress") -> None:
+        """Tell one step."""
+        key = (p.phase, p.pending, p.firing)
+        if key == self._said and time.monotonic() - self._at < EVERY:
+            return
+        self._said, self._at = key, time.monotonic()
+        print(line(p), file=self.out, flush=True)
+
+
+def line(p: "Progress") -> str:
+    """One step in one line."""
+    strength = " ".join(f"{name} {value:.2f}" for name, value in p.strength.items() if value > 0)
+    alerts = " ".join([*(f"{a} pending" for a in p.pending), *(f"{a} FIRING" for a in p.firing)])
+    parts = [
+        f"{span_text(p.at):>12} of {span_text(p.end)}",
+        f"{p.phase.replace('_', '-'):<9}",
+        f"{p.rate:7.1f} req/s  {p.sent} sent  {p.failed} failed",
+        strength and f"fault {strength}",
+        alerts,
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+class Live:
+    """Progress as one live view in a terminal."""
+
+    def __init__(self) -> None:
+        from rich.live import Live as RichLive
+
+        self._live = RichLive(refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> "Callable[[Progress], None]":
+        self._live.start()
+        return self.step
+
+    def __exit__(self, *exc: object) -> None:
+        self._live.stop()
+
+    def step(self, p: "Progress") -> None:
+        """Show one step."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row("phase", Text(p.phase.replace("_", "-"), style="bold"), f"{span_text(p.at)} of {span_text(p.end)}")
+        grid.add_row("load", f"{p.rate:.1f} req/s", f"{p.sent} sent, {p.failed} failed")
+        for name, value in p.strength.items():
+            grid.add_row("fault", ProgressBar(total=1.0, completed=value, width=24), f"{value:.2f}  {name}")
+        if p.pending or p.firing:
+            states = Text(" ".join(p.firing), style="bold red") + Text(" " + " ".join(p.pending), style="yellow")
+            grid.add_row("alerts", states, "")
+        self._live.update(Group(ProgressBar(total=p.end, completed=p.at, width=60), grid))
+
+
+def progress() -> "Live | _Lines":
+    """The live view in a terminal, plain lines elsewhere."""
+    return Live() if sys.stderr.isatty() else _Lines()
+
+
+class _Lines:
+    def __enter__(self) -> "Callable[[Progress], None]":
+        return Plain(sys.stderr)
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+
+def finish(verdict: Verdict) -> int:
+    """Print the verdict; answers the exit code."""
+    print(text.render(verdict, colour=sys.stdout.isatty()), flush=True)
+    return verdict.exit_code

@@ -1,0 +1,1 @@
+"""What a verdict says: validity, responses, harm, load, and what limits each."""

@@ -1,0 +1,1 @@
+"""Which mistakes in the rules would recorded drills notice?"""

@@ -1,0 +1,1 @@
+"""What a rule reads, how far back, and against which threshold."""

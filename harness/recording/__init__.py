@@ -1,0 +1,1 @@
+"""The narrow waist: what a drive leaves behind, and all that judging reads."""

@@ -1,0 +1,1 @@
+"""Where a fault goes in, one class a seam; and the catalogue of every kind of fault."""

@@ -1,0 +1,303 @@
+"""From settings to a plan: the rig that a drive needs, running, and the rules that it is judged by."""
+
+import contextlib
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from driftdrill.harness.config import Config, load_config, pick_target
+from driftdrill.harness.drive.metrics_page import Watch, counts, watched
+from driftdrill.harness.drive.plan import Plan
+from driftdrill.harness.drive.scraping.scraper import Scraper
+from driftdrill.harness.errors import ConfigError, RuleError, ScenarioError
+from driftdrill.harness.judge.judge import unresolvable
+from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.recording.recording import refuse_unwritable
+from driftdrill.harness.scenario.fault import Batch
+from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.setup.proxied import Reach, asks_golden, check, holds_of, reached
+from driftdrill.harness.target import Target, refuse_foreign_hosts
+from driftdrill.reports.metrics import Drill
+from driftdrill.stack.connection import Connection
+from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus.api import LoadedGroup, rules
+from driftdrill.stack.prometheus.promtool import IMAGE, Promtool, check_rules, find_promtool
+from driftdrill.stack.prometheus.server import prometheus
+from driftdrill.stack.rules.files import Group, Rule, RuleFile, load_rule_files, to_rule_file
+from driftdrill.stack.scrape.job import HttpDiscovery, ScrapeJob, page_job
+from driftdrill.stack.scrape.prometheus_yml import Given, jobs_from_prometheus_yml
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for, over scenario and driftdrill.toml; None is "not said"."""
+
+    target: str | None = None
+    clock: Literal["virtual", "wall"] | None = None
+    rules: tuple[str, ...] = ()
+    config: str | None = None
+    allow_hosts: tuple[str, ...] = ()
+    out: str | None = None
+    prometheus: str | None = None
+    """auto, container, binary, or the URL of an existing server."""
+    promtool: str | None = None
+    seed: int | None = None
+    rows_per_request: int = 1
+    fail_on: tuple[str, ...] = ()
+    replicas: tuple[str, ...] = ()
+    """URLs of further addresses of a target that is given by its URL."""
+    metrics_port: int = 0
+    """Where the drill's own metrics page is served; 0 is a free port."""
+    keep_rows: bool = False
+    """Keep feature values and bodies in the recording, but for the columns to ``redact``."""
+    redact: tuple[str, ...] = ()
+    judge: bool = True
+
+
+@contextlib.contextmanager
+def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Plan, Promtool | None]]:
+    """The plan of a drill, and what evaluates its rules: everything that it needs runs while this is held.
+
+    ``host`` is the target where the settings name none. Raises :class:`ConfigError` and others of the errors tree
+    before anything is started, if the settings cannot be carried out.
+    """
+    config = load_config(settings.config)
+    target = pick_target(config, settings.target or host or None, settings.replicas)
+    scenario = _adjusted(scenario, settings, config, target)
+    # First of all: a Prometheus of ours would scrape the target as soon as it runs.
+    allowed = (*settings.allow_hosts, *config.allow_hosts)
+    refuse_foreign_hosts(target, allowed)
+    if settings.out is not None:
+        refuse_unwritable(Path(settings.out))
+    clock = settings.clock or scenario.clock
+    check(scenario, target, clock, ours=_which(settings, config)[0] != "server")
+    with contextlib.ExitStack() as stack:
+        reach = stack.enter_context(reached(scenario, target, clock))
+        watch = stack.enter_context(_watched(scenario, clock, settings)) if scenario.canary is not None else None
+        plan = _plan(scenario, reach, clock, settings, watch)
+        held = (
+            _virtual(plan, reach, settings, config, allowed)
+            if clock == "virtual"
+            else _wall(plan, reach, settings, config)
+        )
+        yield stack.enter_context(held)
+
+
+def _watched(scenario: Scenario, clock: str, settings: Settings) -> contextlib.AbstractContextManager[Watch]:
+    assert scenario.canary is not None
+    facts = Drill(
+        scenario=scenario.name,
+        clock="wall" if clock == "wall" else "virtual",
+        seed=scenario.seed,
+        version=versions().get("driftdrill", ""),
+        phase=None,
+        requests=counts(0, 0),
+        strength={fault.name: 0.0 for fault in scenario.faults},
+    )
+    return watched(facts, scenario.canary.name, port=settings.metrics_port)
+
+
+def subject(scenario: Scenario, host: str, settings: Settings) -> tuple[Scenario, Target]:
+    """The scenario and the target as the settings and driftdrill.toml make them: what a worker needs of a rig."""
+    config = load_config(settings.config)
+    target = pick_target(config, settings.target or host or None, settings.replicas)
+    return _adjusted(scenario, settings, config, target), target
+
+
+def _adjusted(scenario: Scenario, settings: Settings, config: Config, target: Target) -> Scenario:
+    if settings.seed is not None:
+        scenario = replace(scenario, seed=settings.seed)
+    if target.name in config.rows:
+        file, truth = config.rows[target.name]
+        scenario = replace(scenario, rows=lambda: csv_rows(file), truth=truth or scenario.truth)
+    return scenario
+
+
+def csv_rows(file: str) -> Batch:
+    """The rows of a CSV file. Raises :class:`ConfigError`."""
+    from driftdrill.shift_generators import from_csv
+
+    try:
+        return from_csv(file)
+    except OSError as e:
+        raise ConfigError(f"rows cannot be read: {e.strerror}", where=file) from e
+    except ValueError as e:
+        raise ConfigError(str(e), hint=getattr(e, "hint", None)) from e
+
+
+def _plan(scenario: Scenario, reach: Reach, clock: str, settings: Settings, watch: Watch | None) -> Plan:
+    return Plan(
+        scenario=scenario,
+        target=reach.target,
+        clock=clock,
+        out=Path(settings.out) if settings.out else _default_out(scenario),
+        rules=(),
+        engine="",
+        versions=versions(),
+        revision=_revision(),
+        watch=watch,
+        whole=reach.whole,
+        keep_rows=settings.keep_rows,
+        redact=settings.redact,
+        forwarded=reach.forwarded,
+        golden=watch is not None or any(asks_golden(fault, reach) for fault in scenario.faults),
+        rows_per_request=settings.rows_per_request,
+    )
+
+
+def _patterns(scenario: Scenario, settings: Settings, config: Config) -> tuple[str, ...]:
+    return settings.rules or config.rules or tuple(str(r) for r in scenario.rules)
+
+
+@contextlib.contextmanager
+def _virtual(
+    plan: Plan, reach: Reach, settings: Settings, config: Config, allowed: tuple[str, ...]
+) -> Iterator[tuple[Plan, Promtool | None]]:
+    """promtool, and a scraper of the target's metrics pages."""
+    scenario, target = plan.scenario, plan.target
+    how, _ = _which(settings, config)
+    promtool = _promtool(how, settings, config)
+    files = _checked(_patterns(scenario, settings, config), promtool, scenario)
+    intervals = {g.interval or scenario.evaluation_interval for f in files for g in f.groups}
+    jobs, own = jobs_of(target, scenario.scrape_interval), _own_jobs(plan)
+    refuse_foreign_hosts(
+        target, allowed, also=[d.url for j in jobs for d in j.discoveries if isinstance(d, HttpDiscovery)]
+    )
+    with Scraper([*jobs, *own], evaluation_intervals=intervals) as scraper:
+        refuse_foreign_hosts(target, allowed, also=[t.url for t in scraper.targets])
+        holds = holds_of(scenario, reach, scraper, jobs, own)
+        yield replace(plan, rules=files, scraper=scraper, holds=holds, engine=f"promtool {promtool.version}"), promtool
+
+
+def _own_jobs(plan: Plan) -> list[ScrapeJob]:
+    """The drill's own metrics page, if it has one."""
+    return [] if plan.watch is None else [plan.watch.job(plan.scenario.scrape_interval)]
+
+
+@contextlib.contextmanager
+def _wall(plan: Plan, reach: Reach, settings: Settings, config: Config) -> Iterator[tuple[Plan, Promtool | None]]:
+    """A Prometheus that scrapes the target and evaluates the rules, or the one that does already."""
+    scenario, target = plan.scenario, plan.target
+    how, url = _which(settings, config)
+    connection = config.prometheus.connection
+    if url is not None and (connection is None or connection.url.rstrip("/") != url.rstrip("/")):
+        connection = Connection(url)
+    if target.prometheus_yml and how != "server":
+        raise ConfigError(
+            f"target {target.name!r} is scraped as {target.prometheus_yml} says, by a Prometheus of yours",
+            hint="on the wall clock name that Prometheus (--prometheus URL), or drill in virtual time",
+        )
+    promtool = None
+    if how != "server":
+        promtool = _promtool(how, settings, config)
+    else:
+        with contextlib.suppress(StackError):  # without one, left sides and expressions are not known
+            promtool = _promtool(how, settings, config)
+    patterns = _patterns(scenario, settings, config)
+    files = _checked(patterns, promtool, scenario) if patterns else ()
+    jobs, own = jobs_of(target, scenario.scrape_interval) if how != "server" else [], _own_jobs(plan)
+    with prometheus(
+        jobs=[*jobs, *own],
+        rule_files=patterns if how != "server" else (),
+        scrape_interval=scenario.scrape_interval,
+        evaluation_interval=scenario.evaluation_interval,
+        how=how,
+        connection=connection,
+        binary=config.prometheus.binary,
+        image=config.prometheus.image or IMAGE,
+        reloadable=any(fault.seam == "scrape" for fault in scenario.faults),
+    ) as server:
+        files = files or served_rules(rules(server))
+        engine = f"prometheus {server.version}" + (f" at {server.connection.url}" if how == "server" else "")
+        holds = holds_of(scenario, reach, server, jobs, own)
+        yield replace(plan, rules=files, server=server, holds=holds, engine=engine), server.promtool or promtool
+
+
+def _which(settings: Settings, config: Config) -> tuple[Literal["auto", "container", "binary", "server"], str | None]:
+    wanted = settings.prometheus
+    if wanted is None:
+        return config.prometheus.how, None
+    if "://" in wanted:
+        return "server", wanted
+    if wanted in ("auto", "container", "binary"):
+        return wanted, None  # type: ignore[return-value]
+    raise ScenarioError(f"--prometheus must be auto, container, binary or a URL, not {wanted!r}")
+
+
+def _promtool(how: str, settings: Settings, config: Config) -> Promtool:
+    given = settings.promtool or config.prometheus.promtool
+    kind: Literal["auto", "binary", "container"] = "auto"
+    if how == "binary" or given:
+        kind = "binary"
+    elif how == "container":
+        kind = "container"
+    return find_promtool(kind, binary=given, image=config.prometheus.image or IMAGE)
+
+
+def _checked(patterns: Sequence[str], promtool: Promtool | None, scenario: Scenario) -> tuple[RuleFile, ...]:
+    """The rule files, as promtool accepts them and the expectations need them."""
+    if not patterns:
+        raise RuleError("no rule files", hint="name them: --rules 'rules/*.yml', or rules = [...] in driftdrill.toml")
+    files = load_rule_files(patterns) if promtool is None else check_rules(promtool, patterns)
+    why = unresolvable(Rules(files), scenario.expect, float(scenario.recovery))
+    if why is not None:
+        raise ScenarioError(f"Scenario {scenario.name!r}: {why}", hint="lengthen recovery, or drop resolves")
+    return files
+
+
+def served_rules(loaded: Sequence[LoadedGroup]) -> tuple[RuleFile, ...]:
+    """An existing server's rules as rule files, so that they can be recorded and judged again."""
+    files: dict[str, list[Group]] = {}
+    for group in loaded:
+        made = tuple(
+            Rule(r.kind, r.name, r.expr, r.for_, r.keep_firing_for, dict(r.labels), dict(r.annotations))
+            for r in group.rules
+        )
+        files.setdefault(group.file or "server", []).append(Group(group.name, made, interval=group.interval or None))
+    plain = [RuleFile(Path(path), tuple(groups), origin="server") for path, groups in files.items()]
+    return tuple(replace(f, text=to_rule_file(f)) for f in plain)
+
+
+def jobs_of(target: Target, interval: float) -> list[ScrapeJob]:
+    """What is scraped, and how: the team's prometheus.yml, or the target's metrics pages every ``interval`` s."""
+    if target.prometheus_yml:
+        given: Given = {job: [(a, {}) for a in addresses] for job, addresses in target.given.items()}
+        return list(jobs_from_prometheus_yml(Path(target.prometheus_yml), given=given, only=target.jobs or None))
+    return [
+        page_job(m.job, m.connection, labels={"instance": m.instance, **m.labels}, interval=interval)
+        for m in target.metrics
+    ]
+
+
+def versions() -> dict[str, str]:
+    """What ran."""
+    names = ("driftdrill", "locust", "numpy", "scipy")
+    found = {"python": platform.python_version()}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def _revision() -> str | None:
+    """The git revision of the folder in which the drill runs, if it is a checkout."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _default_out(scenario: Scenario) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    slug = "-".join("".join(c if c.isalnum() else " " for c in scenario.name.lower()).split())[:60]
+    path = Path(f"{slug}-{stamp}.drill")
+    number = 2
+    while path.exists():
+        path, number = Path(f"{slug}-{stamp}-{number}.drill"), number + 1
+    return path

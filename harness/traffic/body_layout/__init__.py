@@ -1,0 +1,1 @@
+"""Where a row's values stand in an encoded body."""

@@ -1,0 +1,207 @@
+"""A keep-alive HTTP/1.1 client for ready-made bodies, on gevent sockets, parsed by httptools.
+
+It does one thing: POST bytes, get a status and a body within a deadline. It asks for no compression, and inflates
+gzip and deflate where a server compresses all the same. A redirect within the same origin moves the client there
+for good, and is said once; one that leaves it is a failed request: traffic and credentials go where the user said.
+"""
+
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from time import monotonic
+from urllib.parse import urljoin, urlsplit
+
+from driftdrill.harness.traffic.http.connecting import RECEIVE, Wire
+from driftdrill.harness.traffic.http.response import Heads, Reply, RequestFailed, Response
+from driftdrill.harness.traffic.http.socket import Link
+from driftdrill.harness.traffic.protocols.base import Request
+from driftdrill.stack.connection import Connection
+
+SMALL = 4096
+"""Bytes to ask for at first, since most responses are short."""
+INLINE = 16 * 1024
+"""Bodies up to this many bytes go out in one segment with the head; larger ones are sent as they are, uncopied."""
+MOVES = 5
+"""Redirects after which a chain of them counts as a loop."""
+PATIENT = 1.0
+"""Seconds of idleness after which a server may have closed a connection for its age alone."""
+
+After = Callable[[Reply], bytes | None]
+
+log = logging.getLogger("driftdrill.traffic")
+
+
+class Client:
+    """Requests to one address. Idle connections are kept last in, first out, so a low rate uses few.
+
+    ``path`` is below the connection's URL, whose ``timeout`` is seconds for a whole request. One greenlet at a time
+    uses one socket; any number of greenlets may call :meth:`post`. ``timed`` notes when each piece of a body came.
+    """
+
+    def __init__(self, connection: Connection, path: str, content_type: str, *, timed: bool = False) -> None:
+        self.connection, self.timeout, self.timed = connection, connection.timeout, timed
+        self.url = connection.at(path)
+        self._content_type = content_type
+        self._wire = Wire(connection)
+        self._known = Heads()
+        self._heads: dict[int, bytes] = {}
+
+    def post(self, request: bytes | Request, after: After | None = None) -> Reply:
+        """The whole response. Raises :class:`RequestFailed`; a keep-alive socket gone stale is replaced once.
+
+        ``after`` is called in the hub with a response that is nothing unusual. If it answers a next body, of at most
+        ``INLINE`` bytes, that is sent on the same socket, and this returns the response to the last one or raises.
+        """
+        now = monotonic()
+        reply = self._answer(request, now, after)
+        if reply.location and 300 <= reply.status < 400:
+            return self._follow(request, reply, now)
+        return reply
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._wire.close()
+
+    def _answer(self, request: bytes | Request, now: float, after: After | None = None) -> Reply:
+        if isinstance(request, bytes):
+            body, head = request, self._heads.get(len(request)) or self._head(len(request))
+        else:
+            body, head = request.body, self._head_for(request.content_type, request.headers, len(request.body))
+        kept = self._wire.idle(now)
+        reply = self._exchange(kept, head, body, now, after) if kept is not None else None
+        if reply is None:
+            reply = self._exchange(self._wire.connect(now + self.timeout), head, body, now, after)
+        assert reply is not None, "a new connection is never stale"
+        return reply
+
+    def _exchange(self, link: Link, head: bytes, body: bytes, now: float, after: After | None) -> Reply | None:
+        """One request and response; None where the server had closed a socket that was long idle."""
+        response: Response | None = None
+        keep = False
+        link.deadline = now + self.timeout
+        self._wire.watch()
+        try:
+            try:
+                if len(body) <= INLINE:
+                    link.send(head + body)
+                else:
+                    link.send(head)
+                    link.send(body)
+            except ConnectionError:
+                pass  # a server may refuse a large body before it has read it: its answer is there to be read
+            data = link.receive(SMALL, None if after is None or self.timed else self._chain(link, after))
+            known = None if self.timed else self._known.reply(data)
+            if known is not None:
+                keep = True
+                return known
+            response = Response(now if self.timed else None)
+            _receive(link, response, data)
+            keep = response.keep
+            return response.reply()
+        except (_Closed, OSError) as e:
+            heard = response is not None and response.heard > 0
+            if not (heard or link.expired) and link.idle_since is not None and now - link.idle_since > PATIENT:
+                return None
+            raise self._failure(e, link, heard=heard) from e
+        finally:
+            if keep and not link.expired:
+                self._wire.keep(link)
+            else:
+                self._wire.drop(link)
+
+    def _failure(self, error: Exception, link: Link, *, heard: bool) -> RequestFailed:
+        if link.expired or isinstance(error, TimeoutError):
+            return RequestFailed("timeout", f"no whole response in {self.timeout:g} s")
+        if isinstance(error, ssl.SSLError):  # TLS 1.3: a server tells only now that it misses the client's certificate
+            return RequestFailed("tls", error.reason or str(error))
+        if isinstance(error, OSError):
+            return RequestFailed("reset", error.strerror or str(error))
+        return RequestFailed("reset", f"closed {'in the middle of' if heard else 'without'} a response")
+
+    def _chain(self, link: Link, after: After) -> Callable[[bytes], bytes | None]:
+        """From what came to the next request."""
+
+        def chain(data: bytes) -> bytes | None:
+            reply = self._known.reply(data)
+            body = after(reply) if reply is not None else None
+            if body is None:
+                return None
+            link.idle_since = monotonic()
+            link.deadline = link.idle_since + self.timeout
+            return (self._heads.get(len(body)) or self._head(len(body))) + body
+
+        return chain
+
+    def _follow(self, request: bytes | Request, reply: Reply, now: float) -> Reply:
+        """What a chain of redirects leads to."""
+        for _ in range(MOVES):
+            self._move(reply)
+            found = self._answer(request, now)
+            if not (found.location and 300 <= found.status < 400):
+                return found
+            reply = found
+        raise RequestFailed("redirect", f"{MOVES} redirects in a row, the last to {self.url[:80]}")
+
+    def _move(self, reply: Reply) -> None:
+        """Go where a redirect points, if that is the same origin."""
+        there = urljoin(self.url, reply.location)
+        try:
+            origins = {_origin(there), _origin(self.url)}
+        except ValueError as e:
+            raise RequestFailed("redirect", f"HTTP {reply.status} to {there[:80]}, which is no URL: {e}") from e
+        if len(origins) > 1:
+            raise RequestFailed("redirect", f"HTTP {reply.status} to {there[:80]}, another origin: not followed")
+        log.warning("%s redirects (HTTP %d); requests go to %s from now on", self.url, reply.status, there)
+        self.url, self._heads = there, {}
+
+    def _head(self, length: int) -> bytes:
+        """The head of a body of that length, kept if it is one of many."""
+        head = self._head_for(self._content_type, (), length)
+        if length <= INLINE:
+            self._heads[length] = head
+        return head
+
+    def _head_for(self, content_type: str, more: Sequence[tuple[str, str]], length: int) -> bytes:
+        parts = urlsplit(self.url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection = self.connection
+        host = connection.host if ":" not in connection.host else f"[{connection.host}]"
+        default = 443 if connection.tls else 80
+        authority = host if connection.port == default else f"{host}:{connection.port}"
+        if connection.proxy is not None and not connection.tls:
+            target = f"http://{authority}{target}"
+        lines = [
+            f"POST {target} HTTP/1.1",
+            f"Host: {authority}",
+            "User-Agent: driftdrill",
+            *([f"Content-Type: {content_type}"] if content_type else []),
+            "Accept: */*",
+            *(f"{name}: {value}" for name, value in (*connection.reveal_headers().items(), *more)),
+            f"Content-Length: {length}",
+            "\r\n",
+        ]
+        return "\r\n".join(lines).encode("latin-1")
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class _Closed(Exception):
+    """The server closed before the response was whole."""
+
+
+def _receive(link: Link, response: Response, data: bytes) -> None:
+    """Read until the response is whole; one without a length is whole when the server closes. ``data`` came first."""
+    while data:
+        response.feed(data)
+        while not response.complete and (place := response.rest()) is not None:
+            if not (count := link.receive_into(place)):
+                raise _Closed
+            response.fill(count)
+        if response.complete:
+            return
+        data = link.receive(RECEIVE)
+    if link.expired or not response.closed():
+        raise _Closed

@@ -1,0 +1,1 @@
+"""What is drawn: frozen values, JSON in and out."""

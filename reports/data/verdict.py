@@ -1,0 +1,210 @@
+"""The verdict of one drill: validity, response, harm, each with its evidence. Frozen; JSON in and out.
+
+The JSON form is versioned by ``Verdict.schema``; a reader refuses a version that it does not know.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from driftdrill.reports.data.timeline import Labels, Timeline
+
+SCHEMA = 1
+
+ResponseWord = Literal["FIRED", "LATE", "SILENT", "UNRESOLVED", "FALSE_ALARM", "NOT_JUDGED"]
+HarmWord = Literal["HARMFUL", "HARMLESS", "INCONCLUSIVE", "UNKNOWN"]
+Since = Literal["intended", "send"]
+
+
+@dataclass(frozen=True)
+class Validity:
+    """Whether the drill proves anything; an INVALID drill is never green."""
+
+    valid: bool
+    reasons: tuple[str, ...] = ()
+    """Why it is INVALID; empty when valid."""
+    observations: tuple[str, ...] = ()
+    """What a reader should know although it does not make the drill worthless."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What one alert did. Times are seconds from scenario start; ``where`` is rules.yml:17."""
+
+    alert: str
+    word: ResponseWord
+    where: str
+    labels: Labels = field(default_factory=dict)
+    expected: bool = False
+    """Whether the scenario names this alert."""
+    pending_at: float | None = None
+    fired_at: float | None = None
+    resolved_at: float | None = None
+    detect: tuple[float, float] | None = None
+    """Time to detect, seconds, as a (lowest, highest) range over scrape phases."""
+    within: float | None = None
+    """Seconds that the scenario allowed."""
+    peak: float | None = None
+    """For a threshold alert: how near its left side came, 1 = the threshold."""
+    note: str = ""
+    """One sentence of evidence: "peaked at 83 % of its threshold, 4 minutes too short for `for: 10m`"."""
+    marks: tuple[str, ...] = ()
+    """What limits this judgement: "wall clock only", "rebased time()"."""
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What one fault did to the predictions, from ground truth."""
+
+    fault: str
+    word: HarmWord
+    measure: str
+    """What is compared, such as "accuracy"."""
+    smallest: float | None = None
+    """The scenario's smallest harm that matters, in the measure's units."""
+    before: float | None = None
+    during: float | None = None
+    drop: tuple[float, float] | None = None
+    """95 % interval of before - during."""
+    rows_before: int = 0
+    rows_during: int = 0
+    unanswered: int = 0
+    """Rows of the fault phase without a prediction; they count as wrong."""
+    note: str = ""
+    details: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    """Further measures, (before, during): AUC, log loss."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long the requests of one phase took, on the wall clock."""
+
+    phase: str
+    since: Since
+    """From when seconds count: the intended start, so that a queue before the target shows, or the send."""
+    requests: int
+    percentiles: tuple[tuple[float, float], ...]
+    """(percent, seconds that so many percent of the requests did not exceed), to the microsecond."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One expectation, held or not."""
+
+    check: str
+    """As written: "fires(InputDrift, within=900s)"."""
+    held: bool
+    code: str
+    """Stable: fires.silent, fires.late, quiet.fired ..."""
+    expected: str
+    seen: str
+    where: str = ""
+    margin: str = ""
+    hint: str = ""
+    accepted: str = ""
+    """Why the team accepts it, if it does: such a finding fails nothing."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that one drill says."""
+
+    scenario: str
+    story: str
+    clock: Literal["virtual", "wall"]
+    validity: Validity
+    responses: tuple[Response, ...]
+    harms: tuple[Harm, ...]
+    findings: tuple[Finding, ...]
+    timeline: Timeline
+    engine: str
+    """Which Prometheus evaluated the rules: "promtool 3.5.3" or "prometheus 2.42.0 at <address>"."""
+    started_at: str
+    """RFC 3339, UTC."""
+    seed: int
+    target: str
+    requests: dict[str, int] = field(default_factory=dict)
+    """planned, sent, answered, failed, missed; on the wall clock also "in flight at most"."""
+    latency: tuple[Latency, ...] = ()
+    """Of the baseline and the fault phase, where time was real."""
+    rules: tuple[str, ...] = ()
+    """The rule files."""
+    listed: tuple[str, ...] = ()
+    """Alerts that are listed and not judged, each with the reason."""
+    versions: dict[str, str] = field(default_factory=dict)
+    recording: str = ""
+    fail_on: tuple[str, ...] = ()
+    """Extra conditions that the user made failures, such as "silent_failure"."""
+    schema: int = SCHEMA
+
+    @property
+    def failures(self) -> list[Finding]:
+        """The findings that did not hold and are not accepted; an INVALID drill has one for each reason."""
+        invalid = [
+            Finding(check="validity", held=False, code="invalid", expected="a VALID drill", seen=reason)
+            for reason in self.validity.reasons
+        ]
+        return invalid + [f for f in self.findings if not f.held and not f.accepted]
+
+    @property
+    def silent_failures(self) -> list[Harm]:
+        """HARMFUL faults that no judged alert noticed."""
+        if any(r.word in ("FIRED", "LATE", "UNRESOLVED") for r in self.responses):
+            return []
+        return [h for h in self.harms if h.word == "HARMFUL"]
+
+    @property
+    def alarms_without_harm(self) -> list[Response]:
+        """Alerts that fired although every fault was HARMLESS: early warning or noise, the team decides."""
+        if not self.harms or any(h.word != "HARMLESS" for h in self.harms):
+            return []
+        return [r for r in self.responses if r.word in ("FIRED", "LATE", "UNRESOLVED")]
+
+    @property
+    def exit_code(self) -> int:
+        """0 every expectation held, 1 one failed, 3 INVALID."""
+        if not self.validity.valid:
+            return 3
+        if self.failures:
+            return 1
+        if "silent_failure" in self.fail_on and self.silent_failures:
+            return 1
+        return 0
+
+    def to_json(self) -> bytes:
+        """The versioned JSON form, UTF-8, indented; a lone surrogate, which UTF-8 cannot hold, becomes "?"."""
+        try:
+            encoded = msgspec.json.encode(self)
+        except UnicodeEncodeError:
+            encoded = msgspec.json.encode(_encodable(msgspec.to_builtins(self)))
+        return msgspec.json.format(encoded, indent=2)
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    return [_encodable(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+class UnknownSchema(ValueError):
+    """A verdict file that this version cannot read; ``hint`` says what to do."""
+
+    hint = "judge the recording again with this version of driftdrill"
+
+
+def from_json(text: bytes) -> Verdict:
+    """Read a verdict. Raises :class:`UnknownSchema` for another version and for what is no verdict."""
+    try:
+        raw = msgspec.json.decode(text)
+    except msgspec.DecodeError as e:
+        raise UnknownSchema(f"not a verdict: {e}") from e
+    found = raw.get("schema") if isinstance(raw, dict) else None
+    if found != SCHEMA:
+        raise UnknownSchema(f"verdict schema {found!r}; this version reads schema {SCHEMA}")
+    try:
+        return msgspec.convert(raw, Verdict)
+    except msgspec.ValidationError as e:
+        raise UnknownSchema(f"not a verdict: {e}") from e

@@ -1,0 +1,282 @@
+"""How every view says the same thing: the headline, durations and numbers, and text made safe to show.
+
+What a verdict carries (alert names, labels, stories, answers of a server) was written by others. ``plain`` is
+applied to all of it before any view shows it.
+"""
+
+import math
+import os
+import re
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from driftdrill.reports.data.timeline import Timeline, Watched
+from driftdrill.reports.data.verdict import Finding, Harm, Response, Verdict
+
+NOTICED = ("FIRED", "LATE", "UNRESOLVED")
+_ORDER = ("FALSE_ALARM", "LATE", "UNRESOLVED", "FIRED", "SILENT", "NOT_JUDGED")
+_TONES = ("bad", "good", "dim")
+
+# Controls, lone surrogates, noncharacters, and the marks that reorder or hide text: they could rewrite a
+# terminal, break XML, or make a page say something else than the verdict does.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a reader must know first."""
+
+    words: tuple[str, ...]
+    """VALID or INVALID; HELD or FAILED; SILENT FAILURE or ALARM WITHOUT HARM where there is one."""
+    bad: bool
+    """Whether somebody has to do something: the drill is not green, or a fault did harm unnoticed."""
+    why: tuple[str, ...]
+    """The sentences that say why, the most important first; never empty."""
+
+    @property
+    def loudest(self) -> str:
+        """The one word for a page's title or a table's cell."""
+        return next((w for w in ("INVALID", "SILENT FAILURE", "FAILED") if w in self.words), self.words[-1])
+
+
+def safe(text: str) -> str:
+    """``text`` with every character that cannot be shown safely written as ``\\x1b`` or ``\\u202e``."""
+    return _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text)
+
+
+def plain(text: str, *, limit: int = 400) -> str:
+    """``text`` made safe, on one line, white space collapsed, an ellipsis after ``limit`` characters."""
+    text = safe(re.sub(r"\s+", " ", text[: 4 * limit]).strip())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def duration(seconds: float) -> str:
+    """``10m50s``: Prometheus's notation, to the second; to a tenth of a second below 10 s."""
+    if not math.isfinite(seconds):
+        return "?"
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + "s"
+    left, out = round(seconds), ""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        out += f"{count}{unit}" if count else ""
+    return out
+
+
+def time_range(ends: tuple[float, float]) -> str:
+    """``10m50s to 11m5s``, or one duration where both ends read alike."""
+    low, high = duration(ends[0]), duration(ends[1])
+    return low if low == high else f"{low} to {high}"
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; "unknown" for None and NaN."""
+    if value is None or math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    if abs(value) >= 1000 and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def quality(value: float | None) -> str:
+    """A measure of quality, three decimals; "unknown" for None."""
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+def milliseconds(seconds: float) -> str:
+    """``1.234 ms``, to the microsecond."""
+    return f"{seconds * 1000:,.3f} ms" if math.isfinite(seconds) else "?"
+
+
+SINCE = {"intended": "from the intended start", "send": "from the send"}
+
+
+def share(value: float) -> str:
+    """``83 %``; never "100 %" for what is not all, nor "0 %" for what is not nothing."""
+    percent = value * 100
+    if not math.isfinite(percent):
+        return number(percent)
+    if 0 < percent < 1 or 99 < percent < 100:
+        return f"{percent:.2g} %" if percent < 1 else f"{math.floor(percent * 10) / 10:g} %"
+    return f"{percent:,.0f} %"
+
+
+def name(alert: str, labels: Mapping[str, str]) -> str:
+    """``InputDrift{feature="dep_delay"}``, as Prometheus writes it, made safe."""
+    pairs = ", ".join(f'{plain(k)}="{plain(v)}"' for k, v in sorted(labels.items()))
+    return plain(alert) + (f"{{{pairs}}}" if pairs else "")
+
+
+def where(place: str) -> str:
+    """file:line, relative to the working folder where it lies below it, as terminals and CI systems link it."""
+    try:
+        folder = os.getcwd().rstrip(os.sep) + os.sep
+    except FileNotFoundError:  # somebody removed it
+        folder = ""
+    return plain(place.removeprefix(folder), limit=200)
+
+
+def failed(verdict: Verdict) -> list[Finding]:
+    """The expectations that did not hold and that the team has not accepted."""
+    return [f for f in verdict.findings if not f.held and not f.accepted]
+
+
+def tone(verdict: Verdict, r: Response) -> str:
+    """How loud a response is: "bad", "good", or "dim" for a silence that nobody minds and what was not judged."""
+    if r.word in ("LATE", "UNRESOLVED", "FALSE_ALARM"):
+        return "bad"
+    if r.word != "SILENT":
+        return "good" if r.word == "FIRED" else "dim"
+    missed = any(f.where and f.where == r.where for f in failed(verdict))
+    # Of an alert that the scenario names, silence is wrong only where an expectation failed over it.
+    unnoticed = bool(verdict.silent_failures) and not r.expected
+    return "bad" if verdict.validity.valid and (missed or unnoticed) else "dim"
+
+
+def by_importance(verdict: Verdict) -> list[Response]:
+    """The responses: bad ones first, then what the scenario names, then who fired, then the nearest."""
+
+    def key(r: Response) -> tuple[object, ...]:
+        rank = _TONES.index(tone(verdict, r)), r.word == "NOT_JUDGED", not r.expected, _ORDER.index(r.word)
+        return *rank, -(nearness(verdict, r) or 0.0), -(r.peak or 0.0), r.alert, sorted(r.labels.items())
+
+    return sorted(verdict.responses, key=key)
+
+
+def nearness(verdict: Verdict, r: Response) -> float | None:
+    """How near a silent alert came because of the fault, 1 = the threshold.
+
+    None where its left side is unknown or moved no nearer than in the baseline, as that of ``count(x) > 1``,
+    which is always at 100 %.
+    """
+    if r.word != "SILENT" or r.peak is None:
+        return None
+    for watched in (w for w in verdict.timeline.watched if w.alert == r.alert):
+        before, during = (_extreme(watched, verdict.timeline, name) for name in ("baseline", "fault"))
+        if before is not None and during is not None and during <= before:
+            return None
+    return r.peak
+
+
+def _extreme(watched: Watched, timeline: Timeline, phase_name: str) -> float | None:
+    """The value nearest to alerting in a phase, greater being nearer."""
+    found = []
+    for phase in (p for p in timeline.phases if p.name == phase_name):
+        for track in watched.tracks:
+            inside = slice(bisect_left(track.times, phase.start), bisect_left(track.times, phase.end))
+            found += [v for v in track.values[inside] if v is not None]
+    if not found:
+        return None
+    return -min(found) if watched.comparison.startswith("<") else max(found)
+
+
+def evidence(response: Response) -> str:
+    """What an alert did, in a few clauses: when it fired, how near it came, what limits the judgement."""
+    said = []
+    if response.detect is not None:
+        said.append(detection(response))
+    elif response.fired_at is not None and not response.note:
+        said.append(f"fired at {duration(response.fired_at)}")
+    if response.resolved_at is not None and response.word in NOTICED:
+        said.append(f"resolved at {duration(response.resolved_at)}")
+    if response.word == "UNRESOLVED" and not response.note:
+        said.append("still firing at the end")
+    if response.note:
+        said.append(plain(response.note))
+    elif response.peak is not None and response.word not in NOTICED:
+        said.append(f"peaked at {share(response.peak)} of its threshold")
+    said += [plain(mark) for mark in response.marks]
+    return "; ".join(said)
+
+
+def detection(response: Response) -> str:
+    """``fired 10m40s to 10m55s after the fault began (15m allowed)``; empty where it did not."""
+    if response.detect is None:
+        return ""
+    allowed = f" ({duration(response.within)} allowed)" if response.within is not None else ""
+    return f"fired {time_range(response.detect)} after the fault began{allowed}"
+
+
+def noticed(verdict: Verdict) -> str:
+    """Which alert fired, and after how long; empty where none did."""
+    fired = [r for r in by_importance(verdict) if r.word in NOTICED]
+    if not fired:
+        return ""
+    first = min(fired, key=lambda r: (not r.expected, r.fired_at or 0.0))
+    after = f" after {time_range(first.detect)}" if first.detect is not None else ""
+    return plain(first.alert, limit=80) + after + (f", and {len(fired) - 1} more" if len(fired) > 1 else "")
+
+
+def harm(of: Harm) -> str:
+    """What one fault did, in numbers."""
+    if of.before is None or of.during is None:
+        return plain(of.note) or f"{plain(of.measure)} unknown: no ground truth"
+    said = f"{plain(of.measure)} {quality(of.before)} -> {quality(of.during)}"
+    if of.drop is not None:
+        low, high = of.drop
+        said += f", a drop of {low:.3f} to {high:.3f} (95 % interval)"
+    if of.smallest is not None:
+        said += f"; {number(of.smallest)} matters"
+    said += f"; {of.rows_before:,} and {of.rows_during:,} rows"
+    if of.unanswered:
+        said += f", {of.unanswered:,} unanswered count as wrong"
+    for measure, (before, during) in sorted(of.details.items()):
+        said += f"; {plain(measure)} {quality(before)} -> {quality(during)}"
+    return said + (f"; {plain(of.note)}" if of.note else "")
+
+
+def headline(verdict: Verdict) -> Headline:
+    """The words and the sentences that every view begins with."""
+    if not verdict.validity.valid:
+        reasons = tuple(plain(r) for r in verdict.validity.reasons)
+        return Headline(("INVALID",), True, reasons or ("no reason was recorded",))
+    missed = failed(verdict)
+    silent, harmless = verdict.silent_failures, verdict.alarms_without_harm
+    words = ["VALID", "HELD" if verdict.exit_code == 0 else "FAILED"]
+    why = [_silent(verdict, h) for h in silent]
+    if missed:
+        why.append(f"{len(missed)} of {_expectations(len(verdict.findings))} failed: {_first(missed)}")
+    if accepted := sum(bool(f.accepted) for f in verdict.findings if not f.held):
+        why.append(f"{accepted} of {_expectations(len(verdict.findings))} failed and the team accepts it.")
+    if silent:
+        words.append("SILENT FAILURE")
+    if silent and not missed and verdict.exit_code:
+        why.append("--fail-on silent_failure makes that a failure.")
+    if harmless:
+        words.append("ALARM WITHOUT HARM")
+        names = ", ".join(name(r.alert, r.labels) for r in by_importance(verdict) if r in harmless)
+        why.append(f"{names} fired although no fault did harm: early warning or noise, the team decides.")
+    return Headline(tuple(words), bool(silent) or verdict.exit_code != 0, tuple(why) or (_good(verdict),))
+
+
+def _expectations(count: int) -> str:
+    return f"{count} expectation" + ("" if count == 1 else "s")
+
+
+def _first(missed: list[Finding]) -> str:
+    more = f" (and {len(missed) - 1} more)" if len(missed) > 1 else ""
+    return f"{plain(missed[0].check)}: {plain(missed[0].seen)}{more}"
+
+
+def _silent(verdict: Verdict, of: Harm) -> str:
+    said = f"{plain(of.measure)} fell from {quality(of.before)} to {quality(of.during)} and no alert noticed."
+    near = max(verdict.responses, key=lambda r: nearness(verdict, r) or 0.0, default=None)
+    if near is not None and near.peak is not None and nearness(verdict, near):
+        said += f" The nearest, {name(near.alert, near.labels)}, came to {share(near.peak)} of its threshold."
+    return f"{plain(of.fault)}: {said}"
+
+
+def _good(verdict: Verdict) -> str:
+    fired = [r for r in by_importance(verdict) if r.word in NOTICED]
+    if fired:
+        return f"{name(fired[0].alert, fired[0].labels)} {detection(fired[0]) or evidence(fired[0])}."
+    if verdict.harms and all(h.word == "HARMLESS" for h in verdict.harms):
+        return "No alert fired, and none was needed: no fault did harm."
+    return f"{_expectations(len(verdict.findings))} held; no alert fired."

@@ -1,0 +1,1 @@
+"""Every kind of shift, a pure function on a batch; one file a family."""

@@ -1,0 +1,1 @@
+"""Rows to shift: of a file, or made from a law that is known."""

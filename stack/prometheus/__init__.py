@@ -1,0 +1,1 @@
+"""Prometheus and promtool: found, started, configured, asked."""

@@ -1,0 +1,1 @@
+"""Rule files as values, each rule with its line."""
