@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from driftdrill.harness.scenario.curve import constant
-from driftdrill.harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.seeds import generator
+from driftdrill.harness.traffic.schedule import arrivals
 
 CONNECTIONS = 10
 RATE = 500.0

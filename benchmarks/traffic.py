@@ -22,11 +22,12 @@ from driftdrill.harness.recording.recording import request_block
 from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seeds import generator
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.records import Records
-from driftdrill.harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.traffic.schedule import arrivals
 from driftdrill.shift_generators import rescale, tilt
 
 REQUESTS = 40_000

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
         step,
     )
     from driftdrill.harness.scenario.expect import everything_else, exists, fires, moves, quiet, resolves, stays
-    from driftdrill.harness.scenario.fault import Batch, Fault, control
+    from driftdrill.harness.scenario.fault import Batch, Fault
     from driftdrill.harness.scenario.scenario import Scenario
-    from driftdrill.harness.scenario.workloads import diurnal, load, soak, spike, steady
+    from driftdrill.harness.scenario.workloads import diurnal, soak, spike, steady
+    from driftdrill.harness.seams.hook import control
+    from driftdrill.harness.seams.load import load
 
 __all__ = [
     "Batch",
@@ -85,11 +87,13 @@ _HOMES = {
     ),
     "driftdrill.harness.errors": "DriftdrillError",
     "driftdrill.harness.scenario.expect": "everything_else exists fires moves quiet resolves stays",
-    "driftdrill.harness.scenario.fault": "Batch Fault control",
+    "driftdrill.harness.scenario.fault": "Batch Fault",
+    "driftdrill.harness.seams.hook": "control",
+    "driftdrill.harness.seams.load": "load",
     "driftdrill.harness.cli.locust_entry": "ModelUser",
     "driftdrill.harness.judge": "judge",
     "driftdrill.harness.scenario.scenario": "Scenario",
-    "driftdrill.harness.scenario.workloads": "diurnal load soak spike steady",
+    "driftdrill.harness.scenario.workloads": "diurnal soak spike steady",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from driftdrill.harness.scenario.fault import control
-    from driftdrill.harness.scenario.workloads import load
+    from driftdrill.harness.seams.hook import control
+    from driftdrill.harness.seams.load import load
     from driftdrill.harness.traffic.payload import (
         BatchShape,
         Charset,
@@ -294,12 +294,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "driftdrill.harness.scenario.fault": "control",
+    "driftdrill.harness.seams.hook": "control",
+    "driftdrill.harness.seams.load": "load",
     "driftdrill.harness.traffic.payload": (
         "BatchShape Charset ContentType DuplicateKey Gzip MergePatch "
         "Missing Null Number Padding Text Truncated UnknownKey WrongDatatype WrongShape WrongType"
     ),
-    "driftdrill.harness.scenario.workloads": "load",
     "driftdrill.shift_generators": (
         "affine between case_category clipped concept_flip concept_logit "
         "concept_reverse constant_column correlation_break duplicates edge equals gaussian_noise in_order "

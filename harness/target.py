@@ -72,8 +72,6 @@ class Target:
     """Control hooks by name (:func:`driftdrill.stack.faults.process.hook`)."""
     toxiproxy: Connection | None = None
     """The API of a toxiproxy server that takes the place of our own proxy."""
-    fault_proxy: Any = None
-    """The proxy of ours that its traffic goes through, while a drill has one."""
 
     @property
     def all(self) -> tuple[Connection, ...]:

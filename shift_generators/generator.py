@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ Mask = npt.NDArray[np.bool_]
 Rng = np.random.Generator
 Scales = Literal["size", "share"]
 Kind = Literal["number", "text", "time", "any"]
+
+P = ParamSpec("P")
 
 Kernel = Callable[[Batch, Floats, Rng, Any], Batch]
 """``kernel(batch, strength, rng, state) -> the columns that changed``; ``state`` is what ``prepare`` made."""
@@ -53,7 +56,6 @@ class Generator:
     each batch is its own reference.
     """
 
-    id: str
     call: str
     columns: tuple[str, ...]
     scales: Scales
@@ -73,6 +75,7 @@ class Generator:
     gain: float = 1.0
     state: Any = None
     solved: bool = False
+    id: str = ""
 
     def __call__(self, batch: Batch, strength: npt.ArrayLike, rng: Rng) -> Batch:
         """The batch with the shift in it; raises :class:`ShiftError` for a batch or a strength that it cannot take."""
@@ -229,3 +232,20 @@ def written(function: str, *args: object, **options: object) -> str:
 
 def _told(value: object) -> str:
     return getattr(value, "__name__", repr(value)) if callable(value) else repr(value)
+
+
+def shift(id: str, *, visible_from: str = "server") -> Callable[[Callable[P, Generator]], Callable[P, Generator]]:
+    """Make a function one of the catalogue's kinds: what it makes has that ``id``, and so has the function itself.
+
+    ``visible_from`` is the earliest place where such a shift is seen; "nowhere" is nowhere without labels.
+    """
+
+    def named(make: Callable[P, Generator]) -> Callable[P, Generator]:
+        @wraps(make)
+        def made(*args: P.args, **kwargs: P.kwargs) -> Generator:
+            return replace(make(*args, **kwargs), id=id)
+
+        vars(made).update(id=id, visible_from=visible_from)
+        return made
+
+    return named

@@ -9,7 +9,7 @@ from typing import Any
 
 from docs.faults.entries import ENTRIES, Entry
 from driftdrill import Fault
-from driftdrill.harness.seams.catalogue import FAMILIES, MISSING, ROWS, WAYS, ids, kinds
+from driftdrill.harness.seams.catalogue import FAMILIES, MISSING, WAYS, ids, kinds
 from driftdrill.stack.faults.kind import Kind
 
 HERE = Path(__file__).resolve().parent
@@ -158,7 +158,7 @@ def _home(entry: Entry, name: str) -> str:
 
 def _index() -> str:
     pages = {entry.id for entry in ENTRIES}
-    shifts = {id_: name for name, id_ in ROWS.items()}
+    shifts = {k.id: k.name for k in kinds() if k.acts == "rows" and k.name != "edge"}
     known = ids() | MISSING.keys()
     lines = []
     for family in (*FAMILIES, "replica"):

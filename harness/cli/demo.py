@@ -89,9 +89,8 @@ def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":
 
 def _misconfigures(scenarios: "Iterable[Scenario]") -> bool:
     """Whether some fault is a switch of the model's admin interface."""
-    from driftdrill.stack.model_service.switches import SWITCHES
 
-    return any(isinstance(f.how, tuple(SWITCHES.values())) for s in scenarios for f in s.faults)
+    return any(s.faults_of("switch") for s in scenarios)
 
 
 def target_file(folder: Path, services: "Sequence[Service]") -> Path:

@@ -17,6 +17,7 @@ from driftdrill.harness.drive.plan import KEPT, Plan, Steering
 from driftdrill.harness.drive.workers import Crew, serve
 from driftdrill.harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
 from driftdrill.harness.judge.judge import judge
+from driftdrill.harness.seams.seam import Site
 from driftdrill.harness.setup.prepare import Settings, rig, subject
 from driftdrill.harness.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.locust_user import Hosted, ModelUser, install
@@ -75,7 +76,7 @@ def _part(hosted: Hosted, order: Mapping[str, Any], clock: WallClock) -> Player:
     first, *others = (replace(c, url=url) for c, url in zip(target.all, order["addresses"], strict=True))
     target = replace(target, connection=first, replicas=tuple(others))
     target, spoken = settled(replace(target, protocol=ProtocolOptions(**order["protocol"])))
-    plan = Plan(scenario, target, "wall", Path(), rules=(), engine="", versions={})
+    plan = Plan(scenario, target, "wall", Path(), rules=(), engine="", versions={}, site=Site(target))
     return player_for(plan, spoken, clock, hosted.report, (order["index"], order["workers"]))
 
 

@@ -18,6 +18,7 @@ from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seeds import generator
 from driftdrill.harness.target import Target, refuse_foreign_hosts
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
@@ -25,7 +26,7 @@ from driftdrill.harness.traffic.latency import percentiles
 from driftdrill.harness.traffic.player import Clock, Player
 from driftdrill.harness.traffic.protocols.detect import settled
 from driftdrill.harness.traffic.records import Records
-from driftdrill.harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.traffic.schedule import arrivals
 
 
 class ClosedLoop:

@@ -12,7 +12,7 @@ import numpy as np
 from driftdrill.harness.drive import preflight, virtual, wall
 from driftdrill.harness.drive.clock import VirtualClock, WallClock
 from driftdrill.harness.drive.golden import golden
-from driftdrill.harness.drive.injection import hold
+from driftdrill.harness.drive.injection import injected
 from driftdrill.harness.drive.plan import Plan, Playing, Run, Steering
 from driftdrill.harness.drive.real_time_metrics import moving
 from driftdrill.harness.recording.recording import Meta, Writer
@@ -55,7 +55,7 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
     player = crew(clock, target) if crew is not None and isinstance(clock, WallClock) else own
     with (
         contextlib.closing(asked) if asked is not None else contextlib.nullcontext(),
-        hold(scenario, plan.holds, asked) as held,
+        injected(scenario, plan.site, asked) as injection,
     ):
         clock.start()
         writer = Writer(plan.out, _meta(plan, len(own.times), clock.started_at))
@@ -64,7 +64,7 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
             writer.rules(_copy_name(i), file.text.encode())
         if plan.scraper is not None:
             writer.event("moves_idle", 0.0, names=sorted(moving(plan.scraper)))
-        run = Run(plan, steering, player, writer, held, kept)
+        run = Run(plan, steering, player, writer, injection, kept)
         with _told(run, clock):
             player.start()
             if isinstance(clock, VirtualClock):
@@ -150,7 +150,7 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
         scrape_interval=scenario.scrape_interval,
         evaluation_interval=scenario.evaluation_interval,
         started_at=started_at,
-        target=(plan.whole or plan.target).describe(),
+        target=plan.site.target.describe(),
         targets=[labels for labels, _ in scraped],
         scrape_intervals=[interval for _, interval in scraped],
         rules=[(_copy_name(i), str(f.path)) for i, f in enumerate(plan.rules)],

@@ -1,7 +1,7 @@
 """Faults that are set as time goes by: entered before the drill, verified, kept alive, undone on every exit path."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +11,10 @@ import numpy as np
 from driftdrill.harness.drive.golden import Golden
 from driftdrill.harness.drive.in_thread import aside
 from driftdrill.harness.errors import NotUndone
-from driftdrill.harness.scenario.fault import Fault, InForce
+from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seams.seam import InForce, Site
 from driftdrill.stack.errors import StackError
-
-Hold = Callable[[], AbstractContextManager[InForce]]
-"""Enters a fault with strength 0; leaving undoes it."""
 
 LOOK = 10.0
 """Real seconds between two looks whether a fault is still in force; each also keeps its time to live."""
@@ -36,7 +34,7 @@ class Change:
 
 
 @dataclass
-class Held:
+class Injection:
     """The faults of a drill that are not each request's own, in force at the strength of the last :meth:`set_all`."""
 
     scenario: Scenario
@@ -90,26 +88,28 @@ class Held:
 
 
 @contextmanager
-def hold(scenario: Scenario, holds: Mapping[str, Hold], golden: Golden | None = None) -> Iterator[Held]:
-    """Enter every fault of ``holds`` (by name) with strength 0; leave them all, whatever happens."""
-    by_name = {fault.name: fault for fault in scenario.faults}
+def injected(scenario: Scenario, site: Site, golden: Golden | None = None) -> Iterator[Injection]:
+    """Put in, with strength 0, every fault that is not each request's own; undo them all, whatever happens."""
+    over_time = [fault for fault in scenario.faults if not fault.seam.per_request]
     with ExitStack() as stack:
-        entered = {n: (by_name[n], stack.enter_context(_Undoing(n, enter()))) for n, enter in holds.items()}
-        yield Held(scenario, entered, golden)
+        entered: dict[str, tuple[Fault, InForce]] = {}
+        for fault in over_time:
+            entered[fault.name] = fault, stack.enter_context(_Undoing(fault.name, fault.seam.enter(fault, site)))
+        yield Injection(scenario, entered, golden)
 
 
 class _Undoing:
-    """A fault being held; that it could not be undone is told louder than whatever ended the drill."""
+    """A fault that was put in; that it could not be undone is told louder than whatever ended the drill."""
 
-    def __init__(self, name: str, held: AbstractContextManager[InForce]) -> None:
-        self._name, self._held = name, held
+    def __init__(self, name: str, entered: AbstractContextManager[InForce]) -> None:
+        self._name, self._entered = name, entered
 
     def __enter__(self) -> InForce:
-        return self._held.__enter__()
+        return self._entered.__enter__()
 
     def __exit__(self, *exc: Any) -> bool | None:
         try:
-            return self._held.__exit__(*exc)
+            return self._entered.__exit__(*exc)
         except StackError as e:
             if e is exc[1]:
                 raise

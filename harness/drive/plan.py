@@ -7,17 +7,17 @@ from typing import Protocol
 
 import numpy as np
 
-from driftdrill.harness.drive.injection import Held, Hold
+from driftdrill.harness.drive.injection import Injection
 from driftdrill.harness.drive.metrics_page import JOB, Watch, counts
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import Interrupted
 from driftdrill.harness.recording.recording import Writer, request_block
 from driftdrill.harness.recording.rows import Kept
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seams.seam import Site
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.player import Reported
 from driftdrill.harness.traffic.records import Records
-from driftdrill.stack.faults.network.http_faults import HttpFault
 from driftdrill.stack.prometheus.api import Server
 from driftdrill.stack.rules.files import RuleFile
 
@@ -49,6 +49,8 @@ class Plan:
     rules: tuple[RuleFile, ...]
     engine: str
     versions: Mapping[str, str]
+    site: Site
+    """Where faults are put in; its target is the target as it is, without the proxies of this drill."""
     revision: str | None = None
     scraper: Scraper | None = None
     """Virtual clock: what scrapes the target."""
@@ -58,10 +60,6 @@ class Plan:
     """Whether feature values and bodies go into the recording."""
     redact: tuple[str, ...] = ()
     """Columns whose values do not, even then."""
-    whole: Target | None = None
-    """The target as it is without the proxies of this drill, where it has any: what a recording names."""
-    holds: Mapping[str, Hold] = field(default_factory=dict)
-    """How each fault that is set as time goes by is entered, by its name."""
     forwarded: Callable[[], Sequence[int]] | None = None
     """Requests that the proxy before each address let through so far; None where none stands there or nobody counts."""
     watch: Watch | None = None
@@ -75,7 +73,7 @@ class Plan:
     @property
     def numbered(self) -> bool:
         """Whether requests tell their slot: for HTTP faults, so that a share of them is the same in every run."""
-        return any(isinstance(fault.how, HttpFault) for fault in self.scenario.faults)
+        return any(fault.seam.reads_http(fault) for fault in self.scenario.faults)
 
     @property
     def jobs(self) -> frozenset[str]:
@@ -141,7 +139,7 @@ class Run:
     steering: Steering
     player: Playing
     writer: Writer
-    held: Held
+    injection: Injection
     kept: Kept | None = None
     """What writes rows into the recording, where it was asked for."""
     scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
@@ -150,8 +148,8 @@ class Run:
     last: tuple[float, int] = (0.0, 0)
 
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
-        """Set held faults, write requests, tell progress, obey a stop."""
-        self.set_held(at)
+        """Set faults, write requests, tell progress, obey a stop."""
+        self.set_faults(at)
         if self.kept is not None:
             self.kept.write(self.writer, at)
         for what in self.player.lost():
@@ -170,9 +168,9 @@ class Run:
         )
         self.steering.check()
 
-    def set_held(self, at: float) -> None:
-        """Set held faults to their strengths at scenario second ``at``, and record what changed."""
-        for change in self.held.set_all(at):
+    def set_faults(self, at: float) -> None:
+        """Set the faults that are not each request's own to their strengths at ``at``, and record what changed."""
+        for change in self.injection.set_all(at):
             told = {"name": change.name, "strength": round(change.strength, 6), "wrong": change.wrong}
             self.writer.event("fault", at, **told, **({} if change.touched is None else {"touched": change.touched}))
 

@@ -26,7 +26,7 @@ class Counters:
     """The counters of all that is scraped. :attr:`name` is "" while none is found."""
 
     def __init__(self, run: Run, scraper: Scraper) -> None:
-        whole = run.plan.whole or run.plan.target
+        whole = run.plan.site.target
         self._scraper = scraper
         self._counters: dict[ScrapeTarget, _Counter] = {}
         for target in scraper.targets:

@@ -45,7 +45,7 @@ def play(run: Run, clock: VirtualClock) -> None:
     for at, target in _events(scraper, scenario):
         clock.open(at)
         _wait(run, at)
-        run.set_held(at)
+        run.set_faults(at)
         if target == GOLDEN and watch is not None:
             watch.tick()
         elif isinstance(target, ScrapeTarget):
@@ -82,7 +82,7 @@ def _events(scraper: Scraper, scenario: Scenario) -> Iterator[tuple[float, Scrap
     changes = {*(p.start for p in scenario.phases[1:]), end}
     phase = scenario.phases[2]
     for fault in scenario.faults:
-        if not fault.per_request:
+        if not fault.seam.per_request:
             grid = np.arange(phase.start, phase.end, scenario.evaluation_interval)
             knots = phase.start + fault.strength.knots(phase.end - phase.start)
             changes |= {float(t) for t in (*grid, *knots)}

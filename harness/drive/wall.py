@@ -1,4 +1,4 @@
-"""Real time: Prometheus scrapes and evaluates; this watches, fetches and sets held faults."""
+"""Real time: Prometheus scrapes and evaluates; this watches, fetches and sets faults."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ FETCH_EVERY = 10.0
 
 
 def play(run: Run, clock: WallClock) -> None:
-    """Real time: Prometheus scrapes and evaluates; this watches, fetches and sets held faults."""
+    """Real time: Prometheus scrapes and evaluates; this watches, fetches and sets faults."""
     plan, scenario = run.plan, run.plan.scenario
     server = plan.server
     if server is None:
@@ -43,7 +43,7 @@ def play(run: Run, clock: WallClock) -> None:
         with contextlib.suppress(Exception):  # what ended the drill is what is told
             fetcher.step(run.writer, clock.now())
         raise
-    run.set_held(scenario.duration)
+    run.set_faults(scenario.duration)
     # The last scrape and evaluation of the drill end after it.
     clock.wait_until(scenario.duration + 0.5)
     fetcher.step(run.writer, scenario.duration + 0.5)

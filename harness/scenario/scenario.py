@@ -70,7 +70,7 @@ class Scenario:
         if not isinstance(self.rate, Curve):
             raise ScenarioError(f"{where}: rate must be a Curve", hint=f"rate=constant({self.rate!r})")
         self._check_numbers(where)
-        ours = {"rows", "payload", "load"} & {f.seam for f in self.faults if isinstance(f, Fault)}
+        ours = any(f.seam.changes_requests for f in self.faults if isinstance(f, Fault))
         if self.arrivals.bodies is not None and (self.truth or ours):
             raise ScenarioError(
                 f"{where}: a trace with bodies is sent as it is: no truth, and no fault of rows or requests",
@@ -122,6 +122,10 @@ class Scenario:
         phase = self.phases[2]
         inside = (at >= phase.start) & (at < phase.end)
         return np.where(inside, np.clip(fault.strength(at - phase.start), 0.0, 1.0), 0.0)
+
+    def faults_of(self, seam: str) -> list[Fault]:
+        """The faults of one seam, in the author's order."""
+        return [fault for fault in self.faults if fault.seam.name == seam]
 
     @property
     def duration(self) -> float:

@@ -8,60 +8,14 @@ from driftdrill import shift_generators
 from driftdrill.harness.errors import ScenarioError, nearest
 from driftdrill.harness.judge.mutants.operators import OPERATORS
 from driftdrill.harness.scenario.fault import Fault
-from driftdrill.harness.scenario.workloads import LoadFault
+from driftdrill.harness.seams.load import LoadFault
 from driftdrill.harness.traffic.payload import PAYLOAD_FAULTS
+from driftdrill.stack.faults.jobs import JOB_FAULTS
 from driftdrill.stack.faults.kind import Kind, kind
-from driftdrill.stack.faults.listing import kinds as stack_kinds
-
-ROWS = {
-    "affine": "shift.affine",
-    "case_category": "cat.case",
-    "clipped": "noise.clipped",
-    "concept_flip": "shift.concept_flip",
-    "concept_logit": "shift.concept_logit",
-    "concept_reverse": "shift.concept_reverse",
-    "constant_column": "col.constant",
-    "correlation_break": "shift.correlation_break",
-    "duplicates": "noise.duplicate",
-    "gaussian_noise": "noise.gaussian",
-    "knockout_category": "cat.knockout",
-    "log_unit": "unit.log",
-    "mar": "miss.mar",
-    "mcar": "miss.mcar",
-    "mean_shift": "shift.mean",
-    "merge_categories": "cat.merge",
-    "mnar": "miss.mnar",
-    "novel_category": "cat.novel",
-    "outliers": "noise.outliers",
-    "prior": "shift.prior",
-    "quantile_warp": "shift.quantile_warp",
-    "rescale": "unit.rescale",
-    "rotation": "shift.rotation",
-    "rounding": "noise.rounding",
-    "scale": "shift.scale",
-    "selection": "shift.selection",
-    "shift_time": "time.shift",
-    "shuffle_column": "col.shuffle",
-    "stuck": "noise.stuck",
-    "subgroup": "shift.subgroup",
-    "swap_columns": "col.swap",
-    "temperature": "unit.temperature",
-    "text_case": "text.case",
-    "text_emoji": "text.emoji",
-    "text_language": "text.language",
-    "text_length": "text.length",
-    "text_typo": "text.typo",
-    "text_vocabulary": "text.vocabulary",
-    "tilt": "shift.tilt",
-    "time_format": "time.format",
-    "timezone": "time.timezone",
-    "typo_category": "cat.typo",
-    "wrong_join": "shift.wrong_join",
-}
-"""Shift generator -> id."""
-
-SILENT = ("shift.concept_flip", "shift.concept_logit", "shift.concept_reverse")
-"""Rows whose inputs and predictions stay: seen nowhere without labels."""
+from driftdrill.stack.faults.network import HTTP_FAULTS, TOXICS, Page
+from driftdrill.stack.faults.pages import PAGE_FAULTS
+from driftdrill.stack.faults.process import PROCESS_FAULTS
+from driftdrill.stack.model_service.switches import SWITCHES
 
 WAYS = {
     "mis.vocabulary": "a control hook of a service that has a tokenizer (the demo model has none)",
@@ -82,16 +36,31 @@ MISSING = {
 """Ids that cannot be injected, or not yet, each with the reason."""
 
 
+FAMILIES = ("edge", "shift", "miss", "noise", "unit", "col", "cat", "time", "text", "mis", "sys", "mon")
+FACE = "driftdrill.faults"
+"""Where an author imports every kind from."""
+
+
 @cache
 def kinds() -> tuple[Kind, ...]:
     """Every kind, in the order of its id's family."""
-    found = (*_rows(), *_edges(), *_payload(), *stack_kinds(), *_load(), *_rules())
+    http = [fault for fault in HTTP_FAULTS if fault is not Page]  # it only carries a page fault
+    found = (
+        *_shifts(),
+        *_edges(),
+        *(kind(fault, "encoded request", FACE) for fault in PAYLOAD_FAULTS),
+        *(kind(fault, "network (proxy, TCP)", FACE) for fault in TOXICS),
+        *(kind(fault, "network (proxy, HTTP)", FACE) for fault in http),
+        *(kind(fault, "process or container", FACE) for fault in PROCESS_FAULTS),
+        *(kind(switch, "demo model", FACE) for switch in SWITCHES.values()),
+        *(kind(fault, "metrics page", FACE) for fault in PAGE_FAULTS),
+        *(kind(fault, "scrape configuration", FACE) for fault in JOB_FAULTS),
+        Kind(
+            LoadFault.id, "load", FACE, "schedule", LoadFault.visible_from, ("times",), _first(LoadFault, sentences=9)
+        ),
+        *_rules(),
+    )
     return tuple(sorted(found, key=lambda k: (FAMILIES.index(k.id.partition(".")[0]), k.id, k.name)))
-
-
-FACE = "driftdrill.faults"
-"""Where an author imports every kind from."""
-FAMILIES = ("edge", "shift", "miss", "noise", "unit", "col", "cat", "time", "text", "mis", "sys", "mon")
 
 
 def ids() -> frozenset[str]:
@@ -109,11 +78,13 @@ def check_ids(faults: Iterable[Fault]) -> None:
             )
 
 
-def _rows() -> Iterable[Kind]:
-    for function, id_ in ROWS.items():
-        made = getattr(shift_generators, function)
-        visible = "nowhere" if id_ in SILENT else "server"
-        yield Kind(id_, function, FACE, "rows", visible, _parameters(made), _first(made))
+def _shifts() -> Iterable[Kind]:
+    """The functions that make shifts say their ids themselves."""
+    for name in shift_generators.__all__:
+        made = getattr(shift_generators, name)
+        if inspect.isfunction(made) and hasattr(made, "id"):
+            parameters = tuple(inspect.signature(made).parameters)
+            yield Kind(made.id, name, FACE, "rows", str(vars(made)["visible_from"]), parameters, _first(made))
 
 
 def _edges() -> Iterable[Kind]:
@@ -123,26 +94,13 @@ def _edges() -> Iterable[Kind]:
         yield Kind(id_, "edge", FACE, "rows", "server", ("column", "name"), text)
 
 
-def _payload() -> Iterable[Kind]:
-    return (kind(fault, "encoded request", FACE) for fault in PAYLOAD_FAULTS)
-
-
-def _load() -> Iterable[Kind]:
-    text = " ".join((LoadFault.__doc__ or "").split("\n\n")[0].split())
-    yield Kind(LoadFault.id, "load", FACE, "schedule", LoadFault.visible_from, ("times",), text)
-
-
 def _rules() -> Iterable[Kind]:
     for operator in OPERATORS.values():
         if operator.id:
             yield Kind(operator.id, operator.name, "", "rules (driftdrill mutate)", "nowhere", (), f"{operator.does}.")
 
 
-def _parameters(function: object) -> tuple[str, ...]:
-    return tuple(inspect.signature(function).parameters)  # type: ignore[arg-type]
-
-
-def _first(function: object) -> str:
-    """The first sentence of a docstring."""
-    text = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
-    return text.split(". ")[0].rstrip(".").replace("``", "`") + "."
+def _first(value: object, sentences: int = 1) -> str:
+    """The first sentences of a docstring's first paragraph."""
+    text = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
+    return ". ".join(text.split(". ")[:sentences]).rstrip(".").replace("``", "`") + "."

@@ -20,7 +20,9 @@ from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.recording import refuse_unwritable
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import Scenario
-from driftdrill.harness.setup.proxied import Reach, asks_golden, check, holds_of, reached
+from driftdrill.harness.seams.scrape_job import ChangedJobs, LoadedJobs
+from driftdrill.harness.seams.seam import Ground
+from driftdrill.harness.setup.proxied import Proxied, check, proxied
 from driftdrill.harness.target import Target, refuse_foreign_hosts
 from driftdrill.reports.metrics import Drill
 from driftdrill.stack.connection import Connection
@@ -75,16 +77,12 @@ def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Pla
     if settings.out is not None:
         refuse_unwritable(Path(settings.out))
     clock = settings.clock or scenario.clock
-    check(scenario, target, clock, ours=_which(settings, config)[0] != "server")
+    check(scenario, Ground(target, clock, own_prometheus=_which(settings, config)[0] != "server"))
     with contextlib.ExitStack() as stack:
-        reach = stack.enter_context(reached(scenario, target, clock))
+        reached = stack.enter_context(proxied(scenario, target, clock))
         watch = stack.enter_context(_watched(scenario, clock, settings)) if scenario.canary is not None else None
-        plan = _plan(scenario, reach, clock, settings, watch)
-        held = (
-            _virtual(plan, reach, settings, config, allowed)
-            if clock == "virtual"
-            else _wall(plan, reach, settings, config)
-        )
+        plan = _plan(scenario, reached, clock, settings, watch)
+        held = _virtual(plan, settings, config, allowed) if clock == "virtual" else _wall(plan, settings, config)
         yield stack.enter_context(held)
 
 
@@ -130,10 +128,10 @@ def csv_rows(file: str) -> Batch:
         raise ConfigError(str(e), hint=getattr(e, "hint", None)) from e
 
 
-def _plan(scenario: Scenario, reach: Reach, clock: str, settings: Settings, watch: Watch | None) -> Plan:
+def _plan(scenario: Scenario, reached: Proxied, clock: str, settings: Settings, watch: Watch | None) -> Plan:
     return Plan(
         scenario=scenario,
-        target=reach.target,
+        target=reached.target,
         clock=clock,
         out=Path(settings.out) if settings.out else _default_out(scenario),
         rules=(),
@@ -141,11 +139,11 @@ def _plan(scenario: Scenario, reach: Reach, clock: str, settings: Settings, watc
         versions=versions(),
         revision=_revision(),
         watch=watch,
-        whole=reach.whole,
+        site=reached.site,
         keep_rows=settings.keep_rows,
         redact=settings.redact,
-        forwarded=reach.forwarded,
-        golden=watch is not None or any(asks_golden(fault, reach) for fault in scenario.faults),
+        forwarded=reached.forwarded,
+        golden=watch is not None or any(f.seam.asks_golden(f, reached.site.target) for f in scenario.faults),
         rows_per_request=settings.rows_per_request,
     )
 
@@ -156,7 +154,7 @@ def _patterns(scenario: Scenario, settings: Settings, config: Config) -> tuple[s
 
 @contextlib.contextmanager
 def _virtual(
-    plan: Plan, reach: Reach, settings: Settings, config: Config, allowed: tuple[str, ...]
+    plan: Plan, settings: Settings, config: Config, allowed: tuple[str, ...]
 ) -> Iterator[tuple[Plan, Promtool | None]]:
     """promtool, and a scraper of the target's metrics pages."""
     scenario, target = plan.scenario, plan.target
@@ -170,8 +168,9 @@ def _virtual(
     )
     with Scraper([*jobs, *own], evaluation_intervals=intervals) as scraper:
         refuse_foreign_hosts(target, allowed, also=[t.url for t in scraper.targets])
-        holds = holds_of(scenario, reach, scraper, jobs, own)
-        yield replace(plan, rules=files, scraper=scraper, holds=holds, engine=f"promtool {promtool.version}"), promtool
+        ours = [found for found in scraper.targets if any(found.job is job for job in jobs)]
+        site = replace(plan.site, scraper=scraper, scraped=ours, configuration=ChangedJobs(scraper))
+        yield replace(plan, rules=files, scraper=scraper, site=site, engine=f"promtool {promtool.version}"), promtool
 
 
 def _own_jobs(plan: Plan) -> list[ScrapeJob]:
@@ -180,7 +179,7 @@ def _own_jobs(plan: Plan) -> list[ScrapeJob]:
 
 
 @contextlib.contextmanager
-def _wall(plan: Plan, reach: Reach, settings: Settings, config: Config) -> Iterator[tuple[Plan, Promtool | None]]:
+def _wall(plan: Plan, settings: Settings, config: Config) -> Iterator[tuple[Plan, Promtool | None]]:
     """A Prometheus that scrapes the target and evaluates the rules, or the one that does already."""
     scenario, target = plan.scenario, plan.target
     how, url = _which(settings, config)
@@ -210,12 +209,12 @@ def _wall(plan: Plan, reach: Reach, settings: Settings, config: Config) -> Itera
         connection=connection,
         binary=config.prometheus.binary,
         image=config.prometheus.image or IMAGE,
-        reloadable=any(fault.seam == "scrape" for fault in scenario.faults),
+        reloadable=any(fault.seam.reloads_prometheus for fault in scenario.faults),
     ) as server:
         files = files or served_rules(rules(server))
         engine = f"prometheus {server.version}" + (f" at {server.connection.url}" if how == "server" else "")
-        holds = holds_of(scenario, reach, server, jobs, own)
-        yield replace(plan, rules=files, server=server, holds=holds, engine=engine), server.promtool or promtool
+        site = replace(plan.site, scraped=range(len(jobs)), configuration=LoadedJobs(server, [*jobs, *own]))
+        yield replace(plan, rules=files, server=server, site=site, engine=engine), server.promtool or promtool
 
 
 def _which(settings: Settings, config: Config) -> tuple[Literal["auto", "container", "binary", "server"], str | None]:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from driftdrill.harness.errors import DriftdrillError, ScenarioError
 from driftdrill.harness.scenario.fault import Batch, Fault
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seeds import generator
 from driftdrill.harness.traffic.body_layout.layout import Layout, layout_of
 from driftdrill.harness.traffic.protocols import Protocol, Request
 from driftdrill.harness.traffic.ready_bodies import Bodies
-from driftdrill.harness.traffic.schedule import generator
 
 BLOCK_ROWS = 256
 TRIED = 32
@@ -73,8 +73,8 @@ class Blocks:
         self.scenario, self.protocol, self.times, self.rows_per_request = scenario, protocol, times, rows_per_request
         self.addresses, self.numbered, self.keep = addresses, numbered, keep
         self.source = {} if scenario.arrivals.bodies is not None else checked_rows(scenario)
-        self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults if f.seam == "rows"]
-        self.mutations = [f for f in scenario.faults if f.seam == "payload"]
+        self.faults = [_solved(f, self.source, scenario.seed) for f in scenario.faults_of("rows")]
+        self.mutations = scenario.faults_of("payload")
         sent = {name: column for name, column in self.source.items() if name != scenario.truth}
         self._bodies = Bodies(protocol, sent, faulty=bool(self.faults)) if rows_per_request == 1 else None
         self.layout = self._tried() if self.mutations else None

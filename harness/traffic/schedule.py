@@ -1,6 +1,5 @@
 """Schedules: arrival times of a rate Curve, computed ahead, seeded. No clock inside."""
 
-import hashlib
 from typing import Literal
 
 import numpy as np
@@ -10,23 +9,10 @@ from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.scenario.curve import Curve
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seeds import generator
 
 Kind = Literal["poisson", "even"]
 MOST_ARRIVALS = 200_000_000
-
-
-Purpose = Literal["schedule", "rows", "faults", "sampling"]
-
-
-def generator(seed: int, purpose: Purpose, name: str = "", block: int = 0) -> np.random.Generator:
-    """The random generator of one purpose, fault name and block of rows.
-
-    Never of a worker or a list position: every worker derives the same blocks, and adding a fault or a worker
-    changes no other draw.
-    """
-    digest = hashlib.sha256(f"{purpose}\0{name}".encode()).digest()
-    words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, block, *words])))
 
 
 def schedule(scenario: Scenario) -> npt.NDArray[np.float64]:
@@ -40,9 +26,8 @@ def schedule(scenario: Scenario) -> npt.NDArray[np.float64]:
         times = times[times < scenario.duration]
     else:
         times = arrivals(scenario.rate, scenario.duration, generator(scenario.seed, "schedule"), how.kind)
-    for fault in scenario.faults:
-        if fault.seam == "load":
-            times = _moved(times, fault, scenario)
+    for fault in scenario.faults_of("load"):
+        times = _moved(times, fault, scenario)
     return times
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from driftdrill.shift_generators.errors import BadValue, TooFewEffective
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, shift, written
 from driftdrill.shift_generators.kinds.missing import check_rate
 
 Levels = Callable[[Column, Rng], Column]
 """The new levels of the hit rows, from their old ones: text (k,) -> text (k,)."""
 
 
+@shift("cat.novel")
 def novel_category(column: str, *, level: str = "NEW", rate: float = 1.0) -> Generator:
     """``rate`` of the rows come with a level that the reference does not have; raises :class:`BadValue` if it has."""
     call = written("novel_category", column, level=level, rate=rate)
@@ -21,21 +22,22 @@ def novel_category(column: str, *, level: str = "NEW", rate: float = 1.0) -> Gen
         if (reference[column] == level).any():
             raise BadValue(f"{call}: {level!r} is a level of column {column!r} already", hint="choose another level")
 
-    return _hit_levels("cat.novel", call, column, lambda old, rng: np.full(len(old), level), prepare=prepare, rate=rate)
+    return _hit_levels(call, column, lambda old, rng: np.full(len(old), level), prepare=prepare, rate=rate)
 
 
+@shift("cat.typo")
 def typo_category(column: str) -> Generator:
     """The hit rows' levels are misspelt: two neighbouring letters change places, or the only letter is doubled."""
-    return _hit_levels("cat.typo", written("typo_category", column), column, _by_level(_misspell))
+    return _hit_levels(written("typo_category", column), column, _by_level(_misspell))
 
 
+@shift("cat.case")
 def case_category(column: str) -> Generator:
     """The hit rows' levels come in the other case: upper for lower and lower for upper."""
-    return _hit_levels(
-        "cat.case", written("case_category", column), column, _by_level(lambda text, rng: text.swapcase())
-    )
+    return _hit_levels(written("case_category", column), column, _by_level(lambda text, rng: text.swapcase()))
 
 
+@shift("cat.merge")
 def merge_categories(column: str, into: Mapping[str, str]) -> Generator:
     """Levels are merged, as ``merge_categories("carrier", {"US": "AA", "HP": "AA"})``; strength is the share of the
     rows with such a level.
@@ -43,9 +45,10 @@ def merge_categories(column: str, into: Mapping[str, str]) -> Generator:
     call = written("merge_categories", column, dict(into))
     if not into:
         raise BadValue(f"{call}: name at least one level and what it becomes")
-    return _hit_levels("cat.merge", call, column, _by_level(lambda text, rng: into.get(text, text)), levels=tuple(into))
+    return _hit_levels(call, column, _by_level(lambda text, rng: into.get(text, text)), levels=tuple(into))
 
 
+@shift("cat.knockout")
 def knockout_category(column: str, *levels: str) -> Generator:
     """Levels go: their rows carry another level instead, drawn as the reference's other rows have them.
 
@@ -73,11 +76,10 @@ def knockout_category(column: str, *levels: str) -> Generator:
         out[rows] = others[rng.integers(0, len(others), len(rows))]
         return {column: out}
 
-    return Generator("cat.knockout", call, (column,), "share", kernel, kind="text", prepare=prepare)
+    return Generator(call, (column,), "share", kernel, kind="text", prepare=prepare)
 
 
 def _hit_levels(
-    id: str,
     call: str,
     column: str,
     renamed: Levels,
@@ -94,7 +96,7 @@ def _hit_levels(
         rows = np.flatnonzero(hits(p, rng))
         return {column: put_text(x, rows, renamed(x[rows].astype(str), rng))}
 
-    return Generator(id, call, (column,), "share", kernel, kind="text", prepare=prepare, limit=1.0 / rate)
+    return Generator(call, (column,), "share", kernel, kind="text", prepare=prepare, limit=1.0 / rate)
 
 
 def put_text(column: Column, rows: Column, values: Column) -> Column:

@@ -28,7 +28,6 @@ def in_order(*generators: Generator) -> Generator:
 
     whole = any(not g.columns for g in generators)
     return Generator(
-        "+".join(g.id for g in generators),
         call,
         () if whole else _union(*(g.columns for g in generators)),
         "share" if all(g.scales == "share" for g in generators) else "size",
@@ -37,6 +36,7 @@ def in_order(*generators: Generator) -> Generator:
         truth=next((g.truth for g in generators if g.truth), None),
         prepare=lambda reference: tuple(g.solve(reference) for g in generators),
         mixture=False,
+        id="+".join(g.id for g in generators),
     )
 
 
@@ -73,7 +73,6 @@ def on_slice(generator: Generator, *, where: Where) -> Generator:
 
 def _around(generator: Generator, call: str, kernel: Kernel) -> Generator:
     return Generator(
-        generator.id,
         call,
         generator.columns,
         "share",
@@ -81,6 +80,7 @@ def _around(generator: Generator, call: str, kernel: Kernel) -> Generator:
         reads=generator.reads,
         truth=generator.truth,
         prepare=generator.solve,
+        id=generator.id,
     )
 
 

@@ -9,12 +9,23 @@ from collections.abc import Callable
 import numpy as np
 
 from driftdrill.shift_generators.errors import BadValue, WrongType
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, check_kind, hits, written
+from driftdrill.shift_generators.generator import (
+    Batch,
+    Column,
+    Floats,
+    Generator,
+    Rng,
+    check_kind,
+    hits,
+    shift,
+    written,
+)
 from driftdrill.shift_generators.kinds.maps import finite
 from driftdrill.shift_generators.kinds.missing import check_rate
 from driftdrill.shift_generators.kinds.slices import Where, mask_of
 
 
+@shift("shift.concept_flip", visible_from="nowhere")
 def concept_flip(truth: str, *, rate: float = 1.0, where: Where | None = None) -> Generator:
     """Turn ``rate`` of the labels round, in the slice ``where`` or everywhere; a label is one of two (0 and 1).
 
@@ -29,9 +40,10 @@ def concept_flip(truth: str, *, rate: float = 1.0, where: Where | None = None) -
         p = strength * rate if where is None else strength * rate * mask_of(where, batch, call)
         return {truth: np.where(hits(p, rng), 1 - y, y).astype(batch[truth].dtype)}
 
-    return Generator("shift.concept_flip", call, (truth,), "share", kernel, truth=truth, limit=1.0 / rate)
+    return Generator(call, (truth,), "share", kernel, truth=truth, limit=1.0 / rate)
 
 
+@shift("shift.concept_logit", visible_from="nowhere")
 def concept_logit(
     truth: str, *, probability: Callable[[Batch], Column], intercept: float = 0.0, slope: float = 1.0
 ) -> Generator:
@@ -56,9 +68,10 @@ def concept_logit(
         turn = np.where(y == 0, (q - p) / (1.0 - p), (p - q) / p)
         return {truth: np.where((rng.random(len(y)) < turn) & (strength > 0), 1 - y, y).astype(batch[truth].dtype)}
 
-    return Generator("shift.concept_logit", call, (truth,), "size", kernel, truth=truth, limit=math.inf)
+    return Generator(call, (truth,), "size", kernel, truth=truth, limit=math.inf)
 
 
+@shift("shift.concept_reverse", visible_from="nowhere")
 def concept_reverse(truth: str, *, by: str) -> Generator:
     """The relation between a column and the truth turns round: among the hit rows, the row of the lowest value of
     ``by`` takes the truth of the highest, and so on inwards. Any truth; p(x) and p(y) stay exactly.
@@ -78,7 +91,7 @@ def concept_reverse(truth: str, *, by: str) -> Generator:
         out[rows] = batch[truth][rows[::-1]]
         return {truth: out}
 
-    return Generator("shift.concept_reverse", call, (truth,), "share", kernel, reads=(by,), truth=truth)
+    return Generator(call, (truth,), "share", kernel, reads=(by,), truth=truth)
 
 
 def _labels(batch: Batch, truth: str, call: str) -> Column:

@@ -180,7 +180,7 @@ def edge(column: str, name: str) -> Generator:
         _refuse(found, x, column, call)
         return {column: _put(found, x, hits(strength, rng), column, call)}
 
-    return Generator(found.id, call, (column,), "share", kernel, kind=found.kind, prepare=check)
+    return Generator(call, (column,), "share", kernel, kind=found.kind, prepare=check, id=found.id)
 
 
 def _refuse(edge: Edge, x: Column, name: str, call: str) -> None:

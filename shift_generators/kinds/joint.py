@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from driftdrill.shift_generators.errors import BadValue
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, written
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, shift, written
 from driftdrill.shift_generators.kinds.maps import finite, keep_unhit, like
 
 
+@shift("shift.wrong_join")
 def wrong_join(*columns: str) -> Generator:
     """Give each hit row another row's values of ``columns``, all of one other row, as a join on a wrong key does.
 
@@ -22,9 +23,10 @@ def wrong_join(*columns: str) -> Generator:
         ring = rng.permutation(np.flatnonzero(hits(strength, rng)))
         return {name: _pass_round(batch[name], ring) for name in columns}
 
-    return Generator("shift.wrong_join", call, columns, "share", kernel)
+    return Generator(call, columns, "share", kernel)
 
 
+@shift("shift.correlation_break")
 def correlation_break(*columns: str) -> Generator:
     """Pass each column's values round among the hit rows on a ring of its own: marginals stay, their joint law goes.
 
@@ -37,9 +39,10 @@ def correlation_break(*columns: str) -> Generator:
         rows = np.flatnonzero(hits(strength, rng))
         return {name: _pass_round(batch[name], rng.permutation(rows)) for name in columns}
 
-    return Generator("shift.correlation_break", call, columns, "share", kernel)
+    return Generator(call, columns, "share", kernel)
 
 
+@shift("shift.rotation")
 def rotation(first: str, second: str, *, degrees: float = 30.0) -> Generator:
     """Turn two columns, measured in standard deviations from their means, by an angle: their correlation moves.
 
@@ -71,9 +74,7 @@ def rotation(first: str, second: str, *, degrees: float = 30.0) -> Generator:
 
     # Beyond a half turn the shift would come back.
     limit = max(1.0, 180.0 / abs(degrees))
-    return Generator(
-        "shift.rotation", call, (first, second), "size", kernel, kind="number", prepare=prepare, limit=limit
-    )
+    return Generator(call, (first, second), "size", kernel, kind="number", prepare=prepare, limit=limit)
 
 
 def _pass_round(column: Column, ring: Column) -> Column:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from driftdrill.shift_generators.errors import BadValue
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, is_level, written
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, is_level, shift, written
 
 Change = Callable[[Floats], Floats]
 
@@ -42,7 +42,7 @@ def keep_unhit(out: Column, column: Column, strength: Floats | float) -> Column:
     return out
 
 
-def _affine(id: str, call: str, column: str, by: float, offset: float) -> Generator:
+def _affine(call: str, column: str, by: float, offset: float) -> Generator:
     def move(x: Column, s: Floats | float) -> Column:
         values = x * (1.0 + s * (by - 1.0)) if by != 1.0 else x + s * offset
         if by != 1.0 and offset != 0.0:
@@ -56,10 +56,11 @@ def _affine(id: str, call: str, column: str, by: float, offset: float) -> Genera
     # Beyond 1 / (1 - by) a map that shrinks would turn the column round.
     limit = math.inf if by >= 1.0 else 1.0 / (1.0 - by)
     return Generator(
-        id, call, (column,), "size", kernel, kind="number", limit=limit, monotone=lambda x, t, state: move(x, t)
+        call, (column,), "size", kernel, kind="number", limit=limit, monotone=lambda x, t, state: move(x, t)
     )
 
 
+@shift("shift.mean")
 def mean_shift(column: str, *, by: float = 1.0) -> Generator:
     """Add ``by`` to every value, in the column's own units: x + strength * by.
 
@@ -69,9 +70,10 @@ def mean_shift(column: str, *, by: float = 1.0) -> Generator:
     finite(call, by=by)
     if by == 0:
         raise BadValue(f"{call}: by must not be 0, or nothing is shifted")
-    return _affine("shift.mean", call, column, 1.0, float(by))
+    return _affine(call, column, 1.0, float(by))
 
 
+@shift("shift.scale")
 def scale(column: str, *, by: float = 2.0, about: float = 0.0) -> Generator:
     """Stretch the column by the factor ``by`` about the value ``about``: about + (x - about) * by at strength 1.
 
@@ -82,9 +84,10 @@ def scale(column: str, *, by: float = 2.0, about: float = 0.0) -> Generator:
     finite(call, by=by, about=about)
     if by <= 0 or by == 1:
         raise BadValue(f"{call}: by must be above 0 and not 1, but is {by!r}")
-    return _affine("shift.scale", call, column, float(by), about * (1.0 - by))
+    return _affine(call, column, float(by), about * (1.0 - by))
 
 
+@shift("shift.affine")
 def affine(column: str, *, by: float, offset: float) -> Generator:
     """x * by + offset at strength 1, and on the straight line from x to it before.
 
@@ -94,9 +97,10 @@ def affine(column: str, *, by: float, offset: float) -> Generator:
     finite(call, by=by, offset=offset)
     if by <= 0 or (by == 1 and offset == 0):
         raise BadValue(f"{call}: by must be above 0, and something must change; by is {by!r}, offset {offset!r}")
-    return _affine("shift.affine", call, column, float(by), float(offset))
+    return _affine(call, column, float(by), float(offset))
 
 
+@shift("shift.quantile_warp")
 def quantile_warp(column: str, *, power: float = 2.0) -> Generator:
     """Move each value to another quantile of the reference: from rank u to rank u ** power.
 
@@ -124,7 +128,6 @@ def quantile_warp(column: str, *, power: float = 2.0) -> Generator:
         return {column: keep_unhit(move(x, s, state), x, s)}
 
     return Generator(
-        "shift.quantile_warp",
         call,
         (column,),
         "size",
@@ -153,7 +156,7 @@ def knots(column: Column, name: str, asked_by: str) -> Knots:
     return picked, ranks
 
 
-def on_hit_rows(id: str, call: str, column: str, change: Change) -> Generator:
+def on_hit_rows(call: str, column: str, change: Change) -> Generator:
     """A generator that changes the hit rows' values of one column of numbers; strength is their share."""
 
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
@@ -166,4 +169,4 @@ def on_hit_rows(id: str, call: str, column: str, change: Change) -> Generator:
                 piece[rows] = like(change(piece[rows].astype(np.float64, copy=False)), x)
         return {column: out}
 
-    return Generator(id, call, (column,), "share", kernel, kind="number")
+    return Generator(call, (column,), "share", kernel, kind="number")

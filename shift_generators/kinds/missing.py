@@ -16,11 +16,13 @@ from driftdrill.shift_generators.generator import (
     check_kind,
     hits,
     share,
+    shift,
     written,
 )
 from driftdrill.shift_generators.kinds.maps import Knots, finite, knots
 
 
+@shift("miss.mcar")
 def mcar(column: str, *, rate: float = 1.0) -> Generator:
     """Missing completely at random: ``rate`` of the rows, in (0, 1], whatever they hold. Strength scales the rate."""
     call = written("mcar", column, rate=rate)
@@ -29,9 +31,10 @@ def mcar(column: str, *, rate: float = 1.0) -> Generator:
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
         return {column: without(batch[column], hits(share(strength, rate), rng), column, call)}
 
-    return Generator("miss.mcar", call, (column,), "share", kernel, limit=1.0 / rate)
+    return Generator(call, (column,), "share", kernel, limit=1.0 / rate)
 
 
+@shift("miss.mar")
 def mar(column: str, *, by: str, rate: float = 0.2, slope: float = 4.0) -> Generator:
     """Missing at random: the chance to go missing rises with the rank of another column ``by``; the mean is ``rate``.
 
@@ -41,16 +44,17 @@ def mar(column: str, *, by: str, rate: float = 0.2, slope: float = 4.0) -> Gener
     call = written("mar", column, by=by, rate=rate, slope=slope)
     if by == column:
         raise BadValue(f"{call}: by must name another column", hint="a column that decides on itself is mnar")
-    return _dependent("miss.mar", call, column, by, rate=rate, slope=slope)
+    return _dependent(call, column, by, rate=rate, slope=slope)
 
 
+@shift("miss.mnar")
 def mnar(column: str, *, rate: float = 0.2, slope: float = 4.0) -> Generator:
     """Missing not at random: as :func:`mar`, but by the rank of the value that goes missing."""
     call = written("mnar", column, rate=rate, slope=slope)
-    return _dependent("miss.mnar", call, column, column, rate=rate, slope=slope)
+    return _dependent(call, column, column, rate=rate, slope=slope)
 
 
-def _dependent(id: str, call: str, column: str, by: str, *, rate: float, slope: float) -> Generator:
+def _dependent(call: str, column: str, by: str, *, rate: float, slope: float) -> Generator:
     check_rate(call, rate)
     finite(call, slope=slope)
 
@@ -65,7 +69,7 @@ def _dependent(id: str, call: str, column: str, by: str, *, rate: float, slope: 
         return {column: without(batch[column], hits(p, rng), column, call)}
 
     reads = () if by == column else (by,)
-    return Generator(id, call, (column,), "share", kernel, reads=reads, prepare=prepare)
+    return Generator(call, (column,), "share", kernel, reads=reads, prepare=prepare)
 
 
 def _ranks(column: Column, reference: Knots) -> Floats:

@@ -3,12 +3,24 @@
 import numpy as np
 
 from driftdrill.shift_generators.errors import BadValue
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, share, written
+from driftdrill.shift_generators.generator import (
+    Batch,
+    Column,
+    Floats,
+    Generator,
+    Rng,
+    hits,
+    missing,
+    share,
+    shift,
+    written,
+)
 from driftdrill.shift_generators.kinds.maps import finite, keep_unhit, level, like, on_hit_rows
 from driftdrill.shift_generators.kinds.missing import check_rate
 from driftdrill.shift_generators.kinds.units import fill
 
 
+@shift("noise.gaussian")
 def gaussian_noise(column: str, *, sd: float = 1.0) -> Generator:
     """Add normal noise of standard deviation ``sd``, in the column's own units; strength scales it in every row."""
     call = written("gaussian_noise", column, sd=sd)
@@ -22,9 +34,10 @@ def gaussian_noise(column: str, *, sd: float = 1.0) -> Generator:
         noise *= s * sd
         return {column: keep_unhit(like(x + noise, x), x, s)}
 
-    return Generator("noise.gaussian", call, (column,), "size", kernel, kind="number", limit=np.inf)
+    return Generator(call, (column,), "size", kernel, kind="number", limit=np.inf)
 
 
+@shift("noise.outliers")
 def outliers(column: str, *, rate: float = 0.01, sds: float = 10.0) -> Generator:
     """Put ``rate`` of the rows ``sds`` robust standard deviations from the median, up or down at random.
 
@@ -47,9 +60,7 @@ def outliers(column: str, *, rate: float = 0.01, sds: float = 10.0) -> Generator
         out[rows] = like(centre + side * sds * spread, x)
         return {column: out}
 
-    return Generator(
-        "noise.outliers", call, (column,), "share", kernel, kind="number", prepare=prepare, limit=1.0 / rate
-    )
+    return Generator(call, (column,), "share", kernel, kind="number", prepare=prepare, limit=1.0 / rate)
 
 
 def median_and_spread(values: Column, name: str, asked_by: str) -> tuple[float, float]:
@@ -63,23 +74,26 @@ def median_and_spread(values: Column, name: str, asked_by: str) -> tuple[float, 
     return float(centre), float(spread)
 
 
+@shift("noise.rounding")
 def rounding(column: str, *, to: float = 1.0) -> Generator:
     """Round the hit rows to multiples of ``to``. Strength is their share."""
     call = written("rounding", column, to=to)
     finite(call, to=to)
     if to <= 0:
         raise BadValue(f"{call}: to must be above 0, not {to!r}")
-    return on_hit_rows("noise.rounding", call, column, lambda x: np.rint(x / to) * to)
+    return on_hit_rows(call, column, lambda x: np.rint(x / to) * to)
 
 
+@shift("noise.clipped")
 def clipped(column: str, *, lower: float = -np.inf, upper: float = np.inf) -> Generator:
     """Saturate the hit rows at ``lower`` and ``upper``, in the column's own units. Strength is their share."""
     call = written("clipped", column, lower=lower if lower > -np.inf else None, upper=upper if upper < np.inf else None)
     if not lower < upper or (lower == -np.inf and upper == np.inf):
         raise BadValue(f"{call}: give a lower or an upper end, lower below upper")
-    return on_hit_rows("noise.clipped", call, column, lambda x: np.clip(x, lower, upper))
+    return on_hit_rows(call, column, lambda x: np.clip(x, lower, upper))
 
 
+@shift("noise.stuck")
 def stuck(column: str) -> Generator:
     """The hit rows repeat one value, the first of the reference that is not missing. Strength is their share."""
     call = written("stuck", column)
@@ -97,9 +111,10 @@ def stuck(column: str) -> Generator:
         out[rows] = state
         return {column: out}
 
-    return Generator("noise.stuck", call, (column,), "share", kernel, prepare=prepare)
+    return Generator(call, (column,), "share", kernel, prepare=prepare)
 
 
+@shift("noise.duplicate")
 def duplicates(*, rate: float = 1.0) -> Generator:
     """``rate`` of the rows come again in place of the next: each hit row is a copy of the nearest one before it that
     is not hit, truth included. The first row has none before it and stays. Strength scales the rate.
@@ -113,4 +128,4 @@ def duplicates(*, rate: float = 1.0) -> Generator:
         source = np.maximum.accumulate(np.where(again, 0, np.arange(len(again))))
         return {name: values[source] for name, values in batch.items()}
 
-    return Generator("noise.duplicate", call, (), "share", kernel, limit=1.0 / rate)
+    return Generator(call, (), "share", kernel, limit=1.0 / rate)

@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from driftdrill.shift_generators.errors import BadValue, TooFewEffective, UnknownColumn
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Mask, Rng, check_kind, hits, written
+from driftdrill.shift_generators.generator import (
+    Batch,
+    Column,
+    Floats,
+    Generator,
+    Mask,
+    Rng,
+    check_kind,
+    hits,
+    shift,
+    written,
+)
 from driftdrill.shift_generators.kinds.maps import finite
 from driftdrill.shift_generators.kinds.slices import Where, mask_of
 
@@ -48,6 +59,7 @@ def linear(coefficients: Mapping[str, float]) -> Score:
     return score
 
 
+@shift("shift.tilt")
 def tilt(score: str | Score, *, theta: float = 1.0) -> Generator:
     """Draw rows with weight exp(theta * rank), the rank of ``score`` being in [0, 1]: p(x) moves, p(y given x) stays.
 
@@ -67,7 +79,7 @@ def tilt(score: str | Score, *, theta: float = 1.0) -> Generator:
         values = reference[score] if isinstance(score, str) else np.asarray(score(reference))
         return rank_weights(values.astype(np.float64), theta)
 
-    generator = _resampler("shift.tilt", call, weigh, reads=(score,) if isinstance(score, str) else ())
+    generator = _resampler(call, weigh, reads=(score,) if isinstance(score, str) else ())
     return replace(
         generator,
         resize=lambda factor: tilt(score, theta=theta * factor),
@@ -98,6 +110,7 @@ def rank_weights(score: Floats, theta: float) -> Floats:
     return out
 
 
+@shift("shift.subgroup")
 def subgroup(where: Where, *, share: float) -> Generator:
     """Make the rows of a slice the given share of all rows, in (0, 1); the law within and without it stays.
 
@@ -111,9 +124,10 @@ def subgroup(where: Where, *, share: float) -> Generator:
         inside = mask_of(where, reference, call)
         return _group_weights(call, len(inside), [(inside, share), (~inside, 1.0 - share)])
 
-    return _resampler("shift.subgroup", call, weigh)
+    return _resampler(call, weigh)
 
 
+@shift("shift.selection")
 def selection(where: Where, *, keep: float = 0.0) -> Generator:
     """Lose the rows of a slice but for the share ``keep`` of them, in [0, 1): segments that vanish from traffic."""
     call = written("selection", where, keep=keep)
@@ -123,9 +137,10 @@ def selection(where: Where, *, keep: float = 0.0) -> Generator:
     def weigh(reference: Batch) -> Floats:
         return np.where(mask_of(where, reference, call), keep, 1.0)
 
-    return _resampler("shift.selection", call, weigh)
+    return _resampler(call, weigh)
 
 
+@shift("shift.prior")
 def prior(truth: str, shares: Mapping[object, float]) -> Generator:
     """Give classes of the truth the shares named, as ``prior("late", {1: 0.3})``; p(x given y) stays.
 
@@ -144,7 +159,7 @@ def prior(truth: str, shares: Mapping[object, float]) -> Generator:
             raise BadValue(f"{call}: every class is named, but the shares sum to {total:g}", hint="make them sum to 1")
         return _group_weights(call, len(y), [*groups, (rest, max(1.0 - total, 0.0))])
 
-    return _resampler("shift.prior", call, weigh, truth=truth)
+    return _resampler(call, weigh, truth=truth)
 
 
 def _group_weights(call: str, n: int, groups: list[tuple[Mask, float]]) -> Floats:
@@ -163,7 +178,6 @@ def _group_weights(call: str, n: int, groups: list[tuple[Mask, float]]) -> Float
 
 
 def _resampler(
-    id: str,
     call: str,
     weigh: Callable[[Batch], Floats],
     *,
@@ -191,7 +205,7 @@ def _resampler(
                 changed[name][rows] = source[drawn]
         return changed
 
-    return Generator(id, call, (), "share", kernel, reads=reads, truth=truth, prepare=prepare, weigh=weigh)
+    return Generator(call, (), "share", kernel, reads=reads, truth=truth, prepare=prepare, weigh=weigh)
 
 
 def enough(call: str, weights: Floats) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftdrill.shift_generators.errors import BadValue
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, shift, written
 from driftdrill.shift_generators.kinds.categories import put_text
 from driftdrill.shift_generators.kinds.maps import finite
 from driftdrill.shift_generators.kinds.missing import check_rate
@@ -28,6 +28,7 @@ _SCRIPTS = {
 }
 
 
+@shift("text.typo")
 def text_typo(column: str, *, rate: float = 0.1) -> Generator:
     """In the hit rows, ``rate`` of the letters change places with the next one, in (0, 1]."""
     call = written("text_typo", column, rate=rate)
@@ -46,9 +47,10 @@ def text_typo(column: str, *, rate: float = 0.1) -> Generator:
         out[:, 1:][first] = points[:, :-1][first]
         return out
 
-    return _on_points("text.typo", call, column, swapped)
+    return _on_points(call, column, swapped)
 
 
+@shift("text.case")
 def text_case(column: str, *, to: str = "upper") -> Generator:
     """The hit rows come in ``to`` "upper", "lower" or "swapped" case."""
     call = written("text_case", column, to=to)
@@ -64,9 +66,10 @@ def text_case(column: str, *, to: str = "upper") -> Generator:
         # Beyond ASCII a letter may become two.
         return np.array([cases[to](text) for text in texts.tolist()], dtype=str)
 
-    return _on_texts("text.case", call, column, changed)
+    return _on_texts(call, column, changed)
 
 
+@shift("text.length")
 def text_length(column: str, *, by: float = 3.0) -> Generator:
     """The hit rows are ``by`` times as long: repeated after a space, or cut off. At least one character is kept."""
     call = written("text_length", column, by=by)
@@ -86,18 +89,20 @@ def text_length(column: str, *, by: float = 3.0) -> Generator:
         points[np.arange(points.shape[1]) >= wanted[:, None]] = 0
         return out
 
-    return _on_texts("text.length", call, column, resized)
+    return _on_texts(call, column, resized)
 
 
+@shift("text.language")
 def text_language(column: str, *, script: str = "cyrillic") -> Generator:
     """The hit rows come in another script, "cyrillic" or "greek", letter by letter: to a vocabulary, other words."""
     call = written("text_language", column, script=script)
     if script not in _SCRIPTS:
         raise BadValue(f"{call}: script must be one of {', '.join(_SCRIPTS)}, not {script!r}")
     table = _table(*_SCRIPTS[script])
-    return _on_points("text.language", call, column, lambda points, rng: _translate(points, table))
+    return _on_points(call, column, lambda points, rng: _translate(points, table))
 
 
+@shift("text.vocabulary")
 def text_vocabulary(column: str, *, rate: float = 1.0) -> Generator:
     """In the hit rows, ``rate`` of the words become unknown ones: same length and case, each letter 13 places on."""
     call = written("text_vocabulary", column, rate=rate)
@@ -110,15 +115,16 @@ def text_vocabulary(column: str, *, rate: float = 1.0) -> Generator:
         chosen = rng.random((len(points), int(word.max(initial=0)) + 1)) < rate
         return np.where(np.take_along_axis(chosen, word, axis=1), _translate(points, table), points)
 
-    return _on_points("text.vocabulary", call, column, unknown)
+    return _on_points(call, column, unknown)
 
 
+@shift("text.emoji")
 def text_emoji(column: str, *, emoji: str = "🙂") -> Generator:
     """The hit rows end in a space and ``emoji``."""
     call = written("text_emoji", column, emoji=emoji)
     if not emoji:
         raise BadValue(f"{call}: emoji must not be empty")
-    return _on_texts("text.emoji", call, column, lambda texts, rng: np.char.add(texts, f" {emoji}"))
+    return _on_texts(call, column, lambda texts, rng: np.char.add(texts, f" {emoji}"))
 
 
 def _letters(points: Points) -> npt.NDArray[np.bool_]:
@@ -137,7 +143,7 @@ def _translate(points: Points, table: Points) -> Points:
     return np.where(points < len(table), table[np.minimum(points, len(table) - 1)], points)
 
 
-def _on_points(id: str, call: str, column: str, change: Callable[[Points, Rng], Points]) -> Generator:
+def _on_points(call: str, column: str, change: Callable[[Points, Rng], Points]) -> Generator:
     def changed(texts: Column, rng: Rng) -> Column:
         width = texts.dtype.itemsize // 4
         if width == 0 or len(texts) == 0:
@@ -146,7 +152,7 @@ def _on_points(id: str, call: str, column: str, change: Callable[[Points, Rng], 
         pieces = [_one_piece(texts[i : i + rows], width, change, rng) for i in range(0, len(texts), rows)]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    return _on_texts(id, call, column, changed)
+    return _on_texts(call, column, changed)
 
 
 def _one_piece(texts: Column, width: int, change: Callable[[Points, Rng], Points], rng: Rng) -> Column:
@@ -155,10 +161,10 @@ def _one_piece(texts: Column, width: int, change: Callable[[Points, Rng], Points
     return new.view(f"U{new.shape[1]}").reshape(len(texts))
 
 
-def _on_texts(id: str, call: str, column: str, change: Callable[[Column, Rng], Column]) -> Generator:
+def _on_texts(call: str, column: str, change: Callable[[Column, Rng], Column]) -> Generator:
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
         x = batch[column]
         rows = np.flatnonzero(hits(strength * ~missing(x), rng))
         return {column: put_text(x, rows, change(x[rows].astype(str), rng))} if len(rows) else {}
 
-    return Generator(id, call, (column,), "share", kernel, kind="text")
+    return Generator(call, (column,), "share", kernel, kind="text")

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from driftdrill.shift_generators.errors import BadValue, WrongType
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, written
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, shift, written
 from driftdrill.shift_generators.kinds.categories import put_text
 from driftdrill.shift_generators.kinds.maps import finite, like
 
 
+@shift("time.shift")
 def shift_time(column: str, *, by: float) -> Generator:
     """Move the hit rows' timestamps by seconds, which may be below 0: a clock that is wrong, or data that is late."""
     call = written("shift_time", column, by=by)
@@ -25,9 +26,10 @@ def shift_time(column: str, *, by: float) -> Generator:
     def later(x: Column) -> Column:
         return _plus(x, np.full(len(x), float(by)), column, call)
 
-    return _on_hit_times("time.shift", call, column, later)
+    return _on_hit_times(call, column, later)
 
 
+@shift("time.timezone")
 def timezone(column: str, zone: str) -> Generator:
     """UTC timestamps arrive as wall-clock times of ``zone``, as "America/New_York", without saying so.
 
@@ -46,9 +48,10 @@ def timezone(column: str, zone: str) -> Generator:
         offsets = np.array([_offset(local, q * 900.0) for q in quarters.tolist()])
         return _plus(x, offsets[codes], column, call)
 
-    return _on_hit_times("time.timezone", call, column, moved)
+    return _on_hit_times(call, column, moved)
 
 
+@shift("time.format")
 def time_format(column: str, *, to: str) -> Generator:
     """The hit rows' timestamps come in another format.
 
@@ -63,7 +66,7 @@ def time_format(column: str, *, to: str) -> Generator:
                 raise WrongType(f"{call}: column {column!r} must hold seconds as numbers, but its dtype is {x.dtype}")
             return x * 1000
 
-        return _on_hit_times("time.format", call, column, times_1000)
+        return _on_hit_times(call, column, times_1000)
     if to not in _FORMATS:
         raise BadValue(f"{call}: to must be one of milliseconds, {', '.join(_FORMATS)}, not {to!r}")
 
@@ -73,7 +76,7 @@ def time_format(column: str, *, to: str) -> Generator:
         stamps = [datetime.fromtimestamp(s, UTC) for s in _seconds(x, column, call).tolist()]
         return np.array([_FORMATS[to](stamp) for stamp in stamps], dtype=str)
 
-    return _on_hit_times("time.format", call, column, written_anew)
+    return _on_hit_times(call, column, written_anew)
 
 
 _FORMATS: dict[str, Callable[[datetime], str]] = {
@@ -84,7 +87,7 @@ _FORMATS: dict[str, Callable[[datetime], str]] = {
 }
 
 
-def _on_hit_times(id: str, call: str, column: str, change: Callable[[Column], Column]) -> Generator:
+def _on_hit_times(call: str, column: str, change: Callable[[Column], Column]) -> Generator:
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
         x = batch[column]
         rows = np.flatnonzero(hits(strength * ~missing(x), rng))
@@ -97,7 +100,7 @@ def _on_hit_times(id: str, call: str, column: str, change: Callable[[Column], Co
         out[rows] = values
         return {column: out}
 
-    return Generator(id, call, (column,), "share", kernel, kind="time")
+    return Generator(call, (column,), "share", kernel, kind="time")
 
 
 def _offset(zone: ZoneInfo, at: float) -> float:

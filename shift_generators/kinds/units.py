@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from driftdrill.shift_generators.errors import BadValue, WrongType
-from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, written
+from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, shift, written
 from driftdrill.shift_generators.kinds.joint import wrong_join
 from driftdrill.shift_generators.kinds.maps import finite, on_hit_rows
 
 
+@shift("unit.rescale")
 def rescale(column: str, *, by: float) -> Generator:
     """A change of unit: x * by in the rows that are hit, as ``rescale("dep_delay", by=60)`` for minutes to seconds.
 
@@ -21,9 +22,10 @@ def rescale(column: str, *, by: float) -> Generator:
     finite(call, by=by)
     if by in (0, 1):
         raise BadValue(f"{call}: by must be neither 0 nor 1, but is {by!r}")
-    return on_hit_rows("unit.rescale", call, column, lambda x: x * by)
+    return on_hit_rows(call, column, lambda x: x * by)
 
 
+@shift("unit.log")
 def log_unit(column: str, *, base: float = math.e) -> Generator:
     """The column arrives on a log scale: sign(x) * log(1 + |x|), to ``base``, which takes zeros and negatives too.
 
@@ -33,19 +35,21 @@ def log_unit(column: str, *, base: float = math.e) -> Generator:
     finite(call, base=base)
     if base <= 0 or base == 1:
         raise BadValue(f"{call}: base must be above 0 and not 1, but is {base!r}")
-    return on_hit_rows("unit.log", call, column, lambda x: np.sign(x) * np.log1p(np.abs(x)) / math.log(base))
+    return on_hit_rows(call, column, lambda x: np.sign(x) * np.log1p(np.abs(x)) / math.log(base))
 
 
+@shift("unit.temperature")
 def temperature(column: str, *, to: str = "fahrenheit") -> Generator:
     """Degrees Celsius arrive as Fahrenheit (``to="fahrenheit"``), or the other way round (``to="celsius"``)."""
     call = written("temperature", column, to=to)
     if to == "fahrenheit":
-        return on_hit_rows("unit.temperature", call, column, lambda x: x * 1.8 + 32.0)
+        return on_hit_rows(call, column, lambda x: x * 1.8 + 32.0)
     if to == "celsius":
-        return on_hit_rows("unit.temperature", call, column, lambda x: (x - 32.0) / 1.8)
+        return on_hit_rows(call, column, lambda x: (x - 32.0) / 1.8)
     raise BadValue(f"{call}: to must be 'fahrenheit' or 'celsius', not {to!r}")
 
 
+@shift("col.swap")
 def swap_columns(first: str, second: str) -> Generator:
     """The hit rows' values of two columns change places, as after a wrong column order. Strength is their share.
 
@@ -63,7 +67,7 @@ def swap_columns(first: str, second: str) -> Generator:
         both = np.result_type(a, b)  # int64 and float64 meet in float64, U3 and U5 in U5
         return {first: _put(a, rows, b, both), second: _put(b, rows, a, both)}
 
-    return Generator("col.swap", call, (first, second), "share", kernel)
+    return Generator(call, (first, second), "share", kernel)
 
 
 def _put(column: Column, rows: Column, other: Column, dtype: "np.dtype[np.generic]") -> Column:
@@ -72,11 +76,13 @@ def _put(column: Column, rows: Column, other: Column, dtype: "np.dtype[np.generi
     return out
 
 
+@shift("col.shuffle")
 def shuffle_column(column: str) -> Generator:
     """The hit rows' values of one column go to other rows among them: a wrong join of a single column."""
-    return replace(wrong_join(column), id="col.shuffle", call=written("shuffle_column", column))
+    return replace(wrong_join(column), call=written("shuffle_column", column))
 
 
+@shift("col.constant")
 def constant_column(column: str, *, value: object) -> Generator:
     """The hit rows all carry ``value``, as after a default was filled in. Strength is their share.
 
@@ -88,7 +94,7 @@ def constant_column(column: str, *, value: object) -> Generator:
         x = batch[column]
         return {column: fill(x, hits(strength, rng), value, column, call)}
 
-    return Generator("col.constant", call, (column,), "share", kernel)
+    return Generator(call, (column,), "share", kernel)
 
 
 def fill(column: Column, rows: Column, value: object, name: str, asked_by: str) -> Column:

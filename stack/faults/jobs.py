@@ -18,7 +18,7 @@ class JobFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
     """What all share."""
 
     id: ClassVar[str] = ""
-    seam: ClassVar[str] = "scrape"
+    seam: ClassVar[str] = "scrape job"
     visible_from: ClassVar[str] = "scrape"
 
     @property

@@ -8,19 +8,14 @@ what happens inside the model is not.
 import math
 import random
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from driftdrill.stack.errors import StackError
 from driftdrill.stack.model_service.model import Answer, Category, Model, Number, Row
-
-if TYPE_CHECKING:
-    from driftdrill.stack.model_service.control import Misconfigured
 
 Ask = Callable[[Model, Row], Answer]
 Wrap = Callable[[Ask], Ask]
@@ -43,28 +38,13 @@ class Models:
 class _Switch(msgspec.Struct, frozen=True, tag_field="id", forbid_unknown_fields=True):
     """A misconfiguration with its parameters; a fault that is held through the service's admin interface."""
 
-    each: ClassVar[bool] = True
+    seam: ClassVar[str] = "switch"
     visible_from: ClassVar[str] = "server"
 
     @property
     def id(self) -> str:
         """The id under which the fault catalogue has it."""
         return str(self.__struct_config__.tag)
-
-    def hold(self, target: Any) -> "AbstractContextManager[Misconfigured]":
-        """Hold this in the demo model of a target, changing no row yet; leaving switches it off.
-
-        Raises :class:`StackError` where the target names no token of an admin interface.
-        """
-        from driftdrill.stack.model_service.control import misconfigured
-
-        token = getattr(target, "admin", None)
-        if token is None:
-            raise StackError(
-                f"{self.id} is a switch of the demo model's admin interface, and {target.name} names no token of one",
-                hint='start it with --admin, and say in driftdrill.toml: admin = { env = "DRIFTDRILL_ADMIN_TOKEN" }',
-            )
-        return misconfigured(target.connection.at("").rstrip("/"), token.reveal(), self, share=0.0)  # type: ignore[arg-type]
 
 
 class WrongVersion(_Switch, frozen=True, tag="mis.wrong_version"):

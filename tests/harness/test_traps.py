@@ -13,7 +13,7 @@ from driftdrill.harness.errors import DriftdrillError
 from driftdrill.harness.scenario.expect import fires
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario, built_in, load_all
-from driftdrill.harness.scenario.workloads import load
+from driftdrill.harness.seams.load import load
 from driftdrill.harness.traffic.payload import WrongType
 from driftdrill.reports.data.verdict import Verdict
 from driftdrill.stack.faults.jobs import WrongPort

@@ -14,6 +14,7 @@ from driftdrill.harness.drive.clock import VirtualClock
 from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.expect import quiet
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seeds import generator
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
@@ -21,7 +22,7 @@ from driftdrill.harness.traffic.player import Player
 from driftdrill.harness.traffic.protocols.base import Protocol
 from driftdrill.harness.traffic.protocols.detect import detect, find_metrics, other_protocol, settled
 from driftdrill.harness.traffic.records import Records
-from driftdrill.harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.traffic.schedule import arrivals
 from driftdrill.stack.connection import Connection
 from tests.conftest import leave_out
 from tests.servers.catalogue import SERVERS, Served, Server, serve

@@ -28,6 +28,7 @@ from driftdrill.shift_generators import (
     outliers,
     prior,
     quantile_warp,
+    realised,
     rescale,
     scale,
     selection,
@@ -37,7 +38,6 @@ from driftdrill.shift_generators import (
     tilt,
     wrong_join,
 )
-from driftdrill.shift_generators.size import realised
 from driftdrill.shift_generators.size.laws import simulated
 from tests.shift_generators.examples import rng
 

@@ -32,6 +32,7 @@ from driftdrill.stack.faults.process import (
     MemoryBurner,
     MemoryLimit,
     ProcessFault,
+    hold,
     leftovers,
     listening,
 )
@@ -103,7 +104,7 @@ def _listeners(port: int) -> set[int]:
 
 
 def test_a_hang_stops_the_process_and_leaving_continues_it(victim: Victim) -> None:
-    with Hang().hold(victim.target) as held:
+    with hold(Hang(), victim.target) as held:
         assert victim.answers()
         held.set(1)
         assert held.verify() is None
@@ -120,14 +121,14 @@ def test_a_hang_stops_the_process_and_leaving_continues_it(victim: Victim) -> No
 
 def test_a_hang_stops_the_descendants_too(victim: Victim) -> None:
     worker = psutil.Process(int(victim.ask("/spawn")))
-    with Hang().hold(victim.target) as held:
+    with hold(Hang(), victim.target) as held:
         held.set(1)
         wait_until(lambda: worker.status() == psutil.STATUS_STOPPED, "the worker's stop")
     assert worker.status() != psutil.STATUS_STOPPED
 
 
 def test_at_half_strength_a_hang_alternates(victim: Victim) -> None:
-    with Hang(period=0.1).hold(victim.target) as held:
+    with hold(Hang(period=0.1), victim.target) as held:
         held.set(0.5)
         seen = [victim.stopped for _ in range(60) if not time.sleep(0.01)]
     assert 10 < sum(seen) < 50
@@ -135,14 +136,14 @@ def test_at_half_strength_a_hang_alternates(victim: Victim) -> None:
 
 
 def test_verify_tells_when_somebody_else_continued_the_process(victim: Victim) -> None:
-    with Hang().hold(victim.target) as held:
+    with hold(Hang(), victim.target) as held:
         held.set(1)
         victim.process.resume()
         assert "expected process" in str(held.verify())
 
 
 def test_verify_tells_when_the_process_has_ended(victim: Victim) -> None:
-    with Hang().hold(victim.target) as held:
+    with hold(Hang(), victim.target) as held:
         victim.process.kill()
         wait_until(lambda: victim.process.status() == psutil.STATUS_ZOMBIE, "its end")
         assert "has ended" in str(held.verify())
@@ -153,7 +154,7 @@ def test_a_cpu_limit_takes_most_of_the_time_away() -> None:
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         process = psutil.Process(busy.pid)
-        with CpuLimit(0.1).hold(LocalProcess(busy.pid)) as held:
+        with hold(CpuLimit(0.1), LocalProcess(busy.pid)) as held:
             held.set(1)
             before, start = process.cpu_times().user, time.monotonic()
             wait_until(lambda: time.monotonic() - start > 1.5, "some seconds")
@@ -170,7 +171,7 @@ def test_a_cpu_limit_takes_most_of_the_time_away() -> None:
 
 def test_a_memory_limit_makes_allocations_fail_and_is_lifted(victim: Victim) -> None:
     before = victim.process.rlimit(psutil.RLIMIT_AS)
-    with MemoryLimit(64 * MIB).hold(victim.target) as held:
+    with hold(MemoryLimit(64 * MIB), victim.target) as held:
         assert victim.ask(f"/allocate?{200 * MIB}") == str(200 * MIB)
         held.set(1)
         assert held.verify() is None
@@ -182,7 +183,7 @@ def test_a_memory_limit_makes_allocations_fail_and_is_lifted(victim: Victim) -> 
 
 def test_a_descriptor_limit_makes_open_fail_and_is_lifted(victim: Victim) -> None:
     before = victim.process.rlimit(psutil.RLIMIT_NOFILE)
-    with DescriptorLimit(spare=1).hold(victim.target) as held:
+    with hold(DescriptorLimit(spare=1), victim.target) as held:
         held.set(1)
         assert held.verify() is None
         assert victim.ask("/open") == "OSError"  # the one spare is the connection that asks
@@ -194,7 +195,7 @@ def test_a_descriptor_limit_makes_open_fail_and_is_lifted(victim: Victim) -> Non
 
 
 def test_verify_tells_when_somebody_else_changed_the_limit(victim: Victim) -> None:
-    with DescriptorLimit(spare=5).hold(victim.target) as held:
+    with hold(DescriptorLimit(spare=5), victim.target) as held:
         held.set(1)
         victim.process.rlimit(psutil.RLIMIT_NOFILE, (900, victim.process.rlimit(psutil.RLIMIT_NOFILE)[1]))
         assert "seen: 900" in str(held.verify())
@@ -205,7 +206,7 @@ def test_verify_tells_when_somebody_else_changed_the_limit(victim: Victim) -> No
 
 def test_a_crash_loop_kills_and_restarts_the_same_command_again_and_again(victim: Victim) -> None:
     """Environment, folder and output are those that the process had."""
-    with CrashLoop(period=0.4, down=0.1).hold(victim.target) as held:
+    with hold(CrashLoop(period=0.4, down=0.1), victim.target) as held:
         held.set(1)
         assert held.verify() is None
         wait_until(lambda: victim.output.read_text().count("started") >= 3, "two restarts")
@@ -217,14 +218,14 @@ def test_a_crash_loop_kills_and_restarts_the_same_command_again_and_again(victim
 
 
 def test_leaving_within_the_gap_starts_the_process_and_waits_until_it_listens(victim: Victim) -> None:
-    with CrashLoop(period=100, down=50).hold(victim.target) as held:
+    with hold(CrashLoop(period=100, down=50), victim.target) as held:
         held.set(1)
         assert not victim.answers()
     assert victim.answers()
 
 
 def test_what_the_drill_owns_ends_with_it(victim: Victim) -> None:
-    with CrashLoop(period=100, down=0.1).hold(LocalProcess(victim.process.pid, owned=True)) as held:
+    with hold(CrashLoop(period=100, down=0.1), LocalProcess(victim.process.pid, owned=True)) as held:
         held.set(1)
         wait_until(victim.answers, "the restart")
     assert not victim.answers()
@@ -239,7 +240,7 @@ def test_a_process_whose_output_nobody_reads_any_more_is_restarted_all_the_same(
     try:
         assert process.stdout.readline().startswith(b"started")
         process.stdout.close()
-        with CrashLoop(period=100, down=0.1).hold(LocalProcess(process.pid, owned=True)) as held:
+        with hold(CrashLoop(period=100, down=0.1), LocalProcess(process.pid, owned=True)) as held:
             held.set(1)
             wait_until(lambda: _listeners(port) - {process.pid}, "the restart")
             assert held.verify() is None
@@ -253,7 +254,7 @@ def test_a_restart_that_fails_is_the_drills_loudest_error(victim: Victim) -> Non
     target = LocalProcess(victim.process.pid, restart=("/nowhere/model", "--port", "1"))
 
     def run() -> None:
-        with CrashLoop(period=100, down=0.05).hold(target) as held:
+        with hold(CrashLoop(period=100, down=0.05), target) as held:
             held.set(1)
             wait_until(held.verify, "a failing restart")
 
@@ -281,7 +282,7 @@ def test_a_supervisors_restart_is_found_by_its_port(victim: Victim) -> None:
         victim.process.kill()
         wait_until(victim.answers, "the supervisor's copy")
         first = listening(victim.port)
-        with CrashLoop(period=0.6, down=0.2).hold(LocalProcess(first.pid, restart=())) as held:
+        with hold(CrashLoop(period=0.6, down=0.2), LocalProcess(first.pid, restart=())) as held:
             held.set(1)
             wait_until(lambda: held.pid not in (0, first.pid), "the second crash")
             assert held.verify() is None
@@ -299,7 +300,7 @@ def _burning(guardian_of: Any) -> list[psutil.Process]:
 
 
 def test_a_cpu_burner_burns_and_ends() -> None:
-    with CpuBurner(workers=1).hold(None) as held:
+    with hold(CpuBurner(workers=1)) as held:
         held.set(1)
         assert held.verify() is None
         (burner,) = _burning(held)
@@ -309,7 +310,7 @@ def test_a_cpu_burner_burns_and_ends() -> None:
 
 
 def test_a_memory_burner_takes_its_bytes_and_gives_them_back() -> None:
-    with MemoryBurner(64 * MIB).hold(None) as held:
+    with hold(MemoryBurner(64 * MIB)) as held:
         guardian = psutil.Process(held._child.pid)
         before = guardian.memory_info().rss
         held.set(1)
@@ -320,14 +321,14 @@ def test_a_memory_burner_takes_its_bytes_and_gives_them_back() -> None:
 
 
 def test_a_memory_burner_never_takes_what_is_not_there() -> None:
-    with MemoryBurner(1 << 50).hold(None) as held, pytest.raises(StackError, match="MiB may be taken"):
+    with hold(MemoryBurner(1 << 50)) as held, pytest.raises(StackError, match="MiB may be taken"):
         held.set(1)
 
 
 def test_a_disk_burner_writes(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
-    with IoBurner(str(folder)).hold(None) as held:
+    with hold(IoBurner(str(folder))) as held:
         held.set(1)
         (burner,) = _burning(held)
         wait_until(lambda: burner.io_counters().write_chars > 4 * MIB, "some writing")
@@ -342,7 +343,7 @@ import json, sys, threading
 from contextlib import ExitStack
 from driftdrill.stack.faults.process import *
 with ExitStack() as stack:
-    held = [stack.enter_context(fault.hold(eval(sys.argv[2]))) for fault in eval(sys.argv[1])]
+    held = [stack.enter_context(hold(fault, eval(sys.argv[2]))) for fault in eval(sys.argv[1])]
     for one in held:
         one.set(1)
     print(json.dumps([one._child.pid for one in held]), flush=True)
@@ -381,21 +382,21 @@ def test_a_drill_that_is_ended_within_a_crash_restarts(victim: Victim, how: sign
 
 
 def test_an_exception_undoes(victim: Victim) -> None:
-    with suppress(ZeroDivisionError), Hang().hold(victim.target) as held:
+    with suppress(ZeroDivisionError), hold(Hang(), victim.target) as held:
         held.set(1)
         raise ZeroDivisionError
     assert victim.answers()
 
 
 def test_a_guardian_that_is_asked_to_end_undoes(victim: Victim) -> None:
-    with Hang().hold(victim.target) as held:
+    with hold(Hang(), victim.target) as held:
         held.set(1)
         psutil.Process(held._child.pid).terminate()
         wait_until(victim.answers, "the undoing")
 
 
 def test_a_drill_that_is_not_heard_of_loses_its_fault(victim: Victim) -> None:
-    with Hang(ttl=0.3).hold(victim.target) as held:
+    with hold(Hang(ttl=0.3), victim.target) as held:
         held.set(1)
         wait_until(victim.answers, "the time to live")
         assert "time to live" in str(held.verify())
@@ -404,7 +405,7 @@ def test_a_drill_that_is_not_heard_of_loses_its_fault(victim: Victim) -> None:
 
 
 def test_when_the_guardian_itself_is_killed_the_drill_undoes(victim: Victim) -> None:
-    with Hang().hold(victim.target) as held:
+    with hold(Hang(), victim.target) as held:
         held.set(1)
         psutil.Process(held._child.pid).kill()
         assert "killed by signal 9" in str(held.verify())
@@ -433,7 +434,7 @@ def test_or_the_next_fault_in_the_same_place_undoes_it(victim: Victim) -> None:
         psutil.Process(pid).suspend()
         process.kill()
         psutil.Process(pid).kill()
-    with CpuLimit(0.5).hold(victim.target):
+    with hold(CpuLimit(0.5), victim.target):
         assert victim.answers()
     assert leftovers() == []
 
@@ -442,38 +443,33 @@ def test_or_the_next_fault_in_the_same_place_undoes_it(victim: Victim) -> None:
 
 
 def test_two_faults_that_fight_for_one_place_are_refused(victim: Victim) -> None:
-    with Hang().hold(victim.target):
+    with hold(Hang(), victim.target):
         with pytest.raises(StackError, match=r"hang of process \d+ already holds the signals of process") as refused:
-            CpuLimit(0.5).hold(victim.target).__enter__()
+            hold(CpuLimit(0.5), victim.target).__enter__()
         assert refused.value.hint == "end the other one first"
-        with MemoryLimit(MIB).hold(victim.target), DescriptorLimit().hold(victim.target):
+        with hold(MemoryLimit(MIB), victim.target), hold(DescriptorLimit(), victim.target):
             pass  # other places
-    with CpuLimit(0.5).hold(victim.target):
+    with hold(CpuLimit(0.5), victim.target):
         pass
 
 
 def test_a_target_without_a_process_is_told_what_is_missing() -> None:
-    with pytest.raises(StackError, match="model names neither a process nor a container"):
-        Hang().hold(SimpleNamespace(name="model")).__enter__()
-
-
-def test_a_targets_process_is_found_in_it(victim: Victim) -> None:
-    with Hang().hold(SimpleNamespace(name="model", process=victim.target)) as held:
-        assert held.pid == victim.process.pid
+    with pytest.raises(StackError, match="hang acts on a process or container, not on None"):
+        hold(Hang()).__enter__()
 
 
 def test_a_process_that_is_not_there_is_told() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(PATIENCE)
     with pytest.raises(StackError, match=f"there is no process {gone.pid}"):
-        Hang().hold(LocalProcess(gone.pid)).__enter__()
+        hold(Hang(), LocalProcess(gone.pid)).__enter__()
     with pytest.raises(StackError, match="process id above 1"):
         LocalProcess(1)
 
 
 def test_the_drill_never_stops_itself() -> None:
     with pytest.raises(StackError, match="is the drill itself or its parent"):
-        Hang().hold(LocalProcess(os.getpid())).__enter__()
+        hold(Hang(), LocalProcess(os.getpid())).__enter__()
 
 
 def test_the_process_behind_a_port_is_found(victim: Victim) -> None:
@@ -553,7 +549,7 @@ def contained(image: str) -> Iterator[tuple[Container, Any]]:
 @pytest.mark.container
 def test_a_hang_pauses_a_container_and_a_killed_drill_continues_it(contained: tuple[Container, Any]) -> None:
     target, seen = contained
-    with Hang().hold(target) as held:
+    with hold(Hang(), target) as held:
         held.set(1)
         assert held.verify() is None
         assert not seen.answers()
@@ -570,14 +566,14 @@ def test_a_crash_loop_kills_and_starts_a_container(contained: tuple[Container, A
     target, seen = contained
     seen.handle.reload()
     before = seen.handle.attrs["State"]["StartedAt"]
-    with CrashLoop(period=60, down=0.2).hold(target) as held:
+    with hold(CrashLoop(period=60, down=0.2), target) as held:
         held.set(1)
         assert held.verify() is None
         wait_until(seen.answers, "the restart", 60)
         assert held.verify() is None
     seen.handle.reload()
     assert seen.handle.attrs["State"]["StartedAt"] != before
-    with CrashLoop(period=60, down=50).hold(target) as held:
+    with hold(CrashLoop(period=60, down=50), target) as held:
         held.set(1)
         assert not seen.answers()
     wait_until(seen.answers, "the start on leaving", 60)
@@ -594,7 +590,7 @@ def test_a_limit_of_a_container_is_in_force_and_lifted(contained: tuple[Containe
         return config["CpuQuota"] > 0 or 0 < config["Memory"] < psutil.virtual_memory().total
 
     assert not limited()
-    with fault.hold(target) as held:
+    with hold(fault, target) as held:
         held.set(1)
         assert held.verify() is None
         assert limited()
@@ -606,8 +602,8 @@ def test_a_limit_of_a_container_is_in_force_and_lifted(contained: tuple[Containe
 def test_what_an_engine_cannot_do_is_refused(contained: tuple[Container, Any]) -> None:
     target, _ = contained
     with pytest.raises(StackError, match="cannot change this limit of a running container"):
-        DescriptorLimit().hold(target).__enter__()
+        hold(DescriptorLimit(), target).__enter__()
     with pytest.raises(StackError, match="there is no container nowhere"):
-        Hang().hold(Container("nowhere")).__enter__()
-    with Hang().hold(target), pytest.raises(StackError, match="fight for one place"):
-        CrashLoop().hold(target).__enter__()
+        hold(Hang(), Container("nowhere")).__enter__()
+    with hold(Hang(), target), pytest.raises(StackError, match="fight for one place"):
+        hold(CrashLoop(), target).__enter__()

@@ -15,7 +15,7 @@ import requests
 
 from driftdrill.stack.connection import Secret
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.faults.process import Call, Command, Container, LocalProcess, Operate, hook, leftovers
+from driftdrill.stack.faults.process import Call, Command, Container, LocalProcess, Operate, hold, hook, leftovers
 from tests.stack.services import Upstream, drill, ended, upstream, wait_until
 
 
@@ -56,7 +56,7 @@ def wrong_by_command(mode: Path) -> dict[str, Any]:
 
 
 def test_a_command_makes_the_service_wrong_and_leaving_makes_it_right(service: Upstream, mode: Path) -> None:
-    with hook(**wrong_by_command(mode)).hold(None) as held:
+    with hold(hook(**wrong_by_command(mode))) as held:
         assert asked(service) == "right"
         held.set(0.3)
         assert asked(service) == "wrong"
@@ -75,14 +75,14 @@ def test_a_call_makes_the_service_wrong_with_a_token_that_no_error_shows(
     monkeypatch.setenv("HOOK_TOKEN", "hunter2")
     token = Secret(env="HOOK_TOKEN")
     calls = {to: Call(f"{service.url}/mode/{to}", bearer=token) for to in ("wrong", "right")}
-    with hook(apply=calls["wrong"], revert=calls["right"]).hold(None) as held:
+    with hold(hook(apply=calls["wrong"], revert=calls["right"])) as held:
         held.set(1)
         assert asked(service) == "wrong"
     assert asked(service) == "right"
     assert [h["Authorization"] for h in service.headers if "Authorization" in h] == ["Bearer hunter2"] * 2
     with (
         pytest.raises(StackError) as told,
-        hook(apply=Call(f"{service.url[:-1]}0/", bearer=token), revert=[":"]).hold(None) as held,
+        hold(hook(apply=Call(f"{service.url[:-1]}0/", bearer=token), revert=[":"])) as held,
     ):
         held.set(1)
     assert "hunter2" not in str(told.value)
@@ -126,7 +126,7 @@ def functions(mode: Path) -> Any:
 
 def test_a_function_of_a_file_makes_the_service_wrong_and_another_checks_it(service: Upstream, mode: Path) -> None:
     f = functions(mode)
-    with hook(apply=f.wrong, revert=f.right, check=f.is_wrong).hold(None) as held:
+    with hold(hook(apply=f.wrong, revert=f.right, check=f.is_wrong)) as held:
         held.set(1)
         assert asked(service) == "wrong"
         assert held.verify() is None
@@ -141,27 +141,27 @@ def test_a_function_that_raises_or_hangs_is_told_and_what_was_begun_is_reverted(
     mode.write_text("half-way")
     with (
         pytest.raises(StackError, match="ValueError: no such model"),
-        hook(apply=f.refuses, revert=f.right).hold(None) as held,
+        hold(hook(apply=f.refuses, revert=f.right)) as held,
     ):
         held.set(1)
     assert mode.read_text() == "right"
     with (
         pytest.raises(StackError, match=r"took more than 0\.2 s"),
-        hook(apply=f.hangs, revert=f.right, timeout=0.2).hold(None) as held,
+        hold(hook(apply=f.hangs, revert=f.right, timeout=0.2)) as held,
     ):
         held.set(1)
 
 
 def test_a_command_that_fails_says_its_status_and_its_last_words(mode: Path) -> None:
     failing = hook(apply=["sh", "-c", "echo no such model >&2; exit 3"], revert=["true"])
-    with pytest.raises(StackError, match="ended with status 3: no such model"), failing.hold(None) as held:
+    with pytest.raises(StackError, match="ended with status 3: no such model"), hold(failing) as held:
         held.set(1)
 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     slow = hook(apply=["sh", "-c", f"sleep 60 & echo $! >{pids}; wait"], revert=["true"], timeout=0.5)
-    with pytest.raises(StackError, match=r"took more than 0\.5 s"), slow.hold(None) as held:
+    with pytest.raises(StackError, match=r"took more than 0\.5 s"), hold(slow) as held:
         held.set(1)
     wait_until(lambda: ended(int(pids.read_text())), "the end of what it started")
 
@@ -169,7 +169,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_pat
 def test_a_command_that_leaves_a_child_behind_is_not_waited_for(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     daemon = hook(apply=["sh", "-c", f"sleep 60 & echo $! >{pids}"], revert=["sh", "-c", f"kill $(cat {pids})"])
-    with daemon.hold(None) as held:
+    with hold(daemon) as held:
         held.set(1)
         assert not ended(int(pids.read_text()))
     wait_until(lambda: ended(int(pids.read_text())), "its end")
@@ -179,7 +179,7 @@ def test_an_operation_stops_a_process_and_continues_it() -> None:
     child = psutil.Popen([sys.executable, "-c", "input()"], stdin=-1)
     try:
         at = LocalProcess(child.pid)
-        with hook(apply=Operate(at, "stop"), revert=Operate(at, "continue")).hold(None) as held:
+        with hold(hook(apply=Operate(at, "stop"), revert=Operate(at, "continue"))) as held:
             held.set(1)
             wait_until(lambda: child.status() == psutil.STATUS_STOPPED, "the stop")
         wait_until(lambda: child.status() != psutil.STATUS_STOPPED, "going on")
@@ -194,7 +194,7 @@ DRILL = """
 import json, sys, threading
 from driftdrill.stack.faults.process import *
 apply, revert = json.loads(sys.argv[1])
-with hook(apply=apply, revert=revert).hold(None) as held:
+with hold(hook(apply=apply, revert=revert)) as held:
     held.set(1)
     print(json.dumps(held._child.pid), flush=True)
     threading.Event().wait(60)
@@ -216,14 +216,14 @@ def test_a_drill_that_is_ended_by_a_signal_reverts(service: Upstream, mode: Path
 
 
 def test_an_exception_reverts(service: Upstream, mode: Path) -> None:
-    with suppress(ZeroDivisionError), hook(**wrong_by_command(mode)).hold(None) as held:
+    with suppress(ZeroDivisionError), hold(hook(**wrong_by_command(mode))) as held:
         held.set(1)
         raise ZeroDivisionError
     assert asked(service) == "right"
 
 
 def test_a_drill_that_is_not_heard_of_is_reverted(service: Upstream, mode: Path) -> None:
-    with hook(**wrong_by_command(mode), ttl=0.3).hold(None) as held:
+    with hold(hook(**wrong_by_command(mode), ttl=0.3)) as held:
         held.set(1)
         wait_until(lambda: asked(service) == "right", "the time to live")
         assert "time to live" in str(held.verify())
@@ -244,7 +244,7 @@ def test_when_drill_and_guardian_are_killed_the_next_doctor_reverts(service: Ups
 
 def test_what_was_never_applied_is_never_reverted(mode: Path) -> None:
     mode.write_text("untouched")
-    with hook(**wrong_by_command(mode)).hold(None) as held:
+    with hold(hook(**wrong_by_command(mode))) as held:
         psutil.Process(held._child.pid).kill()
     assert mode.read_text() == "untouched"
     assert leftovers() == []
@@ -254,7 +254,7 @@ def test_a_revert_that_fails_is_told_with_what_to_do_by_hand(mode: Path) -> None
     broken = hook(apply=["true"], revert=["sh", "-c", "exit 7"])
     with (
         pytest.raises(StackError, match=r"hook on the hook true could not be undone: .*status 7") as told,
-        broken.hold(None) as held,
+        hold(broken) as held,
     ):
         held.set(1)
     assert told.value.hint == "sh -c 'exit 7'"
@@ -267,8 +267,8 @@ def test_a_revert_that_fails_is_told_with_what_to_do_by_hand(mode: Path) -> None
 
 def test_two_hooks_of_one_command_are_refused(mode: Path) -> None:
     one = hook(**wrong_by_command(mode))
-    with one.hold(None), pytest.raises(StackError, match="two faults fight for one place"):
-        one.hold(None).__enter__()
+    with hold(one), pytest.raises(StackError, match="two faults fight for one place"):
+        hold(one).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_what_is_no_step_is_refused(given: object, said: str) -> None:
 def test_a_program_that_is_not_there_is_told() -> None:
     with (
         pytest.raises(StackError, match="`no-such-program` cannot be started"),
-        hook(apply=Command(("no-such-program",)), revert=["true"]).hold(None) as held,
+        hold(hook(apply=Command(("no-such-program",)), revert=["true"])) as held,
     ):
         held.set(1)
 

@@ -26,7 +26,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.faults.process import CrashLoop, listening
+from driftdrill.stack.faults.process import CrashLoop, hold, listening
 from driftdrill.stack.model_service import Service, cache, flights, serve, serve_replicas
 from driftdrill.stack.model_service import model as model_module
 from driftdrill.stack.model_service.app import EXAMPLE
@@ -434,7 +434,7 @@ def test_the_service_ends_when_its_holder_is_killed(stopped: bool) -> None:
 def test_what_a_crash_loop_started_again_has_the_same_address_and_ends_with_the_block() -> None:
     with serve() as service:
         port = int(service.url.rpartition(":")[2])
-        with CrashLoop(period=60, down=0).hold(listening(port)) as held:
+        with hold(CrashLoop(period=60, down=0), listening(port)) as held:
             held.set(1)
             wait_until(lambda: listening_now(port) not in (None, service.pid), "it is started again")
         assert requests.get(service.metrics_url, timeout=10).status_code == 200

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -309,7 +308,7 @@ def test_down_refuses_connections_cuts_the_open_ones_and_comes_back_on_the_same_
 
 
 def test_a_held_down_looks_whether_connections_are_refused(p: Proxy) -> None:
-    with Down().hold(p) as held:
+    with p.hold(Down()) as held:
         held.set(1)
         assert held.verify() is None
         assert held.touched() is None  # the kernel refuses: nobody counts
@@ -503,7 +502,7 @@ def test_merge_patch_gives_what_the_appendix_of_rfc_7396_gives(target: Any, patc
 
 
 def test_a_held_fault_begins_at_strength_zero_scales_and_is_gone_when_left(p: Proxy, client: Client) -> None:
-    with Latency(400).hold(SimpleNamespace(fault_proxy=p, name="model")) as held:
+    with p.hold(Latency(400)) as held:
         client.post()
         assert client.took < 0.3
         held.set(1)
@@ -518,7 +517,7 @@ def test_a_held_fault_begins_at_strength_zero_scales_and_is_gone_when_left(p: Pr
 
 
 def test_an_exception_undoes(p: Proxy, client: Client) -> None:
-    with suppress(ZeroDivisionError), Status(500).hold(p) as held:
+    with suppress(ZeroDivisionError), p.hold(Status(500)) as held:
         held.set(1)
         assert client.post().status_code == 500
         raise ZeroDivisionError
@@ -526,7 +525,7 @@ def test_an_exception_undoes(p: Proxy, client: Client) -> None:
 
 
 def test_several_held_faults_leave_each_other_alone(p: Proxy, client: Client) -> None:
-    with Status(500, path="/a").hold(p) as a, Status(501, path="/b").hold(p) as b:
+    with p.hold(Status(500, path="/a")) as a, p.hold(Status(501, path="/b")) as b:
         a.set(1)
         b.set(1)
         p.set(Delay(1))
@@ -536,7 +535,7 @@ def test_several_held_faults_leave_each_other_alone(p: Proxy, client: Client) ->
 
 
 def test_verify_tells_when_the_selector_fits_nothing(p: Proxy, client: Client) -> None:
-    with Status(500, path="/v2/models/*/infer").hold(p) as held:
+    with p.hold(Status(500, path="/v2/models/*/infer")) as held:
         held.set(1)
         for _ in range(25):
             client.post()
@@ -545,7 +544,7 @@ def test_verify_tells_when_the_selector_fits_nothing(p: Proxy, client: Client) -
 
 def test_verify_tells_when_the_proxy_was_killed(server: Upstream) -> None:
     seen = None
-    with suppress(StackError), proxy(Connection(server.url)) as p, Latency(1).hold(p) as held:
+    with suppress(StackError), proxy(Connection(server.url)) as p, p.hold(Latency(1)) as held:
         held.set(1)
         child(p).kill()
         seen = held.verify()
@@ -553,7 +552,7 @@ def test_verify_tells_when_the_proxy_was_killed(server: Upstream) -> None:
 
 
 def test_a_drill_that_is_not_heard_of_loses_its_faults_and_keeps_its_traffic(server: Upstream) -> None:
-    with proxy(Connection(server.url), ttl=0.3) as p, Status(500).hold(p) as held:
+    with proxy(Connection(server.url), ttl=0.3) as p, p.hold(Status(500)) as held:
         client = Client(p.address.url)
         held.set(1)
         wait_until(lambda: client.post().status_code == 200, "the time to live")
@@ -577,7 +576,7 @@ DRILL = """
 import json, sys, threading
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.faults.network import Status, proxy
-with proxy(Connection(sys.argv[1])) as p, Status(500).hold(p) as held:
+with proxy(Connection(sys.argv[1])) as p, p.hold(Status(500)) as held:
     held.set(1)
     print(json.dumps([p.address.url, p._engine._child.pid]), flush=True)
     threading.Event().wait(60)
@@ -665,20 +664,15 @@ def test_a_port_in_use_is_told(server: Upstream) -> None:
 
 
 def test_two_faults_that_fight_for_one_place_are_refused(p: Proxy) -> None:
-    with Latency(1).hold(p) as held:
-        with pytest.raises(StackError, match="fight for one place"), Latency(2).hold(p):
+    with p.hold(Latency(1)) as held:
+        with pytest.raises(StackError, match="fight for one place"), p.hold(Latency(2)):
             pass
         with pytest.raises(StackError, match="already holds a fault named 'latency_downstream'"):
             p.set(Latency(2))
-        with Latency(2, name="second").hold(p) as second, Latency(2, stream="upstream").hold(p):
+        with p.hold(Latency(2, name="second")) as second, p.hold(Latency(2, stream="upstream")):
             second.set(1)
         held.set(1)
         assert held.verify() is None
-
-
-def test_a_target_without_a_proxy_is_told() -> None:
-    with pytest.raises(StackError, match="model is not reached through one"):
-        Latency(1).hold(SimpleNamespace(name="model"))
 
 
 # Framing

@@ -140,7 +140,7 @@ def test_the_same_toxics_reach_a_toxiproxy_server_in_its_own_terms(server: Stand
 
 def test_down_disables_the_proxy_and_removing_it_enables_it_again(server: StandIn) -> None:
     with toxiproxy(UPSTREAM, server=Connection(server.url)) as p:
-        with Down().hold(p) as held:
+        with p.hold(Down()) as held:
             held.set(1)
             assert held.verify() is None
             assert only(server)["enabled"] is False
@@ -150,7 +150,7 @@ def test_down_disables_the_proxy_and_removing_it_enables_it_again(server: StandI
 
 
 def test_verify_asks_the_server(server: StandIn) -> None:
-    with toxiproxy(UPSTREAM, server=Connection(server.url)) as p, ResetPeer().hold(p) as held:
+    with toxiproxy(UPSTREAM, server=Connection(server.url)) as p, p.hold(ResetPeer()) as held:
         held.set(0.3)
         assert held.verify() is None
         assert only(server)["toxics"][0]["toxicity"] == 0.3

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftdrill.harness.recording.recording import Meta, Requests
+from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import Phase, Track
 from driftdrill.reports.data.verdict import Harm, HarmWord
 
@@ -21,7 +22,7 @@ def harms(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> tuple[
     in_fault = _within(requests, phases["fault"])
     out = []
     for fault in meta.faults:
-        if fault.get("seam") in ("page", "scrape"):
+        if not recorded_seam(fault).harms_predictions:
             continue
         strength = requests.strength.get(fault["name"])
         during = in_fault if strength is None else in_fault & (strength > 0)

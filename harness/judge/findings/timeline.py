@@ -9,6 +9,7 @@ import numpy as np
 from driftdrill.harness.judge.findings.harm import quality
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.recording import Meta, Requests
+from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import AlertTrack, Phase, Timeline, Track, Watched
 
 POINTS = 120
@@ -57,7 +58,7 @@ def _strengths(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any
     out = []
     for fault in meta.faults:
         name = fault["name"]
-        if fault["held"]:
+        if not recorded_seam(fault).per_request:
             sets = [(e["at"], e["strength"]) for e in events if e["event"] == "fault" and e["name"] == name]
             knots = [(0.0, 0.0)]
             for at, strength in sets:

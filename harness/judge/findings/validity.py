@@ -7,6 +7,7 @@ import numpy as np
 
 from driftdrill.harness.judge.findings.harm import auc, auc_low, correct, is_binary
 from driftdrill.harness.recording.recording import Meta, Requests, Samples
+from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import AlertTrack, Phase
 from driftdrill.reports.data.verdict import Validity
 
@@ -34,7 +35,7 @@ def validity(
         *_ended(events),
         *_load(meta, requests),
         *(str(e["what"]) for e in events if e["event"] == "worker_lost"),
-        *_in_force(meta, phases, requests, events),
+        *_in_force(meta, requests, events),
         *_scraped(meta, phases, samples),
         *_counted(meta, requests, samples),
         *clean_start(phases, must_fire, alerts),
@@ -59,29 +60,13 @@ def _load(meta: Meta, requests: Requests) -> list[str]:
     return [f"load not sent: {len(requests)} of {meta.planned} planned requests{late}; at least {SENT:.0%} are needed"]
 
 
-def _in_force(
-    meta: Meta, phases: Mapping[str, Phase], requests: Requests, events: Sequence[Mapping[str, Any]]
-) -> list[str]:
+def _in_force(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any]]) -> list[str]:
     out = []
     for fault in meta.faults:
-        name = fault["name"]
-        if fault["held"]:
-            sets = [e for e in events if e["event"] == "fault" and e["name"] == name]
-            wrong = [e["wrong"] for e in sets if e["wrong"]]
-            touched = [e["touched"] for e in sets if "touched" in e]
-            if wrong:
-                out.append(f"fault {name!r} was not really in force: {wrong[0]}")
-            elif not any(e["strength"] > 0 for e in sets):
-                out.append(f"fault {name!r} was never in force: its strength stayed 0")
-            elif touched and not any(touched):
-                out.append(f"fault {name!r} was not really in force: it changed nothing that passed")
-            continue
-        strength, changed = requests.strength[name], requests.changed[name]
-        if not (strength > 0).any():
-            out.append(f"fault {name!r} was never in force: its strength stayed 0")
-        elif not changed.any():
-            hit = int((strength > 0).sum())
-            out.append(f"fault {name!r} was not really in force: it changed none of {hit} requests")
+        name = str(fault["name"])
+        columns = requests.strength.get(name), requests.changed.get(name)
+        why = recorded_seam(fault).was_in_force(name, *columns, events)
+        out += [f"fault {name!r} {why}"] if why else []
     return out
 
 
@@ -89,9 +74,9 @@ def _scraped(meta: Meta, phases: Mapping[str, Phase], samples: Sequence[Samples]
     ups = {
         (s.labels.get("job", ""), s.labels.get("instance", "")): s for s in samples if s.labels.get("__name__") == "up"
     }
-    # A held fault may take the target down, and that is the drill; in the baseline nothing may.
-    held = any(f["held"] for f in meta.faults)
-    checked = ["baseline"] if held else ["baseline", "fault", "recovery"]
+    # A fault may take the target down, and that is the drill; in the baseline nothing may.
+    stays_up = all(recorded_seam(f).target_stays_up for f in meta.faults)
+    checked = ["baseline", "fault", "recovery"] if stays_up else ["baseline"]
     out = []
     intervals = meta.scrape_intervals or [meta.scrape_interval] * len(meta.targets)
     for target, interval in zip(meta.targets, intervals, strict=False):
@@ -111,7 +96,7 @@ def _scraped(meta: Meta, phases: Mapping[str, Phase], samples: Sequence[Samples]
         recovered = up.values[
             (up.times >= phases["recovery"].start * 1000) & (up.times < phases["recovery"].end * 1000)
         ]
-        if held and len(recovered) and recovered[-1] != 1:
+        if not stays_up and len(recovered) and recovered[-1] != 1:
             out.append(f"{name} was down when the recovery ended: it died, or a fault took it down for good")
     if not meta.targets:
         out.append("no target was scraped")

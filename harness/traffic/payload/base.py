@@ -8,9 +8,9 @@ import numpy as np
 
 from driftdrill.harness.errors import DriftdrillError, ScenarioError
 from driftdrill.harness.scenario.fault import Fault
+from driftdrill.harness.seeds import generator
 from driftdrill.harness.traffic.body_layout.layout import Layout
 from driftdrill.harness.traffic.protocols.base import Request
-from driftdrill.harness.traffic.schedule import generator
 
 
 class PayloadFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):

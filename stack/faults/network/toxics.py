@@ -6,56 +6,28 @@ name once. ``at(strength)`` is the same toxic at a strength in [0, 1]: None at 0
 toxic with a size scales the size, any other scales the share of connections.
 """
 
-from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import ClassVar, Literal, Self
 
 import msgspec
 from msgspec.structs import replace
 
-from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.kind import one_of, unit_interval, within
 
 MS = "milliseconds"
 
 
-class Held(Protocol):
-    """A fault while it is held."""
+class Proxied(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A fault that a proxy holds. ``real_time``: what it does takes time, which only a wall clock has.
 
-    def set(self, strength: float) -> None:
-        """Change the strength."""
+    ``reads_http``: it acts on messages, so the proxy must read what passes.
+    """
 
-    def verify(self) -> str | None:
-        """None if the fault is in force as set, else what was expected and what was seen."""
-
-
-@runtime_checkable
-class TakesToxics(Protocol):
-    """A running proxy."""
-
-    def hold(self, toxic: Any) -> AbstractContextManager[Held]:
-        """Hold ``toxic``, at strength 0 to begin with."""
-        ...
-
-
-class Holdable(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """A fault that a proxy holds. ``real_time``: what it does takes time, which only a wall clock has."""
-
-    each: ClassVar[bool] = True
+    seam: ClassVar[str] = "network"
     real_time: ClassVar[bool] = False
-
-    def hold(self, target: object) -> AbstractContextManager[Held]:
-        """Hold this in ``target``: a proxy, or what has one as ``fault_proxy``. Raises :class:`StackError`."""
-        proxy = getattr(target, "fault_proxy", target)
-        if not isinstance(proxy, TakesToxics):
-            name = getattr(target, "name", None) or repr(target)
-            raise StackError(
-                f"{self!r} acts in a proxy, and {name} is not reached through one",
-                hint="start one before it: with proxy(upstream) as p",
-            )
-        return proxy.hold(self)
+    reads_http: ClassVar[bool] = False
 
 
-class Toxic(Holdable, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):
+class Toxic(Proxied, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):
     """What all toxics share: direction, share of connections, name."""
 
     id: ClassVar[str] = ""

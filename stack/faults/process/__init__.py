@@ -1,6 +1,6 @@
 """Faults of processes, containers, this machine, and hooks of your own; each is held by a guardian that undoes it.
 
-with Hang().hold(LocalProcess(pid)) as held:
+with hold(Hang(), LocalProcess(pid)) as held:
     held.set(1)
     assert held.verify() is None
 """
@@ -17,7 +17,7 @@ from driftdrill.stack.faults.process.faults import (
     MemoryLimit,
     ProcessFault,
 )
-from driftdrill.stack.faults.process.hold import Held
+from driftdrill.stack.faults.process.hold import Held, hold
 from driftdrill.stack.faults.process.hooks import Hook, hook
 from driftdrill.stack.faults.process.journal import Leftover, leftovers
 from driftdrill.stack.faults.process.steps import Call, Command, Operate
@@ -42,6 +42,7 @@ __all__ = [
     "MemoryLimit",
     "Operate",
     "ProcessFault",
+    "hold",
     "hook",
     "leftovers",
     "listening",

@@ -5,15 +5,11 @@ whatever the target. ``ttl`` is seconds
 after which the fault is undone if nothing was heard of the drill.
 """
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from driftdrill.stack.faults.kind import within
-
-if TYPE_CHECKING:
-    from driftdrill.stack.faults.process.hold import Held
 
 MIB = 1 << 20
 
@@ -22,6 +18,7 @@ class ProcessFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults
     """What all faults of processes share."""
 
     id: ClassVar[str] = ""
+    seam: ClassVar[str] = "process"
     visible_from: ClassVar[str] = "scrape"
     each: ClassVar[bool] = True
     """Whether it acts on a process of the target's; the others act wherever they are held."""
@@ -41,15 +38,6 @@ class ProcessFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults
     def type(self) -> str:
         """The name of this type."""
         return str(self.__struct_config__.tag)
-
-    def hold(self, target: object) -> "AbstractContextManager[Held]":
-        """Hold this in ``target``, or in its ``target.process``, at strength 0 to begin with; leaving undoes it.
-
-        Raises :class:`StackError` where the target has no such process, or another fault fights for the same place.
-        """
-        from driftdrill.stack.faults.process.hold import hold
-
-        return hold(self, target)
 
 
 class Hang(ProcessFault, frozen=True, repr_omit_defaults=True, tag="hang"):

@@ -12,7 +12,7 @@ from driftdrill.stack.faults.process.faults import ProcessFault
 from driftdrill.stack.faults.process.hooks import Hook
 from driftdrill.stack.faults.process.journal import leftovers
 from driftdrill.stack.faults.process.orders import Order, Report, Settings
-from driftdrill.stack.faults.process.targets import target_of
+from driftdrill.stack.faults.process.targets import AnyTarget
 
 RELEASE = 60.0
 """Seconds in which a fault must be undone: a restarted model may load for long."""
@@ -47,14 +47,21 @@ class Held:
 
 
 @contextmanager
-def hold(fault: ProcessFault, target: object) -> Iterator[Held]:
-    """Hold ``fault`` in ``target`` by a guardian that undoes it when this block is left or this process ends.
+def hold(fault: ProcessFault, target: AnyTarget | None = None) -> Iterator[Held]:
+    """Hold ``fault`` in ``target``, at strength 0 to begin with.
+
+    Its guardian undoes it when this block is left or this process ends.
 
     Raises :class:`StackError` where it cannot be held, and on leaving where it could not be undone: the hint says
     what to do by hand.
     """
-    at = target_of(target) if fault.each else None
-    child = Child("driftdrill.stack.faults.process.guardian", Settings(fault, at), what=f"the guardian of {fault.type}")  # type: ignore[arg-type]
+    if fault.each and not isinstance(target, AnyTarget):
+        raise StackError(
+            f"{fault.type} acts on a process or container, not on {target!r}",
+            hint="LocalProcess(pid), listening(port) or Container(name)",
+        )
+    settings = Settings(fault, target if fault.each else None)  # type: ignore[arg-type]
+    child = Child("driftdrill.stack.faults.process.guardian", settings, what=f"the guardian of {fault.type}")
     try:
         yield Held(child, fault)
     finally:

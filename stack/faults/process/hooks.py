@@ -17,6 +17,7 @@ class Hook(ProcessFault, frozen=True, repr_omit_defaults=True, tag="hook"):
     :func:`hook`.
     """
 
+    seam: ClassVar[str] = "hook"
     visible_from: ClassVar[str] = "server"
     each: ClassVar[bool] = False
     real_time: ClassVar[bool] = False

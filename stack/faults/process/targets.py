@@ -65,15 +65,3 @@ def _oldest(pids: set[int]) -> int:
         except psutil.NoSuchProcess:
             continue
     return min(started or pids, key=lambda pid: (started.get(pid, 0.0), pid))
-
-
-def target_of(target: object) -> AnyTarget:
-    """The process or container of a target. Raises :class:`StackError` that says what is missing."""
-    found = getattr(target, "process", target)
-    if isinstance(found, LocalProcess | Container):
-        return found
-    name = getattr(target, "name", None) or repr(target)
-    raise StackError(
-        f"{name} names neither a process nor a container, and this fault acts on one",
-        hint="LocalProcess(pid), listening(port) or Container(name)",
-    )

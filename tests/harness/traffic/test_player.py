@@ -12,13 +12,14 @@ from driftdrill.harness.drive.clock import VirtualClock, WallClock
 from driftdrill.harness.scenario.curve import Curve, constant
 from driftdrill.harness.scenario.expect import quiet
 from driftdrill.harness.scenario.scenario import Scenario
+from driftdrill.harness.seeds import generator
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.records import Records
-from driftdrill.harness.traffic.schedule import Kind, arrivals, generator
+from driftdrill.harness.traffic.schedule import Kind, arrivals
 from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Handler, Listening, Peer, always, listening
 

@@ -10,7 +10,8 @@ from scipy import stats
 
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.scenario.curve import constant, piecewise, pulse, ramp, sine, step
-from driftdrill.harness.traffic.schedule import arrivals, generator
+from driftdrill.harness.seeds import generator
+from driftdrill.harness.traffic.schedule import arrivals
 
 
 def test_poisson_arrivals_have_exponential_gaps() -> None:

@@ -1,20 +1,12 @@
-"""Faults of scraping: metrics pages and scrape configurations that are spoiled, on either clock.
-
-On the virtual clock the scraper stores what Prometheus would; on the wall clock a proxy before the page changes it,
-and Prometheus itself loads the changed configuration.
-"""
+"""Faults of the scrape configuration: somebody's edit of prometheus.yml, loaded and taken back."""
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
-from driftdrill.harness.drive.scraping.scrape_loop import ScrapeTarget
-from driftdrill.harness.drive.scraping.scraper import Scraper
-from driftdrill.harness.scenario.fault import Fault, InForce
-from driftdrill.harness.traffic.schedule import generator
-from driftdrill.stack.errors import StackError
+from driftdrill.harness.seams.seam import Ground, InForce, Injected, Seam, Site, chosen, refuse_foreign_prometheus
 from driftdrill.stack.prometheus.api import Server, targets
 from driftdrill.stack.prometheus.server import reconfigure
 from driftdrill.stack.scrape.discovery import discover
@@ -24,65 +16,40 @@ TAKEN = 20.0
 """Real seconds in which Prometheus must scrape as a configuration says that it loaded: discovery looks every five."""
 
 
-class SpoiledPages:
-    """A fault of metrics pages on the virtual clock: what the scraper reads is changed before it is parsed."""
+class ScrapeJobSeam(Seam):
+    """Values of :mod:`driftdrill.stack.faults.jobs`. In force as a whole while strength is above 0."""
 
-    def __init__(self, scraper: Scraper, chosen: Sequence[ScrapeTarget], fault: Fault, seed: int) -> None:
-        self._scraper, self._chosen, self._fault, self._seed = scraper, chosen, fault, seed
-        self._how: Any = fault.how
-        self._strength = 0.0
-        self._begun: dict[ScrapeTarget, Any] = {}
-        self._pages = self._changed = 0
+    name: ClassVar[str] = "scrape job"
+    harms_predictions: ClassVar[bool] = False
+    reloads_prometheus: ClassVar[bool] = True
 
-    def set(self, strength: float) -> None:
-        """Change the strength of the next scrapes."""
-        self._strength = strength
-        if not strength:
-            self._begun.clear()
-        for target in self._chosen:
-            self._scraper.spoil(target, self._fault.name, self._spoiler(target) if strength else None)
+    def check(self, fault: Injected, ground: Ground) -> None:
+        """The configuration must be ours to change."""
+        super().check(fault, ground)
+        refuse_foreign_prometheus(fault, ground)
 
-    def _spoiler(self, target: ScrapeTarget) -> Any:
-        def spoil(page: bytes) -> bytes:
-            now = self._scraper.now(target) or target
-            rng = generator(self._seed, "faults", self._fault.name, self._pages)
-            self._pages += 1
-            if (late := self._how.delay_at(self._strength)) > now.timeout:
-                self._changed += 1
-                raise StackError(f"no complete answer within {now.timeout:g} s")
-            if target not in self._begun:  # as the page was when the fault began
-                self._begun[target] = self._how.starting(page)
-            spoiled: bytes = self._begun[target](page, self._strength, rng)
-            self._changed += spoiled != page or late > 0
-            return spoiled
-
-        return spoil
-
-    def verify(self) -> str | None:
-        """Nothing can be wrong before the next scrape; whether any page changed is told at the end."""
-        return None
-
-    def touched(self) -> int:
-        """Pages that it changed."""
-        return self._changed
+    def enter(self, fault: Injected, site: Site) -> AbstractContextManager[InForce]:
+        """In the one configuration that all such faults of a drill change."""
+        entered: AbstractContextManager[InForce] = site.configuration.hold(fault, chosen(fault, site.scraped))
+        return entered
 
 
 class ChangedJobs:
     """Faults of the scrape configuration on the virtual clock. All of a drill share this: one file has them all."""
 
-    def __init__(self, scraper: Scraper) -> None:
+    def __init__(self, scraper: Any) -> None:
         self._scraper = scraper
-        self._active: dict[ScrapeTarget, dict[str, Any]] = {}
+        self._active: dict[Any, dict[str, Any]] = {}
 
     @contextmanager
-    def hold(self, fault: Fault, chosen: Sequence[ScrapeTarget]) -> Iterator[InForce]:
+    def hold(self, fault: Injected, chosen: Sequence[Any]) -> Iterator[InForce]:
         """Hold one. Raises :class:`StackError` for a job that cannot have it."""
         for target in chosen:
             fault.how(target.job)
         yield _OneOf(self, fault, chosen)
         # The scraper ends with the drill, and with it whatever it was told.
 
-    def put(self, fault: Fault, chosen: Sequence[ScrapeTarget], *, on: bool) -> None:
+    def put(self, fault: Injected, chosen: Sequence[Any], *, on: bool) -> None:
         """Load the configuration with or without a fault."""
         for target in chosen:
             active = self._active.setdefault(target, {})
@@ -95,7 +62,7 @@ class ChangedJobs:
 class _OneOf:
     """One fault of the scrape configuration while it is held."""
 
-    def __init__(self, jobs: "ChangedJobs | LoadedJobs", fault: Fault, chosen: Sequence[Any]) -> None:
+    def __init__(self, jobs: "ChangedJobs | LoadedJobs", fault: Injected, chosen: Sequence[Any]) -> None:
         self._jobs, self._fault, self._chosen = jobs, fault, chosen
         self._on = False
 
@@ -118,7 +85,7 @@ class LoadedJobs:
         self._active: dict[int, dict[str, Any]] = {i: {} for i in range(len(jobs))}
 
     @contextmanager
-    def hold(self, fault: Fault, chosen: Sequence[int]) -> Iterator[InForce]:
+    def hold(self, fault: Injected, chosen: Sequence[int]) -> Iterator[InForce]:
         """Hold one on the jobs of these places; leaving loads the configuration without it."""
         for i in chosen:
             fault.how(self._jobs[i])
@@ -128,7 +95,7 @@ class LoadedJobs:
         finally:
             held.set(0.0)
 
-    def put(self, fault: Fault, chosen: Sequence[int], *, on: bool) -> None:
+    def put(self, fault: Injected, chosen: Sequence[int], *, on: bool) -> None:
         """Load the configuration with or without a fault. Raises :class:`StackError` where Prometheus refuses it."""
         for i in chosen:
             self._active[i].pop(fault.name, None)
