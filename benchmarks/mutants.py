@@ -19,7 +19,7 @@ from driftdrill.harness.judge.judge import with_alerts
 from driftdrill.harness.judge.mutants.mutate import as_they_are
 from driftdrill.harness.judge.mutants.operators import mutants
 from driftdrill.harness.judge.mutants.trials import alone
-from driftdrill.harness.recording.recording import open_recording
+from driftdrill.harness.recording.reader import open_recording
 from driftdrill.reports.data.mutation import from_json
 from driftdrill.stack.prometheus.promtool import find_binary, find_promtool
 from driftdrill.stack.rules.files import load_rule_files

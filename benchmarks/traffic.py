@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from benchmarks._generators import CONNECTIONS, RATE, SECONDS, child, nginx, rows, stalled, wrk
-from driftdrill.harness.recording.recording import request_block
+from driftdrill.harness.recording.columns import request_block
 from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario

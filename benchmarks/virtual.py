@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from driftdrill.harness.recording.recording import Meta, Writer
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.writer import Writer
 from driftdrill.stack.model_service.service import serve
 from driftdrill.stack.prometheus.promtool import find_binary
 

@@ -19,7 +19,7 @@ def command(recording: Path, out: Path, as_promtool_test: bool, rules: tuple[str
     from driftdrill.harness.judge.judge import recorded_rules
     from driftdrill.harness.judge.rules.rules import Rules
     from driftdrill.harness.recording.export import openmetrics
-    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.harness.recording.reader import open_recording
     from driftdrill.stack.prometheus.promtool import find_promtool
     from driftdrill.stack.rules.files import load_rule_files
 

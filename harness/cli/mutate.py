@@ -35,7 +35,7 @@ def command(
     from driftdrill.harness.judge.evidence import Drill
     from driftdrill.harness.judge.judge import verdict, with_alerts
     from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
-    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.harness.recording.reader import open_recording
     from driftdrill.reports import mutation_text
     from driftdrill.stack.prometheus.promtool import find_promtool
     from driftdrill.stack.rules.files import load_rule_files

@@ -20,7 +20,7 @@ FOREVER = "100y"
 @click.option("--for", "seconds", type=click.FloatRange(min=0), help="End after so many seconds; default: at Ctrl-C.")
 def command(recording: Path, prometheus: str, seconds: float | None) -> int:
     """Open a recording in a real Prometheus at its virtual times, until Ctrl-C."""
-    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.harness.recording.reader import open_recording
     from driftdrill.stack.prometheus.server import prometheus as started
 
     opened = open_recording(recording)
@@ -44,7 +44,7 @@ def _flags() -> list[str]:
 def _blocks(recording: Path) -> dict[str, bytes]:
     """TSDB blocks of the recording, by promtool: file name -> content."""
     from driftdrill.harness.recording.export import openmetrics
-    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.harness.recording.reader import open_recording
     from driftdrill.stack.prometheus.promtool import find_promtool, run
 
     try:

@@ -13,10 +13,11 @@ from driftdrill.harness.drive import preflight, virtual, wall
 from driftdrill.harness.drive.clock import VirtualClock, WallClock
 from driftdrill.harness.drive.golden import golden
 from driftdrill.harness.drive.injection import injected
+from driftdrill.harness.drive.kept_rows import KeptRows
 from driftdrill.harness.drive.plan import Plan, Playing, Run, Steering
 from driftdrill.harness.drive.real_time_metrics import moving
-from driftdrill.harness.recording.recording import Meta, Writer
-from driftdrill.harness.recording.rows import Kept
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.writer import Writer
 from driftdrill.harness.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
@@ -44,7 +45,7 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
     preflight.known_alerts(scenario, plan.rules)
     preflight.probe(target, own.blocks, own.clients)
     asked = golden(scenario, target, spoken) if plan.golden else None
-    kept = Kept(own.blocks, plan.redact) if plan.keep_rows else None
+    kept = KeptRows(own.blocks, plan.redact) if plan.keep_rows else None
     if plan.watch is not None:
         plan.watch.golden = asked
     if plan.server is not None:

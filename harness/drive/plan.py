@@ -8,11 +8,12 @@ from typing import Protocol
 import numpy as np
 
 from driftdrill.harness.drive.injection import Injection
+from driftdrill.harness.drive.kept_rows import KeptRows
 from driftdrill.harness.drive.metrics_page import JOB, Watch, counts
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import Interrupted
-from driftdrill.harness.recording.recording import Writer, request_block
-from driftdrill.harness.recording.rows import Kept
+from driftdrill.harness.recording.columns import request_block
+from driftdrill.harness.recording.writer import Writer
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seams.seam import Site
 from driftdrill.harness.target import Target
@@ -140,7 +141,7 @@ class Run:
     player: Playing
     writer: Writer
     injection: Injection
-    kept: Kept | None = None
+    kept: KeptRows | None = None
     """What writes rows into the recording, where it was asked for."""
     scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     """Virtual clock: samples that are not written yet."""

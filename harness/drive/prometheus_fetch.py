@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from driftdrill.harness.recording.recording import STALE, Writer
+from driftdrill.harness.recording.stale import STALE
+from driftdrill.harness.recording.writer import Writer
 from driftdrill.stack.prometheus.api import Server, query
 
 Labels = tuple[tuple[str, str], ...]

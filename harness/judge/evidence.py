@@ -13,7 +13,9 @@ from driftdrill.harness.judge.findings import limits
 from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.recording import history as past
-from driftdrill.harness.recording.recording import Meta, Recording, Requests, Samples
+from driftdrill.harness.recording.columns import Requests
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.reader import Recording, Samples
 from driftdrill.harness.scenario.expect import Expectation, Fires
 from driftdrill.reports.data.timeline import Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Response

@@ -19,7 +19,8 @@ from driftdrill.harness.judge.findings.timeline import timeline
 from driftdrill.harness.judge.findings.validity import validity
 from driftdrill.harness.judge.rules.moments import Moment, moment, refuse_unreadable
 from driftdrill.harness.judge.rules.rules import Rules, analyse
-from driftdrill.harness.recording.recording import Meta, Recording, Samples, open_recording
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.reader import Recording, Samples, open_recording
 from driftdrill.harness.scenario.expect import Expectation, Resolves
 from driftdrill.reports.data.verdict import Finding, Response, Validity, Verdict
 from driftdrill.stack.prometheus.promtool import Promtool, find_promtool

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from driftdrill.harness.recording.recording import Recording, Samples
+from driftdrill.harness.recording.reader import Recording, Samples
 
 
 def openmetrics(recording: Recording, epoch: float | None = None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftdrill.harness.errors import RecordingError
-from driftdrill.harness.recording.recording import Recording, Samples
+from driftdrill.harness.recording.reader import Recording, Samples
 
 
 @dataclass(frozen=True)

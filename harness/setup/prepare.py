@@ -17,7 +17,7 @@ from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import ConfigError, RuleError, ScenarioError
 from driftdrill.harness.judge.judge import unresolvable
 from driftdrill.harness.judge.rules.rules import Rules
-from driftdrill.harness.recording.recording import refuse_unwritable
+from driftdrill.harness.recording.writer import refuse_unwritable
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seams.scrape_job import ChangedJobs, LoadedJobs

@@ -4,41 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftdrill.harness.recording.columns import COLUMNS, RequestColumns
 from driftdrill.harness.traffic.blocks import Block
 
 NAN = float("nan")
 
 
 @dataclass
-class Records:
-    """Requests that ended, in columns of equal length, in order of their end."""
+class Records(RequestColumns[list[int], list[float], list[str], list[bool], list[float]]):
+    """Requests that ended, in order of their end."""
 
-    slot: list[int] = field(default_factory=list)
-    intended: list[float] = field(default_factory=list)
-    """Scenario seconds at which it should have been sent."""
-    late: list[float] = field(default_factory=list)
-    """Seconds after ``intended`` at which it was sent."""
-    took: list[float] = field(default_factory=list)
-    """Seconds from sending to the whole response."""
-    status: list[int] = field(default_factory=list)
-    """HTTP status; 0 without a response."""
-    size: list[int] = field(default_factory=list)
-    """Bytes of the response's body."""
-    failure: list[str] = field(default_factory=list)
-    """Empty, or the kind of failure: status, undecodable, timeout, refused, reset ..."""
-    prediction: list[float] = field(default_factory=list)
-    """One a row; NaN where there is none."""
-    truth: list[float] = field(default_factory=list)
-    """One a row; empty where the scenario has none."""
-    strength: dict[str, list[float]] = field(default_factory=dict)
-    changed: dict[str, list[bool]] = field(default_factory=dict)
     measured: dict[str, list[float]] = field(default_factory=dict)
     """What the protocol reads from responses besides predictions (tokens, seconds to the first); NaN where nothing."""
-    missed: int = 0
-    """Slots that the generator itself began too late."""
-
-    def __len__(self) -> int:
-        return len(self.slot)
 
     def add(
         self,
@@ -71,7 +48,7 @@ class Records:
     def extend(self, more: Mapping[str, Any]) -> None:
         """Add the records of another process, field by field; columns that only one of them has are padded."""
         before, added = len(self.slot), len(more["slot"])
-        for name in ("slot", "intended", "late", "took", "status", "size", "failure", "prediction", "truth"):
+        for name in COLUMNS:
             getattr(self, name).extend(more[name])
         for kind, empty in (("strength", 0.0), ("changed", False), ("measured", NAN)):
             columns = getattr(self, kind)

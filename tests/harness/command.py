@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.harness.recording.recording import Recording, open_recording
+from driftdrill.harness.recording.reader import Recording, open_recording
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.prometheus.api import Server, targets
 from driftdrill.stack.prometheus.server import prometheus

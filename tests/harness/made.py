@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from driftdrill.harness.recording.recording import Meta, Recording, Writer, open_recording
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.reader import Recording, open_recording
+from driftdrill.harness.recording.writer import Writer
 from driftdrill.harness.scenario.expect import Expectation
 
 PHASES = (("warm_up", 0.0, 300.0), ("baseline", 300.0, 900.0), ("fault", 900.0, 1800.0), ("recovery", 1800.0, 2700.0))

@@ -132,7 +132,7 @@ def test_two_drills_of_one_seed_send_the_same_and_another_seed_does_not(cli: Cli
     for out, seed in (("a.drill", 1), ("b.drill", 1), ("c.drill", 2)):
         assert cli("run", file, "--target", model.url, "--seed", seed, "--out", out).code == 0
 
-    from driftdrill.harness.recording.recording import open_recording
+    from driftdrill.harness.recording.reader import open_recording
 
     a, b, c = (open_recording(cli.folder / name).requests() for name in ("a.drill", "b.drill", "c.drill"))
     assert (a.intended == b.intended).all()

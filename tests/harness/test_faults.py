@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from driftdrill.harness.errors import DriftdrillError
-from driftdrill.harness.recording.recording import Recording, Samples, open_recording
+from driftdrill.harness.recording.reader import Recording, Samples, open_recording
 from driftdrill.harness.scenario.scenario import load as load_scenario
 from driftdrill.harness.setup.prepare import Settings
 from driftdrill.reports.data.verdict import Verdict

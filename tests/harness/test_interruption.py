@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.harness.recording.recording import Recording
+from driftdrill.harness.recording.reader import Recording
 from driftdrill.stack.prometheus.api import Server
 from driftdrill.stack.prometheus.promtool import find_binary
 from tests.harness import scenarios, toy

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from driftdrill.harness.recording.recording import open_recording
+from driftdrill.harness.recording.reader import open_recording
 from tests.harness import scenarios
 from tests.harness.command import Cli, assert_told
 from tests.harness.toy import Toy

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftdrill.harness.drive.scraping.timestamps import Timestamps
-from driftdrill.harness.recording.recording import STALE
+from driftdrill.harness.recording.stale import STALE
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.exposition.grammar import PageError, SeriesError, media_type
 from driftdrill.stack.exposition.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples

@@ -11,7 +11,8 @@ from driftdrill.harness.judge.engine.batches import Batch, batched
 from driftdrill.harness.judge.engine.promtool_run import ALERTS, Axis, Key, Points, run_until_clean
 from driftdrill.harness.judge.rules.moments import Clock
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules, analyse, union
-from driftdrill.harness.recording.recording import STALE, Samples
+from driftdrill.harness.recording.reader import Samples
+from driftdrill.harness.recording.stale import STALE
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Track
 from driftdrill.stack.prometheus.promtool import Promtool
 from driftdrill.stack.rules.files import Group, Rule

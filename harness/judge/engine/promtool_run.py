@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from driftdrill.harness.errors import MonitoringError
-from driftdrill.harness.recording.recording import STALE_BITS, Samples
+from driftdrill.harness.recording.reader import Samples
+from driftdrill.harness.recording.stale import STALE_BITS
 from driftdrill.stack.prometheus.promtool import Promtool, run
 from driftdrill.stack.rules.files import Group, RuleFile, to_rule_file
 

@@ -11,7 +11,7 @@ from driftdrill.harness.judge.engine.batches import batched
 from driftdrill.harness.judge.engine.evaluate import evaluate, needed
 from driftdrill.harness.judge.engine.promtool_run import Axis, input_series
 from driftdrill.harness.judge.rules.rules import Rules
-from driftdrill.harness.recording.recording import Recording
+from driftdrill.harness.recording.reader import Recording
 from driftdrill.reports.data.timeline import AlertTrack
 from driftdrill.stack.prometheus.promtool import Promtool
 from driftdrill.stack.rules.files import Group, RuleFile, to_rule_file

@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.harness.recording.recording import Meta, Requests
+from driftdrill.harness.recording.columns import Requests
+from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import Phase, Track
 from driftdrill.reports.data.verdict import Harm, HarmWord

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
-from driftdrill.harness.recording.recording import Meta, Samples
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.reader import Samples
 
 WALL_ONLY = re.compile(
     r"(process|node|container|go|python_gc|machine|jvm)_.*|.*_(duration|latency)_(seconds|milliseconds|ms).*"

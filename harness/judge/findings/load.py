@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.harness.recording.recording import Meta, Requests
+from driftdrill.harness.recording.columns import Requests
+from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.traffic.latency import percentiles
 from driftdrill.harness.traffic.player import UNSENT
 from driftdrill.reports.data.timeline import Phase

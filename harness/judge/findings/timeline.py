@@ -8,7 +8,8 @@ import numpy as np
 
 from driftdrill.harness.judge.findings.harm import quality
 from driftdrill.harness.judge.rules.rules import Rules
-from driftdrill.harness.recording.recording import Meta, Requests
+from driftdrill.harness.recording.columns import Requests
+from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import AlertTrack, Phase, Timeline, Track, Watched
 

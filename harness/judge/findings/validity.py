@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from driftdrill.harness.judge.findings.harm import auc, auc_low, correct, is_binary
-from driftdrill.harness.recording.recording import Meta, Requests, Samples
+from driftdrill.harness.recording.columns import Requests
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.reader import Samples
 from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import AlertTrack, Phase
 from driftdrill.reports.data.verdict import Validity

@@ -16,7 +16,9 @@ import pytest
 
 from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge import judge
-from driftdrill.harness.recording.recording import STALE, STALE_BITS, Recording, Writer, open_recording
+from driftdrill.harness.recording.reader import Recording, open_recording
+from driftdrill.harness.recording.stale import STALE, STALE_BITS
+from driftdrill.harness.recording.writer import Writer
 from tests.harness.made import make
 
 RULES = "groups:\n- {name: g, rules: [{alert: Hot, expr: heat > 10}]}\n"
@@ -74,7 +76,8 @@ def test_every_value_reads_back_bit_for_bit(tmp_path: Path) -> None:
 WRITES_FOREVER = """
 import sys
 from pathlib import Path
-from driftdrill.harness.recording.recording import Writer, open_recording
+from driftdrill.harness.recording.reader import open_recording
+from driftdrill.harness.recording.writer import Writer
 template, path = map(Path, sys.argv[1:])
 writer = Writer(path, open_recording(template).meta)
 print("writing", flush=True)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from driftdrill.harness.drive.scraping.scrape_loop import Scrape, SeriesTable
 from driftdrill.harness.drive.scraping.scraper import Scraper, offsets
-from driftdrill.harness.recording.recording import STALE_BITS
+from driftdrill.harness.recording.stale import STALE_BITS
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.discovery import DiscoveredTarget

@@ -20,7 +20,7 @@ import yaml
 
 from driftdrill.harness.drive.scraping.scrape_loop import ScrapeTarget
 from driftdrill.harness.drive.scraping.scraper import Scraper
-from driftdrill.harness.recording.recording import STALE_BITS
+from driftdrill.harness.recording.stale import STALE_BITS
 from driftdrill.stack.prometheus.api import Server
 from driftdrill.stack.prometheus.server import prometheus
 from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml

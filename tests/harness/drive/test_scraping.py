@@ -10,7 +10,7 @@ import pytest
 
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import ScenarioError
-from driftdrill.harness.recording.recording import STALE_BITS
+from driftdrill.harness.recording.stale import STALE_BITS
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.seams.scrape_job import ChangedJobs, LoadedJobs
 from driftdrill.harness.seams.seam import InForce

@@ -16,7 +16,8 @@ import numpy as np
 
 from driftdrill.harness.drive.prometheus_fetch import Fetcher
 from driftdrill.harness.judge.rules.rules import Rules
-from driftdrill.harness.recording.recording import Recording, Samples, Writer, open_recording
+from driftdrill.harness.recording.reader import Recording, Samples, open_recording
+from driftdrill.harness.recording.writer import Writer
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.prometheus.api import Server, query
 from driftdrill.stack.prometheus.server import prometheus

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftdrill.harness.recording.recording import Recording, open_recording
+from driftdrill.harness.recording.reader import Recording, open_recording
 from driftdrill.reports.data.verdict import Verdict, from_json
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Running

@@ -8,7 +8,8 @@ import pytest
 
 from driftdrill.harness.judge.findings.load import counts, latencies, most_in_flight
 from driftdrill.harness.judge.judge import judge
-from driftdrill.harness.recording.recording import Meta, Recording
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.reader import Recording
 from driftdrill.reports.data.timeline import Phase
 from tests.harness.made import PHASES, make
 

@@ -16,7 +16,7 @@ from driftdrill.harness.judge.judge import with_alerts
 from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
 from driftdrill.harness.judge.mutants.operators import mutants, trials
 from driftdrill.harness.judge.rules.rules import Rules
-from driftdrill.harness.recording.recording import Recording
+from driftdrill.harness.recording.reader import Recording
 from driftdrill.harness.scenario.expect import everything_else, fires, moves, quiet, resolves
 from driftdrill.reports import mutation_text
 from driftdrill.reports.data.mutation import MutantResult, Mutation, from_json

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from driftdrill.harness.recording.recording import open_recording
+from driftdrill.harness.recording.reader import open_recording
 from driftdrill.harness.scenario.scenario import Scenario, load
 from driftdrill.harness.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks

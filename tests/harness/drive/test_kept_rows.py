@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from driftdrill.harness.errors import ConfigError
-from driftdrill.harness.recording.recording import Recording, open_recording
-from driftdrill.harness.recording.rows import Kept
+from driftdrill.harness.recording.reader import Recording, open_recording
 from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario
@@ -38,10 +37,11 @@ def kept(folder: Path, *faults: Fault, redact: tuple[str, ...] = (), numbered: b
         fault=200, recovery=200, faults=faults, expect=[],
     )  # fmt: skip
     blocks = Blocks(scenario, protocol(ProtocolOptions()), np.arange(600.0), numbered=numbered, keep=True)
-    from driftdrill.harness.recording.recording import Writer
+    from driftdrill.harness.drive.kept_rows import KeptRows
+    from driftdrill.harness.recording.writer import Writer
 
     template = make(folder, {}, "groups: []", name="template.drill")
-    writer, writes = Writer(folder / "kept.drill", template.meta), Kept(blocks, redact)
+    writer, writes = Writer(folder / "kept.drill", template.meta), KeptRows(blocks, redact)
     for at in (0.0, 300.0, 600.0):
         writes.write(writer, at)
     return list(open_recording(folder / "kept.drill").blocks("rows"))
