@@ -24,7 +24,7 @@ EXIT_HELD, EXIT_FAILED, EXIT_USAGE, EXIT_INVALID, EXIT_INTERRUPTED = 0, 1, 2, 3,
 
 
 class DriftdrillError(Exception):
-    """A mistake or failure that is told in one line of cause and one of remedy, never as a traceback.
+    """A mistake or failure that is printed as one line of cause and one of remedy, never as a traceback.
 
     ``hint`` is the remedy; a class has one of its own for a cause that says it all.
     """

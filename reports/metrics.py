@@ -65,7 +65,7 @@ def render(drill: Drill | None = None, *, judged: Sequence[tuple[Verdict, float]
 
 
 def collector(now: Callable[[], Drill]) -> Collector:
-    """For a prometheus_client registry: at each scrape, the drill as ``now`` tells it."""
+    """For a prometheus_client registry: at each scrape, what ``now`` answers about the drill."""
     return _Collecting(lambda: _drill(now()))
 
 

@@ -1,4 +1,4 @@
-"""Text for a terminal in rows: a word in the margin, and what is said of it beside."""
+"""Text for a terminal in rows: a word in the margin, and beside it a sentence that is wrapped, never cut."""
 
 import textwrap
 from collections.abc import Sequence

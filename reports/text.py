@@ -1,7 +1,8 @@
 """The verdict as text for a terminal: what matters first, short for a good drill, complete for a bad one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from driftdrill.durations import rounded_duration
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.verdict import Finding, Response, Verdict
 from driftdrill.reports.rows import HANG, INDENT, Row, laid_out
@@ -15,14 +16,12 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
 
     ``colour`` adds terminal styles (through rich, imported only then); the characters are the same.
     """
-    head = wording.headline(verdict)
-    rows = [Row(" · ".join(head.words), indent=0), Row(plain(verdict.scenario), indent=0)]
-    rows += [Row("", sentence) for sentence in head.why]
+    rows, bad = _headline(verdict), wording.headline(verdict).bad
     proven = "" if verdict.validity.valid else " (an INVALID drill proves nothing)"
     for title, body in (
         ("harm" + proven, [Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}") for h in verdict.harms]),
-        ("alerts" + proven, list(_alerts(verdict, complete=head.bad))),
-        ("expectations" + proven, list(_expectations(verdict, complete=head.bad))),
+        ("alerts" + proven, list(_alerts(verdict, complete=bad))),
+        ("expectations" + proven, list(_expectations(verdict, complete=bad))),
         ("latency", list(_latency(verdict))),
         ("observations", [Row("", plain(o)) for o in verdict.validity.observations]),
         ("not judged", list(_unjudged(verdict))),
@@ -31,6 +30,24 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
         if body:
             rows += [Row("", indent=0), Row(title, indent=0), *body]
     return laid_out(rows, width=width, colour=colour)
+
+
+def render_headline(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
+    """The beginning of :func:`render`: the words, the scenario, and every sentence that says why, whole."""
+    return laid_out(_headline(verdict), width=width, colour=colour)
+
+
+def render_meanings(verdicts: Sequence[Verdict], *, width: int = 80) -> str:
+    """What the words in these verdicts mean, a row each."""
+    rows = [Row("What the words mean", indent=0)]
+    rows += [Row(word, meaning, hang=20) for word, meaning in wording.meanings(verdicts).items()]
+    return laid_out(rows, width=width)
+
+
+def _headline(verdict: Verdict) -> list[Row]:
+    head = wording.headline(verdict)
+    words = [Row(" · ".join(head.words), indent=0), Row(plain(verdict.scenario), indent=0)]
+    return [*words, *(Row("", sentence) for sentence in head.why)]
 
 
 def _alerts(verdict: Verdict, *, complete: bool) -> Iterator[Row]:
@@ -109,7 +126,7 @@ def _unjudged(verdict: Verdict) -> Iterator[Row]:
 def _drill(verdict: Verdict) -> str:
     counts = ", ".join(f"{count:,} {plain(word)}" for word, count in verdict.requests.items() if count)
     facts = [
-        f"{wording.duration(verdict.timeline.end)} on the {verdict.clock} clock",
+        f"{rounded_duration(verdict.timeline.end)} on the {verdict.clock} clock",
         f"requests: {counts}" if counts else "no requests",
         plain(verdict.engine),
         f"seed {verdict.seed}",

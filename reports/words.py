@@ -1,4 +1,4 @@
-"""How every view says the same thing: the headline, durations and numbers, and text made safe to show.
+"""How every view says the same thing: the headline, numbers and ranges of time, and text made safe to show.
 
 What a verdict carries (alert names, labels, stories, answers of a server) was written by others. ``plain`` is
 applied to all of it before any view shows it.
@@ -8,15 +8,37 @@ import math
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.reports.data.timeline import Timeline, Watched
 from driftdrill.reports.data.verdict import Finding, Harm, Response, Verdict
 
 NOTICED = ("FIRED", "LATE", "UNRESOLVED")
 _ORDER = ("FALSE_ALARM", "LATE", "UNRESOLVED", "FIRED", "SILENT", "NOT_JUDGED")
 _TONES = ("bad", "good", "dim")
+
+WORDS = {
+    "VALID": "the drill proves something: the load was sent, the fault in force, the target scraped, the rules loaded",
+    "INVALID": "the drill proves nothing, for the reason given; it never passes",
+    "HELD": "every expectation of the scenario came true, or the team has accepted that it did not",
+    "FAILED": "an expectation of the scenario did not come true, or what --fail-on names has happened",
+    "SILENT FAILURE": "a fault did harm and no alert noticed",
+    "ALARM WITHOUT HARM": "an alert fired during the fault, and no fault did harm",
+    "HARMFUL": "the fault made the predictions worse by more than the scenario tolerates, as the true outcomes show",
+    "HARMLESS": "the fault made the predictions worse by less than that, if at all",
+    "INCONCLUSIVE": "there were too few rows to tell HARMFUL from HARMLESS",
+    "UNKNOWN": "there were no true outcomes to measure the predictions by",
+    "FIRED": "the alert fired after the first faulty request, in time",
+    "LATE": "the alert fired after the time that the scenario allows",
+    "SILENT": "the alert did not fire",
+    "UNRESOLVED": "the alert fired, and still did at the end of the recovery",
+    "FALSE_ALARM": "the alert fired without the fault: before it, or too long after it",
+    "NOT_JUDGED": "the drill did not put the alert to the test, so that its silence would prove nothing",
+    "left side": "what a rule compares with its threshold: in `error_ratio > 0.05`, the value of `error_ratio`",
+}
+"""What each word of a verdict means, for a reader who has never seen one."""
 
 # Controls, lone surrogates, noncharacters, and the marks that reorder or hide text: they could rewrite a
 # terminal, break XML, or make a page say something else than the verdict does.
@@ -53,24 +75,9 @@ def plain(text: str, *, limit: int = 400) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def duration(seconds: float) -> str:
-    """``10m50s``: Prometheus's notation, to the second; to a tenth of a second below 10 s."""
-    if not math.isfinite(seconds):
-        return "?"
-    if seconds < 0:
-        return "-" + duration(-seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f}".removesuffix(".0") + "s"
-    left, out = round(seconds), ""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        out += f"{count}{unit}" if count else ""
-    return out
-
-
 def time_range(ends: tuple[float, float]) -> str:
     """``10m50s to 11m5s``, or one duration where both ends read alike."""
-    low, high = duration(ends[0]), duration(ends[1])
+    low, high = rounded_duration(ends[0]), rounded_duration(ends[1])
     return low if low == high else f"{low} to {high}"
 
 
@@ -121,6 +128,14 @@ def where(place: str) -> str:
     except FileNotFoundError:  # somebody removed it
         folder = ""
     return plain(place.removeprefix(folder), limit=200)
+
+
+def meanings(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """The entries of :data:`WORDS` that these verdicts need, in its order."""
+    said = {"left side"} if any("left side" in r.note for v in verdicts for r in v.responses) else set()
+    for verdict in verdicts:
+        said |= {*headline(verdict).words, *(h.word for h in verdict.harms), *(r.word for r in verdict.responses)}
+    return {word: meaning for word, meaning in WORDS.items() if word in said}
 
 
 def failed(verdict: Verdict) -> list[Finding]:
@@ -183,9 +198,9 @@ def evidence(response: Response) -> str:
     if response.detect is not None:
         said.append(detection(response))
     elif response.fired_at is not None and not response.note:
-        said.append(f"fired at {duration(response.fired_at)}")
+        said.append(f"fired at {rounded_duration(response.fired_at)}")
     if response.resolved_at is not None and response.word in NOTICED:
-        said.append(f"resolved at {duration(response.resolved_at)}")
+        said.append(f"resolved at {rounded_duration(response.resolved_at)}")
     if response.word == "UNRESOLVED" and not response.note:
         said.append("still firing at the end")
     if response.note:
@@ -200,7 +215,7 @@ def detection(response: Response) -> str:
     """``fired 10m40s to 10m55s after the fault began (15m allowed)``; empty where it did not."""
     if response.detect is None:
         return ""
-    allowed = f" ({duration(response.within)} allowed)" if response.within is not None else ""
+    allowed = f" ({format_duration(response.within)} allowed)" if response.within is not None else ""
     return f"fired {time_range(response.detect)} after the fault began{allowed}"
 
 

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 
 T = TypeVar("T")
@@ -117,7 +118,7 @@ class Child:
                     pass  # the answer to a question that was given up
             except TimeoutError:
                 raise StackError(
-                    f"{self._what} (process {self.pid}) did not answer within {within:g} s",
+                    f"{self._what} (process {self.pid}) did not answer within {format_duration(within)}",
                     hint="the machine may be overloaded; look for a stopped process",
                 ) from None
             except OSError as e:

@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.process import controlled
 
@@ -88,7 +89,7 @@ def _pull(image: str) -> str:
             if "error" in event:
                 return str(event["error"])
             if time.monotonic() > deadline:
-                return f"the pull took more than {_PULL:.0f} s"
+                return f"the pull took more than {format_duration(_PULL)}"
     except (docker.errors.DockerException, requests.RequestException) as e:
         return _first_line(e)
     return ""

@@ -9,6 +9,7 @@ from typing import Any
 
 from docs.faults.entries import ENTRIES, Entry
 from driftdrill import Fault
+from driftdrill.durations import rounded_duration
 from driftdrill.harness.seams.catalogue import FAMILIES, MISSING, WAYS, ids, kinds
 from driftdrill.stack.faults.kind import Kind
 
@@ -88,13 +89,13 @@ def compared(text: str, found: dict[str, Any]) -> str:
     before, head, after = text.partition("| switch |")
     rows = []
     for id_ in (e.id for e in ENTRIES if e.id.startswith("mis.") and e.id in found):
-        fired = {a: f"{a} {s / 60:.1f}" for a, s in found[id_]["fired"].items()}
+        fired = {a: f"{a} {rounded_duration(s)}" for a, s in found[id_]["fired"].items()}
         canary = [fired.pop(a) for a in tuple(fired) if a.startswith("Canary")]
         own = ", ".join(fired.values()) or "**nothing**"
         accuracy = found[id_]["accuracy"][1]
         rows.append(f"| [{id_}](faults/{id_}.md) | {accuracy:.3f} | {', '.join(canary) or '**nothing**'} | {own} |")
     _, blank, rest = after.partition("\n\n")
-    columns = " accuracy | the canary, after minutes | the model's own metrics, after minutes |\n|---|---|---|---|\n"
+    columns = " accuracy | the canary, after | the model's own metrics, after |\n|---|---|---|---|\n"
     return before + head + columns + "\n".join(rows) + blank + rest
 
 
@@ -135,8 +136,7 @@ def _harm(before: float, during: float, unanswered: float) -> str:
 def _fired(found: dict[str, Any]) -> str:
     if not found["fired"]:
         return "**no alert fires**."
-    unit, by = ("s", 1.0) if found["clock"] == "wall" else ("min", 60.0)
-    lines = [f"| {alert} | {after / by:.1f} {unit} |" for alert, after in found["fired"].items()]
+    lines = [f"| {alert} | {rounded_duration(after)} |" for alert, after in found["fired"].items()]
     return "\n\n".join(["these alerts fire.", "\n".join(["| alert | after |", "|---|---|", *lines])])
 
 

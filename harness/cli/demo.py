@@ -35,7 +35,9 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
 
     from driftdrill.harness.cli.drill import drill
     from driftdrill.harness.cli.options import write_outputs
+    from driftdrill.harness.cli.progress import columns
     from driftdrill.harness.setup.prepare import Settings
+    from driftdrill.reports import text
     from driftdrill.stack.model_service import serve_replicas
 
     scenarios = _chosen(only or DRILLS)
@@ -56,7 +58,8 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
             _, verdict = drill(scenario, settings)
             assert verdict is not None
             verdicts.append(replace(verdict, recording=Path(recording).name))
-            _say(verdict, whole=bool(only))
+            _print(verdict, whole=bool(only))
+    click.echo("\n" + text.render_meanings(verdicts, width=columns()))
     page = folder / "report.html"
     write_outputs(verdicts, {"html_file": page, "junit_file": folder / "junit.xml"})
     click.echo(f"\nOpen {page.resolve().as_uri()}")
@@ -105,12 +108,13 @@ def target_file(folder: Path, services: "Sequence[Service]") -> Path:
     return file
 
 
-def _say(verdict: "Verdict", *, whole: bool) -> None:
-    """The verdict, or of several its headline: all of it is in the report."""
+def _print(verdict: "Verdict", *, whole: bool) -> None:
+    """The verdict, or its headline alone where the report has the rest."""
+    from driftdrill.harness.cli.progress import columns
     from driftdrill.reports import text
 
-    lines = text.render(verdict).splitlines()
-    click.echo("\n".join(lines if whole else lines[:7]))
+    render = text.render if whole else text.render_headline
+    click.echo(render(verdict, width=columns()), nl=False)
 
 
 def _folder(out: Path) -> Path:

@@ -86,7 +86,7 @@ def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[s
         probe(prober, prepared(prober.base, given["column"]), bounds, progress, _tell)
     except KeyboardInterrupt:
         progress.why, interrupted = "not all cases were sent: interrupted", True
-    varies = f"the valid row's own prediction varies by {prober.spread:.3g}: smaller differences are not told"
+    varies = f"the valid row's own prediction varies by {prober.spread:.3g}: smaller differences are not reported"
     report = EdgeReport(
         target=prober.client.url,
         source=rows.source,

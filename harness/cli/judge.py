@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 @click.command("judge")
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--rules", multiple=True, help="Rule file or glob; default: the rules of the drill itself.")
-@click.option("--phases", type=click.IntRange(1, 100), default=1, help="Shifts between scrape and evaluation to judge.")
-@click.option("--history", type=click.Path(path_type=Path), help="A clean recording to put before.")
-@click.option("--at", multiple=True, help="When it is taken to begin, such as 2026-03-29T02:30+01:00; may be repeated.")
-@click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail on this.")
+@click.option("--phases", type=click.IntRange(1, 100), default=1, help="At how many offsets of scrapes to judge.")
+@click.option("--history", type=click.Path(path_type=Path), help="A recording without faults: the drill's past.")
+@click.option("--at", multiple=True, help="Judge as if it began then: 2026-03-29T02:30+01:00; may be repeated.")
+@click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail if this happens.")
 @click.option(
     "--accept", type=click.Path(path_type=Path), help="Findings that the team accepts, with reason and expiry."
 )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from driftdrill.durations import format_duration
+
 if TYPE_CHECKING:
     from driftdrill.stack.faults.kind import Kind
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("id", required=False)
 @click.option("--folder", type=click.Path(path_type=Path), help="Of scenarios; default: the built-in ones.")
 def command(what: str, id: str | None, folder: Path | None) -> int:
-    """List the scenarios of a folder, or every fault of the catalogue; ID (or how one begins) tells more of it."""
+    """List the scenarios of a folder, or every fault of the catalogue; with ID (or how one begins) what each does."""
     from driftdrill.harness.errors import UsageError
 
     if what == "faults":
@@ -27,7 +29,6 @@ def command(what: str, id: str | None, folder: Path | None) -> int:
 
 def _scenarios(folder: Path | None) -> int:
     from driftdrill.harness.errors import DriftdrillError, UsageError
-    from driftdrill.harness.scenario.expect import span_text
     from driftdrill.harness.scenario.scenario import built_in, load_all
 
     where = folder or built_in()
@@ -45,7 +46,7 @@ def _scenarios(folder: Path | None) -> int:
             click.echo(f"{file.stem}: {scenario.name}")
             click.echo(f"  {scenario.story}")
             faults = ", ".join(f.name for f in scenario.faults) or "none"
-            click.echo(f"  {span_text(scenario.duration)} on the {scenario.clock} clock; faults: {faults}\n")
+            click.echo(f"  {format_duration(scenario.duration)} on the {scenario.clock} clock; faults: {faults}\n")
     return 0
 
 

@@ -57,7 +57,7 @@ def _carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[
 
 
 def _crew(hosted: Hosted, settings: Settings, clock: WallClock, target: Target) -> Crew:
-    """This master's workers, told what they cannot know from the scenario's file."""
+    """This master's workers, having sent them what the scenario's file does not say."""
     order = {
         "target": settings.target or hosted.host,
         "config": settings.config,

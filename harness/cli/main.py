@@ -59,7 +59,7 @@ class Lazy(click.Group):
 def cli(debug: bool) -> None:
     """Fire drills for model monitoring: inject a controlled fault, and see whether the alert fires.
 
-    Exit codes: 0 held, 1 an expectation failed, 2 usage or rig, 3 INVALID, 130 interrupted.
+    Exit codes: 0 HELD, 1 FAILED, 2 used wrongly or something is missing, 3 INVALID, 130 interrupted.
     """
 
 

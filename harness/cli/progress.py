@@ -1,11 +1,12 @@
-"""What a drill shows while it runs, and how it is told at the end."""
+"""What a drill prints: its progress while it runs and its verdict at the end, whose layout is in reports."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from driftdrill.harness.scenario.expect import span_text
+from driftdrill.durations import rounded_duration
 from driftdrill.reports import text
 from driftdrill.reports.data.verdict import Verdict
 
@@ -38,7 +39,7 @@ def line(p: "Progress") -> str:
     strength = " ".join(f"{name} {value:.2f}" for name, value in p.strength.items() if value > 0)
     alerts = " ".join([*(f"{a} pending" for a in p.pending), *(f"{a} FIRING" for a in p.firing)])
     parts = [
-        f"{span_text(p.at):>12} of {span_text(p.end)}",
+        f"{rounded_duration(p.at):>12} of {rounded_duration(p.end)}",
         f"{p.phase.replace('_', '-'):<9}",
         f"{p.rate:7.1f} req/s  {p.sent} sent  {p.failed} failed",
         strength and f"fault {strength}",
@@ -70,7 +71,11 @@ class Live:
         from rich.text import Text
 
         grid = Table.grid(padding=(0, 2))
-        grid.add_row("phase", Text(p.phase.replace("_", "-"), style="bold"), f"{span_text(p.at)} of {span_text(p.end)}")
+        grid.add_row(
+            "phase",
+            Text(p.phase.replace("_", "-"), style="bold"),
+            f"{rounded_duration(p.at)} of {rounded_duration(p.end)}",
+        )
         grid.add_row("load", f"{p.rate:.1f} req/s", f"{p.sent} sent, {p.failed} failed")
         for name, value in p.strength.items():
             grid.add_row("fault", ProgressBar(total=1.0, completed=value, width=24), f"{value:.2f}  {name}")
@@ -93,7 +98,12 @@ class _Lines:
         return None
 
 
+def columns() -> int:
+    """How wide to print: as the terminal, but no wider than is easily read; 80 where there is none."""
+    return min(shutil.get_terminal_size((80, 24)).columns, 120)
+
+
 def finish(verdict: Verdict) -> int:
     """Print the verdict; answers the exit code."""
-    print(text.render(verdict, colour=sys.stdout.isatty()), flush=True)
+    print(text.render(verdict, width=columns(), colour=sys.stdout.isatty()), flush=True)
     return verdict.exit_code

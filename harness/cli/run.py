@@ -10,7 +10,7 @@ from driftdrill.harness.cli.options import drive_options, outputs, settings_of, 
 @click.command("run")
 @drive_options
 @outputs
-@click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail on this.")
+@click.option("--fail-on", type=click.Choice(["silent_failure"]), multiple=True, help="Also fail if this happens.")
 def command(**given: Any) -> int:
     """Drive the scenario FILE against a target, and judge what its monitoring did."""
     from driftdrill.harness.scenario.scenario import load

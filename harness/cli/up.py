@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from driftdrill.durations import rounded_duration
 from driftdrill.harness.errors import MonitoringError
 from driftdrill.stack.errors import StackError
 
@@ -28,7 +29,7 @@ def command(recording: Path, prometheus: str, seconds: float | None) -> int:
     with started(how=prometheus, data=_blocks(recording), extra_flags=_flags()) as server:  # type: ignore[arg-type]
         moment = f"{opened.meta.started_at + end:.0f}"
         click.echo(f"{opened.meta.scenario}: {server.connection.at('graph')}")
-        click.echo(f"its last second is {moment} (Unix time), its length {end:g} s")
+        click.echo(f"its last second is {moment} (Unix time), its length {rounded_duration(end)}")
         click.echo(
             f"all alerts: {server.connection.at('api/v1/query')}?query=ALERTS&time={moment}\nCtrl-C ends it.",
         )

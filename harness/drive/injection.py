@@ -40,7 +40,7 @@ class Injection:
     scenario: Scenario
     faults: Mapping[str, tuple[Fault, InForce]]
     golden: Golden | None = None
-    """What tells that a fault is in force which cannot tell it itself: its answers change."""
+    """Shows that a fault is in force which cannot show it itself: the service answers golden requests otherwise."""
     strengths: dict[str, float] = field(default_factory=dict)
     looked: float = 0.0
     """When all were looked at last, monotonic seconds."""
@@ -99,7 +99,7 @@ def injected(scenario: Scenario, site: Site, golden: Golden | None = None) -> It
 
 
 class _Undoing:
-    """A fault that was put in; that it could not be undone is told louder than whatever ended the drill."""
+    """A fault in force. If it cannot be undone, that is printed before whatever ended the drill."""
 
     def __init__(self, name: str, entered: AbstractContextManager[InForce]) -> None:
         self._name, self._entered = name, entered

@@ -19,7 +19,7 @@ JOB = "driftdrill"
 
 @dataclass
 class Watch:
-    """What the page tells now; ``page`` is where it is served."""
+    """What the page shows now; ``page`` is where it is served."""
 
     page: Connection
     now: Drill
@@ -29,7 +29,7 @@ class Watch:
     """Golden requests that each address of the target answered: its own counters have them too."""
 
     def tick(self) -> None:
-        """Ask the next golden request and tell its deviation."""
+        """Ask the next golden request and publish its deviation."""
         assert self.golden is not None
         number, self.asked = self.asked, self.asked + 1
         before = self.now.canaries[0]
@@ -42,7 +42,7 @@ class Watch:
         self.now = replace(self.now, canaries=(told,))
 
     def tell(self, **facts: Any) -> None:
-        """Change what the page tells: phase, requests, strength."""
+        """Change what the page shows: phase, requests, strength."""
         self.now = replace(self.now, **facts)
 
     def job(self, interval: float) -> ScrapeJob:
@@ -73,5 +73,5 @@ def watched(drill: Drill, canary: str, *, port: int = 0) -> Iterator[Watch]:
 
 
 def counts(ended: int, failed: int) -> Mapping[str, int]:
-    """Requests by outcome, as the page tells them."""
+    """Requests by outcome, as the page shows them."""
     return {"answered": ended - failed, "failed": failed}

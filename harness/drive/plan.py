@@ -1,4 +1,4 @@
-"""What a drive is told beforehand, how it is steered, and what the loops of both clocks share."""
+"""What a drive needs to begin, how it is stopped and watched, and what its loops on both clocks have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from driftdrill.stack.rules.files import RuleFile
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a drill stands, told at each step."""
+    """Where a drill stands: reported at each step."""
 
     phase: str
     at: float
@@ -73,7 +73,7 @@ class Plan:
 
     @property
     def numbered(self) -> bool:
-        """Whether requests tell their slot: for HTTP faults, so that a share of them is the same in every run."""
+        """Whether requests carry their slot: for HTTP faults, so that a share of them is the same in every run."""
         return any(fault.seam.reads_http(fault) for fault in self.scenario.faults)
 
     @property
@@ -88,7 +88,7 @@ KEPT = "what was recorded so far is kept: `driftdrill judge` reads it"
 
 @dataclass
 class Steering:
-    """How a drive is told to stop, and tells how it goes."""
+    """How a running drive is asked to stop, and where it reports its progress."""
 
     report: Reported = lambda name, seconds, size, failure: None
     progress: Callable[[Progress], None] = lambda progress: None
@@ -100,7 +100,7 @@ class Steering:
     """Whether the drive looks at ``stop`` itself, so that no block is torn."""
 
     def check(self) -> None:
-        """Raise :class:`Interrupted` if the drive was told to stop."""
+        """Raise :class:`Interrupted` if the drive was asked to stop."""
         if self.stop:
             raise Interrupted(self.stop, hint=KEPT)
 
@@ -128,7 +128,7 @@ class Playing(Protocol):
         ...
 
     def lost(self) -> list[str]:
-        """What to tell of workers that died since the last call."""
+        """A sentence for each worker that died since the last call."""
         ...
 
 
@@ -149,7 +149,7 @@ class Run:
     last: tuple[float, int] = (0.0, 0)
 
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
-        """Set faults, write requests, tell progress, obey a stop."""
+        """Set faults, write requests, report progress, stop if asked."""
         self.set_faults(at)
         if self.kept is not None:
             self.kept.write(self.writer, at)

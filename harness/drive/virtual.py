@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.drive.clock import VirtualClock
 from driftdrill.harness.drive.metrics_page import JOB
 from driftdrill.harness.drive.plan import Run
@@ -106,4 +107,4 @@ def _wait(run: Run, at: float) -> None:
         if run.player.ended != ended:
             ended, since = run.player.ended, time.monotonic()
         elif time.monotonic() - since > patience:
-            raise TargetError(f"no request ended in {patience:g} s", hint="the service hangs; see its log")
+            raise TargetError(f"no request ended in {format_duration(patience)}", hint="the service hangs; see its log")

@@ -26,7 +26,7 @@ EVERY = 0.5
 READY_SECONDS = 120.0
 """Longest wait for the workers to load the scenario's rows."""
 STOP_SECONDS = 10.0
-"""Longest wait for the last records of workers that were told to stop."""
+"""Longest wait, in seconds, for the last records of workers that were asked to stop."""
 
 PREPARE, GO, STOP, READY, RECORDS = (f"driftdrill_{k}" for k in ("prepare", "go", "stop", "ready", "records"))
 
@@ -78,7 +78,7 @@ class Crew:
         raise RigError("the virtual clock runs in one process", hint="leave --processes and --worker out")
 
     def lost(self) -> list[str]:
-        """What to tell of workers that died since the last call."""
+        """A sentence for each worker that died since the last call."""
         new = self._gone(self._ids) - self._done - self._lost
         self._lost |= new
         return [f"worker {self._ids.index(w)} of {len(self._ids)} is gone; its share is missing" for w in sorted(new)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import gevent
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.drive.preflight import ask
 from driftdrill.harness.edge.cases import Ready, Valid
 from driftdrill.harness.errors import TargetError
@@ -153,7 +154,7 @@ def probe(
 
 def _bound(prober: Prober, bounds: Bounds, seconds: float) -> str:
     if seconds > bounds.seconds:
-        return f"not all cases were sent: {bounds.seconds:g} s are over (--seconds)"
+        return f"not all cases were sent: {format_duration(bounds.seconds)} are over (--seconds)"
     if prober.sent + 2 > bounds.requests:
         return f"not all cases were sent: {bounds.requests} requests are (--most)"
     return ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.edge.cases import Ready, kinds_of, prepared
 from driftdrill.harness.edge.curl import curl
 from driftdrill.harness.edge.probe import Answer, Bounds, Prober
@@ -102,7 +103,7 @@ class Search:
 
     def _may(self) -> bool:
         if time.monotonic() - self.begun > self.bounds.seconds:
-            self.why = f"{self.bounds.seconds:g} s are over (--seconds)"
+            self.why = f"{format_duration(self.bounds.seconds)} are over (--seconds)"
         elif self.prober.sent + 2 > self.bounds.requests:
             self.why = f"{self.bounds.requests} requests are sent (--most)"
         return not self.why

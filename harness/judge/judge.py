@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.errors import RecordingError, RuleError, UsageError
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.evidence import Drill, Judged
@@ -139,7 +140,7 @@ def _needed(drill: Drill, rules: Rules, exprs: Sequence[str]) -> list[Samples]:
 
 
 def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
-    """All that is to be said of a judged drill."""
+    """The verdict on a judged drill."""
     drill, meta, requests = judged.drill, judged.drill.meta, judged.drill.requests
     alerts = tuple(judged.facts[0].tracks)
     return Verdict(
@@ -171,7 +172,7 @@ def _validity(judged: Judged) -> Validity:
     valid = validity(drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, drill.must_fire, alerts)
     if drill.history is None:
         return valid
-    note = f"{drill.history.seconds:g} s of clean history come from {drill.history.name}"
+    note = f"{rounded_duration(drill.history.seconds)} of clean history come from {drill.history.name}"
     return replace(valid, observations=(*valid.observations, note))
 
 
@@ -202,7 +203,7 @@ def _dependent(judged: Judged, r: Response) -> Finding | None:
     elif r.note.startswith(MOMENT_NOTE):
         what, code = "moment", "clock.dependent"
         expected = f"one response at {', '.join(judged.moments)}"
-        hint = "it reads the clock, and sleeps at some moments: if that is meant, accept this finding with the reason"
+        hint = "it reads the clock, and is silent at some moments: if that is meant, accept this finding and say why"
     else:
         return None
     return Finding(
@@ -243,7 +244,7 @@ def unresolvable(rules: Rules, expect: Sequence[Expectation], recovery: float) -
         for known in rules.alerts:
             if known.rule.name == e.alert and recovery < known.settle:
                 return (
-                    f"resolves({e.alert}) needs a recovery of {known.settle:g} s "
-                    f"(look-back + for + keep_firing_for, {known.where}), not {recovery:g} s"
+                    f"resolves({e.alert}) needs a recovery of {format_duration(known.settle)} "
+                    f"(look-back + for + keep_firing_for, {known.where}), not {format_duration(recovery)}"
                 )
     return None

@@ -60,7 +60,7 @@ class Recording:
 
     @cached_property
     def ended(self) -> bool:
-        """Whether the drive told how it ended, as it does last of all: no write was cut off."""
+        """Whether the drive recorded how it ended, which it does last of all: then no write was cut off."""
         return any(e.get("event") == "end" for e in self.events())
 
     def samples(self, stream: str = "samples") -> list[Samples]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.errors import ScenarioError
 
 seconds = 1.0
@@ -94,14 +95,14 @@ def constant(value: float = 1.0) -> Curve:
 def step(*, at: float = 0.0, to: float = 1.0, start: float = 0.0) -> Curve:
     """``start`` before ``at`` seconds, ``to`` from then on ("sudden" in the drift literature)."""
     _finite("step", at=at, to=to, start=start)
-    return Curve(f"step(at={at:g}s)", ((at, start), (at, to)))
+    return Curve(f"step(at={format_duration(at)})", ((at, start), (at, to)))
 
 
 def ramp(*, over: float, to: float = 1.0, start: float = 0.0, at: float = 0.0) -> Curve:
     """A straight line from ``start`` to ``to`` in [at, at + over]; all of the change is inside that width."""
     _positive("ramp", over=over)
     _finite("ramp", to=to, start=start, at=at)
-    return Curve(f"ramp(over={over:g}s)", ((at, start), (at + over, to)))
+    return Curve(f"ramp(over={format_duration(over)})", ((at, start), (at + over, to)))
 
 
 def sigmoid(*, over: float, to: float = 1.0, start: float = 0.0, at: float = 0.0) -> Curve:
@@ -115,14 +116,14 @@ def sigmoid(*, over: float, to: float = 1.0, start: float = 0.0, at: float = 0.0
     share = np.linspace(0.0, 1.0, 129)
     rise = 0.5 + 0.5 * np.tanh(5.0 * (share - 0.5)) / math.tanh(2.5)
     times, values = at + share * over, start + rise * (to - start)
-    return Curve(f"sigmoid(over={over:g}s)", tuple(zip(times.tolist(), values.tolist(), strict=True)))
+    return Curve(f"sigmoid(over={format_duration(over)})", tuple(zip(times.tolist(), values.tolist(), strict=True)))
 
 
 def pulse(*, width: float, at: float = 0.0, height: float = 1.0) -> Curve:
     """``height`` in [at, at + width), 0 elsewhere ("blip")."""
     _positive("pulse", width=width)
     _finite("pulse", at=at, height=height)
-    return Curve(f"pulse({width:g}s)", ((at, 0.0), (at, height), (at + width, height), (at + width, 0.0)))
+    return Curve(f"pulse({format_duration(width)})", ((at, 0.0), (at, height), (at + width, height), (at + width, 0.0)))
 
 
 def sine(*, mean: float, amplitude: float, period: float, phase: float = 0.0) -> Curve:
@@ -137,7 +138,7 @@ def seasonal(*, period: float, low: float = 0.0, high: float = 1.0) -> Curve:
     _positive("seasonal", period=period)
     _finite("seasonal", low=low, high=high)
     wave = sine(mean=(low + high) / 2, amplitude=(high - low) / 2, period=period, phase=-math.pi / 2)
-    return replace(wave, name=f"seasonal(period={period:g}s)")
+    return replace(wave, name=f"seasonal(period={format_duration(period)})")
 
 
 def recurring(*, period: float, duty: float = 0.5, height: float = 1.0) -> Curve:
@@ -148,7 +149,7 @@ def recurring(*, period: float, duty: float = 0.5, height: float = 1.0) -> Curve
         raise ScenarioError(f"recurring: duty must be in (0, 1], not {duty!r}")
     on = duty * period
     knots = ((0.0, height), (on, height), (on, 0.0), (period, 0.0)) if duty < 1 else ((0.0, height),)
-    return Curve(f"recurring(period={period:g}s, duty={duty:g})", knots, period=period)
+    return Curve(f"recurring(period={format_duration(period)}, duty={duty:g})", knots, period=period)
 
 
 def ladder(levels: Sequence[float], *, every: float) -> Curve:

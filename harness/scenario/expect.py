@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
+from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.reports.data.timeline import Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Response
@@ -54,13 +55,6 @@ def _text(labels: Labels) -> str:
     return "{" + ", ".join(f'{k}="{v}"' for k, v in sorted(labels.items())) + "}" if labels else ""
 
 
-def span_text(seconds: float) -> str:
-    if seconds >= 60:
-        whole, rest = divmod(round(seconds), 60)
-        return f"{whole} min" + (f" {rest} s" if rest else "")
-    return f"{seconds:.3g} s"
-
-
 class Fires(_Expectation, frozen=True, kw_only=True, tag="fires"):
     """The alert fires, in time."""
 
@@ -75,15 +69,16 @@ class Fires(_Expectation, frozen=True, kw_only=True, tag="fires"):
 
     def check(self, evidence: Evidence) -> Finding:
         (response,) = evidence.responses(self.alert, self.labels, self.within)
-        limit = f"within {span_text(self.within)} of" if self.within is not None else "after"
-        name = f"fires({self.alert}{_text(self.labels)}{f', within={self.within:g}s' if self.within else ''})"
+        limit = f"within {format_duration(self.within)} of" if self.within is not None else "after"
+        within = f", within={format_duration(self.within)}" if self.within else ""
+        name = f"fires({self.alert}{_text(self.labels)}{within})"
         seen: str = response.word
         if response.detect is not None:
-            seen += f" after {span_text(response.detect[1])}"
+            seen += f" after {rounded_duration(response.detect[1])}"
         margin = ""
         if response.detect is not None and self.within is not None:
             spare = self.within - response.detect[1]
-            margin = f"{span_text(abs(spare))} {'to spare' if spare >= 0 else 'too late'}"
+            margin = f"{rounded_duration(abs(spare))} {'to spare' if spare >= 0 else 'too late'}"
         held = response.word in ("FIRED", "UNRESOLVED")
         return Finding(
             check=name,
@@ -132,11 +127,13 @@ class Quiet(_Expectation, frozen=True, kw_only=True, tag="quiet"):
         fired = [r for r in responses if r.word in ("FIRED", "LATE", "UNRESOLVED", "FALSE_ALARM")]
         unjudged = [r for r in responses if r.word == "NOT_JUDGED"]
         name = f"quiet({'everything else' if self.alert is None else self.alert + _text(self.labels)})"
-        seen = "; ".join(f"{r.alert} {r.word} at {span_text(r.fired_at or 0.0)}" for r in fired) or "no alert fired"
+        seen = (
+            "; ".join(f"{r.alert} {r.word} at {rounded_duration(r.fired_at or 0.0)}" for r in fired) or "no alert fired"
+        )
         held, code, hint, where = True, "quiet.held", "", ""
         if fired:
             held, code, where = False, "quiet.fired", fired[0].where
-            hint = "name the alert with fires(...) if it is right to fire, else the rule is too eager"
+            hint = "name the alert with fires(...) if it is right to fire, else raise its threshold"
         elif self.alert is not None and unjudged:
             # Silence that was never put to the test is not quiet.
             held, code, where, seen = False, "quiet.not_judged", unjudged[0].where, unjudged[0].note
@@ -170,7 +167,9 @@ class Resolves(_Expectation, frozen=True, kw_only=True, tag="resolves"):
         (response,) = evidence.responses(self.alert, self.labels)
         fault_end = evidence.phase("fault").end
         limit = (
-            f" within {span_text(self.within)} of the fault's end" if self.within is not None else " after the fault"
+            f" within {format_duration(self.within)} of the fault's end"
+            if self.within is not None
+            else " after the fault"
         )
         took = None if response.resolved_at is None else max(0.0, response.resolved_at - fault_end)
         held = response.fired_at is not None and took is not None and (self.within is None or took <= self.within)
@@ -180,7 +179,7 @@ class Resolves(_Expectation, frozen=True, kw_only=True, tag="resolves"):
             seen, code = "still firing at the end of recovery", "resolves.unresolved"
         else:
             seen, code = (
-                f"resolved {span_text(took)} after the fault's end",
+                f"resolved {rounded_duration(took)} after the fault's end",
                 "resolves.held" if held else "resolves.late",
             )
         return Finding(
@@ -216,7 +215,7 @@ class Moves(_Expectation, frozen=True, kw_only=True, tag="moves"):
             code="moves.held" if moved else "moves.stayed" if before and during else "moves.absent",
             expected=f"{self.expr} {goal}",
             seen=f"baseline {_shown(before)}, fault {_shown(during)}",
-            hint="" if moved else "check the metric's name and labels" if not during else "the metric does not see it",
+            hint="" if moved else "check the metric's name and labels" if not during else "it does not show the fault",
         )
 
     def _goal(self, before: tuple[float, float] | None) -> str:

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
+from driftdrill.durations import rounded_duration
 from driftdrill.harness.errors import ScenarioError, nearest
 from driftdrill.harness.scenario.arrivals import Arrivals, poisson
 from driftdrill.harness.scenario.canary import Canary
@@ -77,7 +78,9 @@ class Scenario:
                 hint="leave the bodies out of the log to send the scenario's rows at its times",
             )
         if self.arrivals.times and self.arrivals.times[-1] < self.phases[2].start:
-            raise ScenarioError(f"{where}: the trace ends before the fault phase, at {self.arrivals.times[-1]:g} s")
+            raise ScenarioError(
+                f"{where}: the trace ends before the fault phase, at {rounded_duration(self.arrivals.times[-1])}"
+            )
         for fault in self.faults:
             if not isinstance(fault, Fault):
                 raise ScenarioError(f"{where}: faults holds {fault!r}, which is no Fault")

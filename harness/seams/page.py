@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.seams.seam import (
     Ground,
@@ -73,7 +74,7 @@ class SpoiledPages:
             self._pages += 1
             if (late := self._fault.how.delay_at(self._strength)) > now.timeout:
                 self._changed += 1
-                raise StackError(f"no complete answer within {now.timeout:g} s")
+                raise StackError(f"no complete answer within {format_duration(now.timeout)}")
             if target not in self._begun:  # as the page was when the fault began
                 self._begun[target] = self._fault.how.starting(page)
             spoiled: bytes = self._begun[target](page, self._strength, rng)

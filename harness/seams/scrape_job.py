@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import reduce
 from typing import Any, ClassVar
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.seams.seam import Ground, InForce, Injected, Seam, Site, chosen, refuse_foreign_prometheus
 from driftdrill.stack.prometheus.api import Server, targets
 from driftdrill.stack.prometheus.server import reconfigure
@@ -116,5 +117,5 @@ class LoadedJobs:
                 return None
             if time.monotonic() > deadline:
                 urls = ", ".join(sorted(url for url, _ in seen)) or "nothing"
-                return f"expected Prometheus to scrape as changed; after {TAKEN:g} s it scrapes {urls}"
+                return f"expected Prometheus to scrape as changed; after {format_duration(TAKEN)} it scrapes {urls}"
             time.sleep(0.1)

@@ -37,7 +37,7 @@ from driftdrill.stack.scrape.prometheus_yml import Given, jobs_from_prometheus_y
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user asked for, over scenario and driftdrill.toml; None is "not said"."""
+    """What the user asked for, which goes before scenario and driftdrill.toml; None where the user said nothing."""
 
     target: str | None = None
     clock: Literal["virtual", "wall"] | None = None

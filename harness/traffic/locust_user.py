@@ -86,7 +86,7 @@ class Hosted:
 
     @cached_property
     def report(self) -> "Report":
-        """How Locust's statistics are told of one request."""
+        """How one request is reported to Locust's statistics."""
         return Report(self.environment)
 
     def quit(self, exit_code: int) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gevent.event import Event
 
+from driftdrill.durations import rounded_duration
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
 from driftdrill.harness.traffic.http.client import INLINE, After, Client
 from driftdrill.harness.traffic.http.response import Reply, RequestFailed
@@ -43,7 +44,7 @@ class Clock(Protocol):
 
 
 Reported = Callable[[str, float, int, Exception | None], None]
-"""(name, seconds, bytes, failure): how one request is told to Locust's statistics; seconds from the intended start."""
+"""(name, seconds, bytes, failure): what Locust's statistics take of one request; seconds from the intended start."""
 
 
 class Player:
@@ -250,7 +251,7 @@ class Dropped(Exception):
     """A request that was never sent: its caller would have given up before a connection came free."""
 
     def __init__(self, late: float) -> None:
-        super().__init__(f"no connection came free in {late:.0f} s")
+        super().__init__(f"no connection came free in {rounded_duration(late)}")
 
 
 class StatusFailed(Exception):

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.scenario.curve import Curve
 from driftdrill.harness.scenario.fault import Fault
@@ -70,6 +71,6 @@ def arrivals(rate: Curve, until: float, rng: np.random.Generator, kind: Kind = "
         gaps = np.cumsum(rng.standard_exponential(n + 1))
         at = gaps[:-1] / gaps[-1] * total
     if len(at) == 0:
-        raise ScenarioError(f"rate {rate.name} sends nothing in {until:g} s")
+        raise ScenarioError(f"rate {rate.name} sends nothing in {format_duration(until)}")
     times: npt.NDArray[np.float64] = np.interp(at, cumulated, grid)
     return times

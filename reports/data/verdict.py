@@ -93,7 +93,7 @@ class Finding:
     """One expectation, held or not."""
 
     check: str
-    """As written: "fires(InputDrift, within=900s)"."""
+    """As written: "fires(InputDrift, within=15m)"."""
     held: bool
     code: str
     """Stable: fires.silent, fires.late, quiet.fired ..."""

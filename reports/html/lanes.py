@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
+from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.timeline import Timeline, Track, Watched
 from driftdrill.reports.data.verdict import Harm, Response, Verdict
@@ -106,7 +107,7 @@ def _phases(t: Timeline) -> Element:
         left = at(t, phase.end if late else phase.start)
         drawn.append(el("text", shapes.PHASE_NAMES[phase.name], x=left, dx=-5 if late else 5, y=15, class_=kind))
     said = "Phases: " + ", ".join(
-        f"{shapes.PHASE_NAMES[p.name]} from {wording.duration(p.start)} to {wording.duration(p.end)}" for p in t.phases
+        f"{shapes.PHASE_NAMES[p.name]} from {rounded_duration(p.start)} to {rounded_duration(p.end)}" for p in t.phases
     )
     return lane([el("output", class_="now")], drawn, height=22, said=said, kind="phases")
 
@@ -276,14 +277,14 @@ def _short(r: Response) -> str:
     if r.detect is not None:
         return f"after {wording.time_range(r.detect)}"
     if r.fired_at is not None:
-        return f"at {wording.duration(r.fired_at)}"
+        return f"at {rounded_duration(r.fired_at)}"
     return "not judged" if r.word == "NOT_JUDGED" else "never fired"
 
 
 def _aside(r: Response) -> str:
     """What is worth a line beside the bars."""
     if r.within is not None:
-        return f"{wording.duration(r.within)} allowed"
+        return f"{format_duration(r.within)} allowed"
     if r.peak is not None and r.word not in wording.NOTICED:
         return f"peaked at {wording.share(r.peak)} of its threshold"
     return ""

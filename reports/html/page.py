@@ -40,6 +40,8 @@ def render(verdicts: Sequence[Verdict], *, title: str = "driftdrill report") -> 
         main.append(_overview(verdicts, title, columns))
     for i, verdict in enumerate(verdicts, 1):
         main.append(_section(verdict, f"drill-{i}", "h1" if len(verdicts) == 1 else "h2", columns))
+    if verdicts:
+        main.append(_meanings(verdicts))
     return markup.page(el("html", head, el("body", main, raw("script", script)), lang="en"))
 
 
@@ -99,6 +101,12 @@ def _section(verdict: Verdict, anchor: str, heading: str, columns: int) -> Eleme
 def _words(head: Headline) -> Element:
     bad = ("INVALID", "FAILED", "SILENT FAILURE")
     return el("p", *(el("span", w, class_="badge bad" if w in bad else "badge") for w in head.words), class_="words")
+
+
+def _meanings(verdicts: Sequence[Verdict]) -> Element:
+    """What the words on this page mean: open to whoever asks, out of the way of whoever knows."""
+    pairs = (el("div", el("dt", word), el("dd", said)) for word, said in wording.meanings(verdicts).items())
+    return el("details", el("summary", "What the words mean"), el("dl", *pairs, class_="facts"), class_="meanings")
 
 
 def _change(verdict: Verdict) -> Element:

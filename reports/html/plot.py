@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from driftdrill.durations import format_duration
 from driftdrill.reports.data.timeline import Track
-from driftdrill.reports.words import duration
 
 WIDTH, HEIGHT = 2000, 400
 _TOLERANCE = 2.0
@@ -98,7 +98,7 @@ def ticks(end: float, *, most: int = 8) -> list[tuple[float, str]]:
     """Round times from 0 to ``end`` seconds, at most ``most`` and one, and how they read."""
     steps = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 21600, 43200)
     step = next((s for s in steps if end / s <= most), 86400 * math.ceil(end / 86400 / most))
-    return [(i * step, duration(i * step) if i else "0") for i in range(int(end / step + 1e-9) + 1)]
+    return [(i * step, format_duration(i * step) if i else "0") for i in range(int(end / step + 1e-9) + 1)]
 
 
 def simplified(points: list[Point], columns: int) -> list[Point]:

@@ -6,6 +6,7 @@ So one page fits a phone and a printout without a script: text keeps its size wh
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
+from driftdrill.durations import rounded_duration
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.timeline import Interval, Timeline, Track
 from driftdrill.reports.html import plot
@@ -47,7 +48,7 @@ def bars(t: Timeline, intervals: Sequence[Interval], *, y: int, height: int) -> 
     out = []
     for state in ("pending", "firing"):
         for i in _merged([i for i in intervals if i.state == state]):
-            title = el("title", f"{state} from {wording.duration(i.start)} to {wording.duration(i.end)}")
+            title = el("title", f"{state} from {rounded_duration(i.start)} to {rounded_duration(i.end)}")
             width = wide(t, i.start, i.end)
             out.append(el("rect", title, x=at(t, i.start), width=width, y=y, height=height, class_=state))
     return out

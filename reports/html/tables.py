@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from xml.etree.ElementTree import Element
 
+from driftdrill.durations import rounded_duration
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.timeline import Phase, Timeline, Track
 from driftdrill.reports.data.verdict import Finding, Verdict
@@ -107,7 +108,7 @@ def _alerts(verdict: Verdict) -> Element:
             el("span", el("span", wording.name(r.alert, r.labels), class_="code"),
                el("span", who, _code(wording.where(r.where)), class_="sub below")),
             wording.evidence(r),
-            *("" if at is None else wording.duration(at) for at in (r.pending_at, r.fired_at, r.resolved_at)),
+            *("" if at is None else rounded_duration(at) for at in (r.pending_at, r.fired_at, r.resolved_at)),
             "" if r.peak is None else wording.share(r.peak),
         ])  # fmt: skip
     head = ("response", "alert", "evidence", "pending", "firing", "resolved", "peak")
@@ -128,14 +129,14 @@ def _latency(verdict: Verdict) -> Element:
         for of in verdict.latency
     ]
     head = ("phase", "counted", "requests", *(f"{q:g} %" for q in percents))
-    return table("latency", head, rows, "So many percent of the requests took no longer; what failed counts until then")
+    return table("latency", head, rows, "This share of requests took no longer; a failed one counts until it failed")
 
 
 def _facts(verdict: Verdict) -> Element:
     facts = [
         ("clock", verdict.clock),
         ("started", verdict.started_at),
-        ("length", wording.duration(verdict.timeline.end)),
+        ("length", rounded_duration(verdict.timeline.end)),
         ("target", verdict.target),
         ("engine", verdict.engine),
         ("seed", str(verdict.seed)),
@@ -156,7 +157,7 @@ def _numbers(t: Timeline) -> Iterator[Element]:
     head = ("series", *(p.name.replace("_", "-") for p in t.phases))
     yield table("numbers", head, rows, "Mean (lowest to highest) of each series in each phase")
     states = [
-        [wording.name(a.alert, a.labels), i.state, wording.duration(i.start), wording.duration(i.end)]
+        [wording.name(a.alert, a.labels), i.state, rounded_duration(i.start), rounded_duration(i.end)]
         for a in t.alerts
         for i in a.intervals
     ]

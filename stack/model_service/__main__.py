@@ -24,9 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
         description="The demo model: will this flight land 15 minutes late or more? Listens on 127.0.0.1 only.",
     )
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--announce", action="store_true", help="tell the address as one line of JSON, for a program")
+    parser.add_argument("--announce", action="store_true", help="print the address as one line of JSON, for a program")
     parser.add_argument(
-        "--admin", action="store_true", help=f"take orders to misconfigure the model; token from ${TOKEN} or made up"
+        "--admin",
+        action="store_true",
+        help=f"an interface to misconfigure the model; token from ${TOKEN} or made up",
     )
     options = parser.parse_args(arguments)
     token = (os.environ.get(TOKEN) or secrets.token_urlsafe(24)) if options.admin else None

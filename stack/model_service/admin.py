@@ -37,7 +37,7 @@ class _On:
 
 
 class Switchboard:
-    """Which switches are on; ``tell`` is told the models that answer whenever that changes."""
+    """Which switches are on; ``tell`` is called with the models that answer whenever that changes."""
 
     def __init__(self, models: Models, tell: Callable[[Sequence[Model]], None]) -> None:
         self._models, self._tell = models, tell

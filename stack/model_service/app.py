@@ -46,7 +46,7 @@ class Flight(BaseModel):
 
 
 class Flights(BaseModel):
-    """Many rows."""
+    """A request with several rows."""
 
     rows: list[Flight]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 import requests
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.model_service.switches import Order, State, Switch
 
@@ -69,7 +70,7 @@ def misconfigured(
             if not isinstance(e.__cause__, requests.ConnectionError):
                 raise StackError(
                     f"{switch.id} could not be switched off: {e.cause}",
-                    hint=f"it goes off by itself within {ttl:g} s; or end the service",
+                    hint=f"it goes off by itself within {format_duration(ttl)}; or end the service",
                 ) from e
 
 

@@ -1,4 +1,4 @@
-"""What the demo model tells Prometheus, about the requests and about the model: docs/model-metrics.md.
+"""The metrics of the demo model, about its requests and about itself, as docs/model-metrics.md lists them.
 
 Every series is there from the start, at 0: a counter born at its first increment hides that increment from
 ``increase()``. No ``_created`` series, no buckets that nobody asks for: about 180 series in all.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.model_service import cache
 from driftdrill.stack.model_service.own_process import Failed, command
@@ -98,7 +99,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """What is answered to one row, and what is told about it."""
+    """The answer to one row, and what the metrics need to know of it."""
 
     row: Row
     """As the model was given it."""
@@ -161,7 +162,7 @@ def _train(version: str) -> bytes:
             check=False,
         )
     except subprocess.TimeoutExpired as e:
-        raise StackError(f"training the demo model took longer than {TRAINING_SECONDS} s") from e
+        raise StackError(f"training the demo model took longer than {format_duration(TRAINING_SECONDS)}") from e
     if done.returncode == 0:
         return done.stdout
     try:

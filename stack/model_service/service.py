@@ -12,6 +12,7 @@ from typing import IO
 
 import msgspec
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.model_service.own_process import Failed, command
 from driftdrill.stack.process import Guarded, launch
@@ -112,7 +113,9 @@ def _announced(guarded: Guarded, log: IO[bytes]) -> Service:
         while not line.endswith(b"\n"):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([out], [], [], left)[0]:
-                raise StackError(f"the demo model did not start within {START_SECONDS:.0f} s{_last_words(log)}")
+                raise StackError(
+                    f"the demo model did not start within {format_duration(START_SECONDS)}{_last_words(log)}"
+                )
             part = out.read1(65_536)  # type: ignore[attr-defined]
             if not part:
                 raise StackError(f"the demo model ended before it listened{_last_words(log)}")

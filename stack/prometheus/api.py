@@ -1,6 +1,6 @@
 """A Prometheus that answers, and its HTTP API: rules, targets, queries. Nothing is changed, but for a reload.
 
-Every answer that is none of Prometheus's is told as such, and what to do about it. Times are Unix seconds. Each
+An answer that is not Prometheus's is an error that says so, and what to do about it. Times are Unix seconds. Each
 call is one request of at most ``connection.timeout`` seconds between bytes.
 """
 
@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 import requests
 
+from driftdrill.durations import format_duration, parse_duration
 from driftdrill.stack.connection import Connection
-from driftdrill.stack.duration import parse_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.process import Started
 from driftdrill.stack.prometheus.promtool import Promtool
@@ -188,10 +188,17 @@ def targets(server: Server) -> tuple[ScrapedTarget, ...]:
             health=target.health,
             labels=target.labels,
             last_error=target.lastError,
-            interval=parse_duration(target.scrapeInterval or "0"),
+            interval=_interval(server, target.scrapeInterval),
         )
         for target in found.activeTargets
     )
+
+
+def _interval(server: Server, text: str) -> float:
+    try:
+        return parse_duration(text or "0")
+    except ValueError as e:
+        raise StackError(f"a target's scrape interval: {e}", where=server.connection.url) from e
 
 
 def query(server: Server, expr: str, time: float | None = None) -> tuple[Series, ...]:
@@ -295,7 +302,7 @@ def _unreachable(server: Server, url: str, error: Exception) -> StackError:
     if reason := died(server):
         return StackError(reason, where=url, hint="start the drill again")
     if isinstance(error, requests.Timeout):
-        waited = f"{server.connection.timeout:g} s"
+        waited = format_duration(server.connection.timeout)
         return StackError(f"Prometheus took more than {waited} to answer", where=url, hint="is it overloaded?")
     if isinstance(error, requests.exceptions.SSLError):
         detail = re.search(r"\[SSL[^]]*\] ([^(]+?) *\(", str(error))

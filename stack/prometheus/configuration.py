@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from driftdrill.stack.duration import format_duration
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.rules.files import RuleFile
 from driftdrill.stack.scrape.job import Access, ScrapeJob

@@ -1,4 +1,4 @@
-"""promtool, from a container image or a binary: found once, run bounded, its complaints told with file and line."""
+"""promtool, from a container image or a binary: found once, run with a time limit; its errors name file and line."""
 
 import os
 import re
@@ -14,6 +14,7 @@ from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 from typing import Literal
 
+from driftdrill.durations import format_duration
 from driftdrill.stack import container
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.process import launch
@@ -146,7 +147,9 @@ def _run_in_container(image: str, args: Sequence[str], cwd: Path | None, timeout
 
 
 def _too_slow(args: Sequence[str], timeout: float) -> StackError:
-    return StackError(f"promtool {' '.join(args[:2])} took more than {timeout:g} s", hint="judge less at once")
+    return StackError(
+        f"promtool {' '.join(args[:2])} took more than {format_duration(timeout)}", hint="judge less at once"
+    )
 
 
 def check_rules(promtool: Promtool, patterns: Iterable[str | Path]) -> tuple[RuleFile, ...]:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from driftdrill.durations import format_duration
 from driftdrill.stack import container, process
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
@@ -239,4 +240,5 @@ def _await_ready(server: Server, started: Started, config_file: str) -> str | No
         if ready(server) and flags(server).get("config.file") == config_file:
             return None
         time.sleep(_POLL)
-    return f"Prometheus was not ready within {_READY_WITHIN:g} s; its log ends with:\n{last_words(started.log())}"
+    within = format_duration(_READY_WITHIN)
+    return f"Prometheus was not ready within {within}; its log ends with:\n{last_words(started.log())}"

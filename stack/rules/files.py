@@ -13,7 +13,7 @@ from typing import Literal
 
 import yaml
 
-from driftdrill.stack.duration import format_duration, parse_duration
+from driftdrill.durations import format_duration, parse_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.rules.yaml_tree import Mapping_, Node, documents, entries, items, text
 
@@ -255,8 +255,8 @@ def _seconds(fields: Mapping_, key: str, path: str) -> float | None:
         return None
     try:
         return parse_duration(value)
-    except StackError as e:
-        raise _wrong(fields[key], path, f"{key}: {e.cause}", f"{key}: 5m") from None
+    except ValueError as e:
+        raise _wrong(fields[key], path, f"{key}: {e}", f"{key}: 5m") from None
 
 
 def _wrong(node: Node, path: str, cause: str, hint: str) -> StackError:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import yaml
 
-from driftdrill.stack.duration import format_duration, parse_duration
+from driftdrill.durations import format_duration, parse_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.fetch import Fetcher
 from driftdrill.stack.scrape.job import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup
@@ -114,10 +114,11 @@ def _target(job: ScrapeJob, discovered: Mapping[str, str]) -> DiscoveredTarget |
     try:
         interval = parse_duration(found.get("__scrape_interval__", ""))
         timeout = parse_duration(found.get("__scrape_timeout__", ""))
-    except StackError as e:
-        raise StackError(e.cause, hint=e.hint, where=where) from e
+    except ValueError as e:
+        raise StackError(str(e), where=where) from e
     if not 0 < timeout <= interval:
-        raise StackError(f"scrape timeout {timeout:g} s must be above 0 and not above {interval:g} s", where=where)
+        limits = f"above 0 and not above {format_duration(interval)}"
+        raise StackError(f"scrape timeout {format_duration(timeout)} must be {limits}", where=where)
     shown = {name: value for name, value in found.items() if not name.startswith("__")}
     shown.setdefault("instance", address)
     return DiscoveredTarget(job, dict(sorted(shown.items())), _url(job, found), interval, timeout)

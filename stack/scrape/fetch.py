@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.job import Access, Tls
 
@@ -147,7 +148,7 @@ class Fetcher:
                 self._refuse_foreign(origin, url)
             raise StackError(f"stopped after {REDIRECTS} redirects")
         except TimeoutError as e:
-            raise StackError(f"no complete answer within {timeout:g} s") from e
+            raise StackError(f"no complete answer within {format_duration(timeout)}") from e
         except (OSError, http.client.HTTPException, ValueError, EOFError, zlib.error) as e:
             raise StackError(f"{type(e).__name__}: {e}") from e
 

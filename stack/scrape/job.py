@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.connection import Connection, Secret
-from driftdrill.stack.duration import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.relabel import Relabel
 

@@ -5,6 +5,7 @@ names the job; an option that changes nothing in a text scrape (``enable_http2``
 """
 
 import glob
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 
 import yaml
 
+from driftdrill.durations import parse_duration
 from driftdrill.stack.connection import Secret
-from driftdrill.stack.duration import parse_duration, parse_size
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.job import (
     Access,
@@ -32,6 +33,7 @@ Given = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 """Targets by job name, for jobs whose discovery cannot be asked: (address, labels), meta labels included."""
 
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPE]i?)?B", re.ASCII)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -109,7 +111,10 @@ class _Section:
 
     def seconds(self, name: str) -> float:
         text = self.text(name)
-        return self.told(lambda: parse_duration(text)) if text is not None else 0.0
+        try:
+            return parse_duration(text) if text is not None else 0.0
+        except ValueError as e:
+            raise StackError(f"{name}: {e}", where=self.where) from e
 
     def told(self, make: Any) -> Any:
         try:
@@ -224,6 +229,17 @@ def _job(entry: _Section, shared: _Section, given: Sequence[tuple[str, Mapping[s
 
 def _either(entry: _Section, shared: _Section, name: str) -> str | None:
     return entry.text(name) or shared.text(name)
+
+
+def parse_size(text: str) -> int:
+    """Bytes; ``KB`` and ``KiB`` are both 1024, as in Prometheus. Raises :class:`StackError`."""
+    match = _SIZE.fullmatch(text)
+    if text == "0":
+        return 0
+    if match is None:
+        raise StackError(f"{text!r} is not a size", hint="like 10MB or 512KB")
+    power = " KMGTPE".index((match[2] or " ")[0])
+    return int(float(match[1]) * 1024**power)
 
 
 def _limits(entry: _Section, shared: _Section) -> Limits:

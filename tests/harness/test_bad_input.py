@@ -95,7 +95,7 @@ def test_of_two_scenarios_one_must_be_picked_and_its_name_known(cli: Cli) -> Non
         ({"rows": "dict"}, "rows must answer a dict"),
         ({"truth": "'lable'"}, "no column 'lable'"),
         ({"faults": "[Fault('x', moved), Fault('x', moved)]"}, "two faults have one name"),
-        ({"recovery": "30"}, r"resolves\(HighMean\) needs a recovery of 90 s"),
+        ({"recovery": "30"}, r"resolves\(HighMean\) needs a recovery of 1m30s"),
     ],
     ids=["rate", "baseline", "late after", "no load", "rows", "truth", "fault names", "recovery"],
 )

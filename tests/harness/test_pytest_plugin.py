@@ -59,7 +59,7 @@ def test_a_failure_is_told_as_the_finding(tmp_path: Path) -> None:
     team(tmp_path, hot().replace("> 10", "> 30"))
     done = pytest_in(tmp_path, "-k", "one")
     assert done.returncode == 1
-    for text in ("fires(Hot, within=300s)  [fires.silent]", "peaked at 67% of its threshold", "rules/hot.yml:5"):
+    for text in ("fires(Hot, within=5m)  [fires.silent]", "peaked at 67% of its threshold", "rules/hot.yml:5"):
         assert text in done.stdout
 
 

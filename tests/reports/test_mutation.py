@@ -9,7 +9,7 @@ KILLED = MutantResult(
     "Hot", "rules.yml:5", "comparison.flip", "> 10", "< 10", "KILLED", "mon.threshold", "a.drill", "it fails"
 )
 KEPT = MutantResult(
-    "Hot", "rules.yml:5", "for.drop", "for: 1m", "", "SURVIVED", remedy="a blip (pulse) shorter than 1 min"
+    "Hot", "rules.yml:5", "for.drop", "for: 1m", "", "SURVIVED", remedy="a blip (pulse) shorter than 1m"
 )
 GONE = MutantResult(
     "Cold", "rules.yml:9", "rule.drop", "alert: Cold", "", "SURVIVED", remedy="a drill in which it fires", blind=True
@@ -26,7 +26,7 @@ def test_all_that_matters_is_told() -> None:
     assert told.startswith(
         "20% KILLED · 3 SURVIVED · 1 NOT_COVERED · 1 INVALID 1 drill killed 1 of 5 mutants of rules.yml"
     )
-    assert "Hot (rules.yml:5): 1 of 2 survive for.drop `for: 1m` goes: a blip (pulse) shorter than 1 min" in told
+    assert "Hot (rules.yml:5): 1 of 2 survive for.drop `for: 1m` goes: a blip (pulse) shorter than 1m" in told
     assert "Cold (rules.yml:9): 2 of 2 survive, rule.drop among them: a drill in which it fires" in told
     assert "another drill" not in told  # while the whole rule may go
     assert "Dry (rules.yml:13): for.drop: no scrape had water" in told

@@ -94,17 +94,6 @@ def test_means_keep_gaps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0s"), (0.25, "0.2s"), (9.2, "9.2s"), (9.96, "10s"), (59.6, "1m"), (650, "10m50s"), (3600, "1h"),
-        (86400, "1d"), (90061, "1d1h1m1s"), (-5, "-5s"), (math.inf, "?"), (math.nan, "?"),
-    ],
-)  # fmt: skip
-def test_durations_read_as_prometheus_writes_them(seconds: float, text: str) -> None:
-    assert wording.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
     ("value", "text"),
     [
         (0, "0 %"), (0.834, "83 %"), (1, "100 %"), (0.999, "99.9 %"), (0.9999, "99.9 %"), (0.004, "0.4 %"),

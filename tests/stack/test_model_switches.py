@@ -376,7 +376,7 @@ def test_a_service_that_hangs_cannot_be_reverted_and_that_is_said() -> None:
         os.kill(own.pid, signal.SIGSTOP)
         with pytest.raises(StackError, match=r"mis\.class_map could not be switched off") as told:
             held.__exit__(None, None, None)
-        assert told.value.hint == "it goes off by itself within 50 s; or end the service"
+        assert told.value.hint == "it goes off by itself within 50s; or end the service"
 
 
 # Who may

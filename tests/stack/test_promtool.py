@@ -98,7 +98,7 @@ def program(path: Path, script: str) -> str:
 def test_one_that_takes_too_long_is_ended_and_told(tmp_path: Path) -> None:
     slow = program(tmp_path / "promtool", "sleep 61.5 & echo $! > pid; wait")
     begun = time.monotonic()
-    with pytest.raises(StackError, match=r"promtool test rules took more than 0\.5 s"):
+    with pytest.raises(StackError, match=r"promtool test rules took more than 500ms"):
         run(Promtool((slow,), "0", "binary"), ["test", "rules"], cwd=tmp_path, timeout=0.5)
     assert time.monotonic() - begun < 10
     wait_until(lambda: not alive((tmp_path / "pid").read_text()))
@@ -110,7 +110,7 @@ def test_one_that_takes_too_long_in_a_container_is_ended_and_told(
     tool = find_promtool("container", image=prometheus_image)
     named = []
     monkeypatch.setattr(secrets, "token_hex", lambda n: named.append(os.urandom(n).hex()) or named[-1])
-    with pytest.raises(StackError, match="took more than 0 s"):
+    with pytest.raises(StackError, match="took more than 0s"):
         run(tool, ["check", "config", "prometheus.yml"], cwd=tmp_path, timeout=0)
     assert named
     assert container.engine().containers.list(all=True, filters={"name": f"driftdrill-{named[-1]}"}) == []

@@ -140,7 +140,7 @@ ENTRIES: tuple[Entry, ...] = (
         example="```console\n$ promtool check rules --lint-fatal rules/*.yml\n  FAILED:\n"
         "lint error 1 duplicate rule(s) found.\nMetric: ModelDown\nLabel(s):\n        severity: critical\n```",
         seen="`promtool check rules` says so, and fails with `--lint-fatal`. It compares within a file: a copy in "
-        "another file is not told. Nothing at run time says so.",
+        "another file is not found. Nothing at run time says so.",
         note="What to do instead: lint, give each alert a name of its own, and look across files by "
         "`grep -h 'alert:' rules/*.yml | sort | uniq -d`. Two alerts of one name that differ in a label, such as "
         "`severity`, are no duplicates.",
@@ -195,7 +195,7 @@ ENTRIES: tuple[Entry, ...] = (
         "10m`: KILLED, since it fires 11 minutes after the unit change and the drill allows 15. The other 14 alerts "
         "survive: no expectation of these two drills says when, or that, they fire.",
         seen="Whoever looks at pending alerts: the rule was true, and never for long enough. The drill says LATE, or "
-        "SILENT and how much was missing: *above its threshold for 1 min 45 s, 30 s too short for* `for: 2 min`.",
+        "SILENT and how much was missing: *above its threshold for 1m45s, 30s too short for* `for: 2m`.",
         rule='sum by (alertname) (count_over_time(ALERTS{alertstate="pending"}[1d])) > 60\n'
         "unless on (alertname)\n"
         'max_over_time(ALERTS{alertstate="firing"}[1d])',
@@ -423,8 +423,8 @@ ENTRIES: tuple[Entry, ...] = (
         + " \\\n    --only InputDrift --operator mon.threshold\n```\n\n"
         "| mutant of `job_feature:model_feature_psi:10m > 0.25` | |\n|---|---|\n"
         "| `< 0.25` | KILLED: FALSE_ALARM, it fires before the fault |\n"
-        "| `>= 0.25` | survives: the two are one rule, since no index is exactly 0.25 |\n"
-        '| `> 0.5` | survives: InputDrift fires 90 s later. `fires("InputDrift", within=705)` would kill it |\n'
+        "| `>= 0.25` | survives: both rules mean the same, since no index is exactly 0.25 |\n"
+        '| `> 0.5` | survives: InputDrift fires 1m30s later. `fires("InputDrift", within=705)` would kill it |\n'
         '| `> 0.125` | survives: with an index between 0.125 and 0.25, `quiet("InputDrift")` would kill it |',
         seen="Nobody. Too high, the rule is silent in the incident; too low, it fires without one, and is then "
         "ignored. No expression can know which value is right; drills with faults of known size can.",

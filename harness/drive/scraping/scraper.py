@@ -11,6 +11,7 @@ from functools import reduce
 
 import numpy as np
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.drive.scraping.scrape_loop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil, goes_on
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.discovery import DiscoveredTarget, discover
@@ -160,6 +161,6 @@ def _offset(target: DiscoveredTarget, evaluations: Sequence[int]) -> int:
             if all(offset % period for period in meets):
                 return offset
     raise StackError(
-        f"a scrape interval of {target.interval:g} s leaves no moment between evaluations",
+        f"a scrape interval of {format_duration(target.interval)} leaves no moment between evaluations",
         hint="lengthen scrape_interval or evaluation_interval",
     )

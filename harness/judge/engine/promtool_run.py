@@ -37,7 +37,7 @@ _FIRING = re.compile(r'Labels:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+Annotations:
 
 
 class TooManyAlerts(MonitoringError):
-    """More alerts at one moment than promtool can tell."""
+    """More alerts at one moment than promtool can list."""
 
 
 @dataclass(frozen=True)

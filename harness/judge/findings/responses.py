@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.rules.rules import KnownRule
-from driftdrill.harness.scenario.expect import span_text
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Phase, Track
 from driftdrill.reports.data.verdict import Response, ResponseWord
 
@@ -51,12 +51,12 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
         )
 
     if needs > has:
-        longer = f"look-back + for is {span_text(needs)}, warm-up + baseline {span_text(has)}"
+        longer = f"look-back + for is {format_duration(needs)}, warm-up + baseline {format_duration(has)}"
         return make("NOT_JUDGED", longer)
     judged_from = max(warm_up_end, known.look_back - facts.history)
     early = [i for i in firing if i.end > judged_from and i.start < fault.start]
     if early:
-        note = f"fired in the baseline, at {span_text(early[0].start)}"
+        note = f"fired in the baseline, at {rounded_duration(early[0].start)}"
         return make("FALSE_ALARM", note, fired_at=early[0].start, resolved_at=_end(early[0], end))
     began = facts.fault_began
     later = [i for i in firing if i.start >= fault.start]
@@ -75,16 +75,16 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
     }
     # What the fault left in the metrics is seen by the next scrape, and that by the next evaluation.
     if first.start > fault.end + known.settle + facts.scrape + facts.step:
-        late_by = span_text(first.start - fault.end)
+        late_by = rounded_duration(first.start - fault.end)
         return make("FALSE_ALARM", f"fired {late_by} after the fault's end, longer than it looks back", **times)
     limit = fault.end - began if within is None else within
     if detect > limit:
-        return make("LATE", f"first fired {span_text(detect - limit)} too late", **times)
+        return make("LATE", f"first fired {rounded_duration(detect - limit)} too late", **times)
     if times["resolved_at"] is None and end - fault.end >= known.settle:
         return make("UNRESOLVED", "still firing at the end of recovery", **times)
     note = ""
     if times["resolved_at"] is None:
-        note = f"still firing at the end; recovery is shorter than the {span_text(known.settle)} that it needs"
+        note = f"still firing at the end; recovery is shorter than the {format_duration(known.settle)} that it needs"
     return make("FIRED", note, **times)
 
 
@@ -174,8 +174,8 @@ def silence(facts: Facts, known: KnownRule, labels: Labels, pending: Sequence[In
         longest = max(p.end - p.start for p in close)
         short = known.rule.for_ - longest + facts.step
         return (
-            f"above its threshold for {span_text(longest)}, {span_text(max(short, 0.0))} too short for "
-            f"`for: {span_text(known.rule.for_)}`"
+            f"above its threshold for {rounded_duration(longest)}, {rounded_duration(max(short, 0.0))} too short for "
+            f"`for: {format_duration(known.rule.for_)}`"
         )
     near = peak(facts, known, labels)
     if near is not None and threshold is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.findings.harm import auc, auc_low, correct, is_binary
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
@@ -57,7 +58,7 @@ def _load(meta: Meta, requests: Requests) -> list[str]:
     sent = len(requests) - requests.missed
     if sent >= SENT * meta.planned:
         return []
-    after = f"more than {meta.late_after:g} s late by the generator itself"
+    after = f"more than {format_duration(meta.late_after)} late by the generator itself"
     late = f", {requests.missed} of them {after}" if requests.missed else ""
     return [f"load not sent: {len(requests)} of {meta.planned} planned requests{late}; at least {SENT:.0%} are needed"]
 
@@ -173,7 +174,7 @@ def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, 
     if len(requests) and meta.clock == "wall":
         late = float(np.percentile(requests.late, 99))
         if late > 0.05:
-            out.append(f"the target held requests back: lateness p99 {late * 1000:.0f} ms")
+            out.append(f"the target held requests back: lateness p99 {rounded_duration(late)}")
     unseen = meta.clock == "virtual" and any(e["event"] == "counter" and not e["name"] for e in events)
     if unseen:
         out.append("no counter of the metrics page moved with the requests: is it the model's?")

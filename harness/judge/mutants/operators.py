@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.judge.rules.promql import (
     COMPARISONS,
     binary,
@@ -25,7 +26,6 @@ from driftdrill.harness.judge.rules.promql import (
     show,
     tree,
 )
-from driftdrill.stack.duration import format_duration
 from driftdrill.stack.rules.files import Rule
 
 NEVER = "absent(vector(1))"

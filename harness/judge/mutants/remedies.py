@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.judge.mutants.operators import Mutant
-from driftdrill.harness.scenario.expect import span_text
 
 
 def remedy(mutant: Mutant, feeds: Sequence[str], say: str, peak: float | None, unjudged: str) -> str:
-    """One sentence. ``feeds`` are the alerts that it may move, ``say`` an expectation that would have told it,
+    """One sentence. ``feeds`` are the alerts that it may move, ``say`` an expectation that would have failed,
     ``peak`` how near an alert's left side came to its threshold, 1 = the threshold, in any of the drills, and
     ``unjudged`` why none of the drills judges any of them, "" if one does."""
     if say:
@@ -32,7 +32,7 @@ def _drill(mutant: Mutant, alert: str) -> str:
         case "comparison.flip":
             return f"a drill that judges it: fires({alert}) or quiet({alert})"
         case "comparison.border":
-            return "a drill that holds its left side right at it; where that cannot be, the two are one rule"
+            return "a drill in which its left side equals the threshold; if none can, both rules mean the same"
         case "for.lengthen" | "for.drop" | "keep_firing.drop":
             return _of_times(mutant, alert)
         case "range.shorten":
@@ -47,7 +47,7 @@ def _drill(mutant: Mutant, alert: str) -> str:
             labels = was.partition("(")[2].rstrip(")")
             return f"a fault in one of several ({labels}), such as one of several replicas, with fires({alert})"
         case "matching.drop":
-            return "two sides with further labels, such as a replica's; where both have the same, the two are one rule"
+            return "two sides with further labels, such as a replica's; if none can be, both rules mean the same"
         case "guard.drop":
             return f"a drill in which this is not met, such as too little traffic, with quiet({alert})"
         case "absent.drop":
@@ -71,9 +71,9 @@ def _between(mutant: Mutant, alert: str) -> str:
 
 
 def _of_times(mutant: Mutant, alert: str) -> str:
-    before, after = span_text(mutant.original.for_), span_text(mutant.rule.for_)
+    before, after = format_duration(mutant.original.for_), format_duration(mutant.rule.for_)
     if mutant.operator.name == "for.lengthen":
         return f"a fault that is over between {before} and {after}, or in pulses (recurring), with fires({alert})"
     if mutant.operator.name == "for.drop":
         return f"a blip (pulse) shorter than {before}, with quiet({alert})"
-    return "none is known: no expectation minds an alert that resolves sooner"
+    return "none is known: no expectation fails because an alert resolves sooner"

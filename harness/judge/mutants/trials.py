@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from driftdrill.durations import rounded_duration
 from driftdrill.harness.errors import MonitoringError
 from driftdrill.harness.judge.engine.evaluate import Evaluated
 from driftdrill.harness.judge.engine.parallel import cores, in_parallel
@@ -13,7 +14,6 @@ from driftdrill.harness.judge.judge import evaluated
 from driftdrill.harness.judge.mutants.copies import apart, copied, edited, mutated, reads_at_large
 from driftdrill.harness.judge.mutants.operators import Mutant
 from driftdrill.harness.judge.rules.rules import Rules
-from driftdrill.harness.scenario.expect import span_text
 from driftdrill.reports.data.mutation import Fate
 from driftdrill.reports.data.timeline import AlertTrack, Track
 from driftdrill.reports.data.verdict import Response
@@ -32,7 +32,7 @@ class Trial:
     """The expectation that fails; the difference that none minds; why it is INVALID."""
     recording: str = ""
     say: str = ""
-    """An expectation that would have told the difference."""
+    """An expectation that would have failed under the mutant."""
 
 
 def trials(clean: Judged, mutants: Sequence[Mutant], promtool: Promtool) -> list[Trial]:
@@ -114,7 +114,7 @@ def _same(clean: Judged, alerts: Sequence[AlertTrack]) -> None:
     """The rules themselves must do among their mutants what they do alone."""
     if [replace(t, annotations={}) for t in clean.evaluated[0].alerts] != list(alerts):
         raise MonitoringError(
-            "the rules do not do among their mutants what they do alone", hint="a defect of driftdrill's: tell us"
+            "rules answer otherwise beside their mutants than alone", hint="a defect of driftdrill's: please report it"
         )
 
 
@@ -155,7 +155,7 @@ def difference(clean: Judged, made: Judged) -> tuple[str, str]:
 def _moved(before: float | None, now: float | None) -> str:
     if before is None or now is None or before == now:
         return ""
-    return f"{span_text(abs(now - before))} {'later' if now > before else 'earlier'}"
+    return f"{rounded_duration(abs(now - before))} {'later' if now > before else 'earlier'}"
 
 
 def _would_tell(before: Response, now: Response) -> str:

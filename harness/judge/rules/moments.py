@@ -50,9 +50,9 @@ def refuse_unreadable(rules: Rules, moments: Sequence[Moment]) -> None:
     for known in rules.known if moments else ():
         if known.analysed.reads_clock and tree(known.rule.expr) is None:
             raise RuleError(
-                f"{known.rule.name} reads the clock in an expression that cannot be put for another moment",
+                f"{known.rule.name} reads the clock in an expression that cannot be rewritten for another moment",
                 where=known.where,
-                hint="judge without --at, or write the expression plainer",
+                hint="judge without --at, or simplify the expression",
             )
 
 

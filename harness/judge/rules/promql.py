@@ -13,7 +13,7 @@ from typing import Any
 
 import promql_parser
 
-from driftdrill.stack.duration import format_duration
+from driftdrill.durations import format_duration
 
 COMPARISONS = {">", ">=", "<", "<=", "==", "!="}
 _MATCHES = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
@@ -172,8 +172,9 @@ def ranged(node: Any, parts: Sequence[str], span: timedelta) -> str:
     """A range selector or a subquery, over another range if need be."""
     if kind(node) == "MatrixSelector":
         moved = _moved(node.vector_selector)
-        return f"{parts[0].removesuffix(moved)}[{duration(span)}]{moved}"
-    return f"{parts[0]}[{duration(span)}:{'' if node.step is None else duration(node.step)}]{_moved(node)}"
+        return f"{parts[0].removesuffix(moved)}[{format_duration(span.total_seconds())}]{moved}"
+    step = "" if node.step is None else format_duration(node.step.total_seconds())
+    return f"{parts[0]}[{format_duration(span.total_seconds())}:{step}]{_moved(node)}"
 
 
 def _inside(given: Sequence[Matcher]) -> str:
@@ -187,14 +188,8 @@ def _moved(node: Any) -> str:
         where = str(node.at.type).rpartition(".")[2]
         out += f" @ {node.at.at.timestamp():.3f}" if where == "At" else f" @ {where.lower()}()"
     if node.offset is not None:
-        out += f" offset {duration(node.offset)}"
+        out += f" offset {format_duration(node.offset.total_seconds())}"
     return out
-
-
-def duration(span: timedelta) -> str:
-    """As Prometheus writes it; it may be negative in an offset."""
-    seconds = span.total_seconds()
-    return f"-{format_duration(-seconds)}" if seconds < 0 else format_duration(seconds)
 
 
 def number(value: float) -> str:

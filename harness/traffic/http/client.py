@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
+from driftdrill.durations import format_duration
 from driftdrill.harness.traffic.http.connecting import RECEIVE, Wire
 from driftdrill.harness.traffic.http.response import Heads, Reply, RequestFailed, Response
 from driftdrill.harness.traffic.http.socket import Link
@@ -111,7 +112,7 @@ class Client:
 
     def _failure(self, error: Exception, link: Link, *, heard: bool) -> RequestFailed:
         if link.expired or isinstance(error, TimeoutError):
-            return RequestFailed("timeout", f"no whole response in {self.timeout:g} s")
+            return RequestFailed("timeout", f"no whole response in {format_duration(self.timeout)}")
         if isinstance(error, ssl.SSLError):  # TLS 1.3: a server tells only now that it misses the client's certificate
             return RequestFailed("tls", error.reason or str(error))
         if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""A running proxy, told what to do: the parent's side."""
+"""A running proxy and the orders to it: the parent's side."""
 
 import socket
 import threading

@@ -31,7 +31,7 @@ ANSWER = 5.0
 
 
 SERVER = Connection("http://127.0.0.1:8474")
-"""Where toxiproxy listens unless it is told otherwise."""
+"""Where toxiproxy listens by default."""
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.process.crashes import Crashes
 from driftdrill.stack.faults.process.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
@@ -235,7 +236,7 @@ class Crashing:
         self._children.clear()
         self._crashes.count += 1
         if not _before(GONE, lambda: all(not _alive(p) for p in family)):
-            raise StackError(f"process {self._process.pid} is not gone {GONE:g} s after SIGKILL")
+            raise StackError(f"process {self._process.pid} is not gone {format_duration(GONE)} after SIGKILL")
 
     def _start(self) -> None:
         if self._supervised:

@@ -21,6 +21,7 @@ import msgspec
 import psutil
 import requests
 
+from driftdrill.durations import format_duration
 from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.process.engine import container, engine_errors
@@ -58,7 +59,9 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
             try:
                 code = popen.wait(timeout)
             except subprocess.TimeoutExpired:
-                raise StackError(f"`{self}` took more than {timeout:g} s", hint="raise the hook's timeout") from None
+                raise StackError(
+                    f"`{self}` took more than {format_duration(timeout)}", hint="raise the hook's timeout"
+                ) from None
             finally:
                 if popen.poll() is None:
                     with contextlib.suppress(ProcessLookupError):
@@ -109,7 +112,7 @@ class Function(msgspec.Struct, frozen=True, tag="function"):
         """Call it, interrupted after ``timeout`` seconds. Raises :class:`StackError` for whatever it raises."""
 
         def late(*_: object) -> None:
-            raise StackError(f"{self} took more than {timeout:g} s", hint="raise the hook's timeout")
+            raise StackError(f"{self} took more than {format_duration(timeout)}", hint="raise the hook's timeout")
 
         before = signal.signal(signal.SIGALRM, late)
         signal.setitimer(signal.ITIMER_REAL, timeout)

@@ -87,7 +87,7 @@ def test_a_silent_alert_tells_how_near_it_came(tmp_path: Path) -> None:
 def test_a_silent_alert_that_was_too_short_above_its_threshold_tells_by_how_much(tmp_path: Path) -> None:
     verdict = judge(make(tmp_path, {"heat": step(1000, 20, back=1300)}, hot("10m"), expect=[]))
     assert word(verdict) == "SILENT"
-    assert "too short for `for: 10 min`" in verdict.responses[0].note
+    assert "too short for `for: 10m`" in verdict.responses[0].note
 
 
 def test_an_alert_that_still_fires_at_the_end_is_unresolved(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ groups:
 """
     verdict = judge(make(tmp_path, {"heat": lambda t: 1.0}, rules))
     assert word(verdict) == "NOT_JUDGED"
-    assert "20 min" in verdict.responses[0].note
+    assert "20m" in verdict.responses[0].note
 
 
 def test_harm_is_told_with_its_interval_and_a_silent_failure_is_the_headline(tmp_path: Path) -> None:

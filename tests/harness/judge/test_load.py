@@ -70,7 +70,7 @@ def test_virtual_time_says_nothing_of_latency(tmp_path: Path) -> None:
     assert judge(found).latency == ()
 
 
-@pytest.mark.parametrize(("late_after", "said"), [(None, "more than 1 s late"), (0.25, "more than 0.25 s late")])
+@pytest.mark.parametrize(("late_after", "said"), [(None, "more than 1s late"), (0.25, "more than 250ms late")])
 def test_an_invalid_drill_says_after_how_much_a_send_was_late(
     tmp_path: Path, late_after: float | None, said: str
 ) -> None:

@@ -84,7 +84,7 @@ def test_a_mutant_is_killed_by_the_expectation_that_fails_under_it(tmp_path: Pat
     }
     killed = of(made, "comparison.flip", "Cold")
     assert killed.recording == "made.drill"
-    assert killed.seen == "quiet(Cold) fails: Cold FALSE_ALARM at 0 s"
+    assert killed.seen == "quiet(Cold) fails: Cold FALSE_ALARM at 0s"
     assert killed.where == "rules.yml:6"
     assert made.share == 4 / 13
     assert made.counts == {"KILLED": 4, "SURVIVED": 9, "NOT_COVERED": 0, "INVALID": 0}
@@ -94,13 +94,13 @@ def test_a_survivor_is_told_with_the_drill_that_would_kill_it(tmp_path: Path, pr
     drill = make(tmp_path, {"heat": step(1000, 24, back=1700)}, HOT, expect=[fires("Hot", within=300)])
     made = found(drill, HOT, promtool)
     late = of(made, "for.lengthen")
-    assert (late.seen, late.recording) == ("Hot fires 1 min later", "made.drill")
+    assert (late.seen, late.recording) == ("Hot fires 1m later", "made.drill")
     assert late.remedy == "say fires(Hot, within=210) of that drill"
     higher = of(made, "threshold.double")
     assert "to between 10 and 20, with fires(Hot)" in higher.remedy
     assert "it came to 2.4 times its threshold" in higher.remedy
     assert "to between 5 and 10, with quiet(Hot)" in of(made, "threshold.halve").remedy
-    assert "a blip (pulse) shorter than 1 min, with quiet(Hot)" in of(made, "for.drop").remedy
+    assert "a blip (pulse) shorter than 1m, with quiet(Hot)" in of(made, "for.drop").remedy
     shown = mutation_text.render(made)
     assert "29% KILLED · 5 SURVIVED" in shown
     assert "say fires(Hot, within=210)" in " ".join(shown.split())
@@ -132,7 +132,7 @@ def test_an_alert_that_no_drill_judges_needs_drills_that_judge_it(tmp_path: Path
     rules = HOT + "  - {alert: Slow, expr: 'avg_over_time(heat[20m]) > 15'}\n"
     made = found(make(tmp_path, {"heat": step(1000, 20, back=1700)}, rules, expect=[fires("Hot")]), rules, promtool)
     slow = of(made, "threshold.double", "Slow")
-    assert slow.remedy.startswith("drills that judge it (look-back + for is 20 min, warm-up + baseline 15 min)")
+    assert slow.remedy.startswith("drills that judge it (look-back + for is 20m, warm-up + baseline 15m)")
     assert of(made, "rule.drop").fate == "KILLED"
 
 

@@ -96,8 +96,8 @@ def test_a_discovery_file_that_is_broken_is_named(tmp_path: Path, name: str, tex
         ("__address__", "http://a:1", "'http://a:1' is not an address"),
         ("__address__", "", "'' is not an address"),
         ("__scrape_interval__", "soon", "'soon' is not a duration"),
-        ("__scrape_interval__", "5s", "scrape timeout 10 s must be above 0 and not above 5 s"),
-        ("__scrape_timeout__", "0", "scrape timeout 0 s must be above 0"),
+        ("__scrape_interval__", "5s", "scrape timeout 10s must be above 0 and not above 5s"),
+        ("__scrape_timeout__", "0", "scrape timeout 0s must be above 0"),
     ],
 )
 def test_a_target_that_prometheus_refuses_is_named(label: str, value: str, reason: str) -> None:

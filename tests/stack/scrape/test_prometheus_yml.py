@@ -9,7 +9,7 @@ import pytest
 from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.job import FileDiscovery, HttpDiscovery, ScrapeJob, TargetGroup, page_job
-from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml
+from driftdrill.stack.scrape.prometheus_yml import jobs_from_prometheus_yml, parse_size
 
 GLOBAL = """
 global:
@@ -233,3 +233,16 @@ def test_a_single_target_needs_no_configuration() -> None:
     probe = page_job("probe", Connection("http://h:1/probe?module=a&module=b&x="))
     assert (probe.metrics_path, dict(probe.params)) == ("/probe", {"module": ("a", "b"), "x": ("",)})
     assert page_job("bare", Connection("http://h:1/")).metrics_path == "/metrics"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0", 0), ("15B", 15), ("10KB", 10240), ("1MiB", 1 << 20), ("1.5GB", 3 << 29)]
+)
+def test_sizes_are_powers_of_two(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "10", "10 KB", "KB", "10kb", "-1B"])
+def test_a_size_without_unit_is_refused(text: str) -> None:
+    with pytest.raises(StackError, match="is not a size"):
+        parse_size(text)
