@@ -4,6 +4,19 @@
 
 BIN := .venv/bin
 
+# Links in a checkout, folders in an sdist. hatch_build.py says the same to whoever builds without make.
+ROOMS := harness shift_generators stack reports scenarios
+LOST := $(filter-out $(patsubst driftdrill/%/__init__.py,%,$(wildcard driftdrill/*/__init__.py)),$(ROOMS))
+ifneq ($(LOST),)
+define WITHOUT_LINKS
+driftdrill/ must hold links to the folders $(LOST) beside it, and they are not there:
+this checkout was made without symbolic links, by a zip download or by git with core.symlinks=false.
+    for room in $(LOST); do ln -sf ../$$room driftdrill/$$room; done
+makes them, in the checkout's folder
+endef
+$(error $(WITHOUT_LINKS))
+endif
+
 .PHONY: help
 help:
 	@echo "make demo    drill a real model with a real Prometheus, and show the report (3 minutes, installation included)"
@@ -60,5 +73,5 @@ bench: .venv/installed-dev
 
 .PHONY: clean
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache driftdrill-report
+	rm -rf .venv .editable build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache driftdrill-report
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

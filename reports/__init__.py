@@ -5,7 +5,10 @@ Every view is a module with one ``render``; names are imported when they are fir
 
 # Found at the top of a checkout it would be a second copy, with classes of its own.
 if __name__ != "driftdrill.reports":
-    raise ImportError(f"this is driftdrill.reports; it must not be imported as {__name__}")
+    raise ImportError(
+        f"this is driftdrill.reports; it must not be imported as {__name__}: write `from driftdrill.reports import …`",
+        name=__name__,
+    )
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -5,7 +5,11 @@ A generator is a pure function ``(batch, strength, rng) -> batch``; see :class:`
 
 # Found at the top of a checkout it would be a second copy, with classes of its own.
 if __name__ != "driftdrill.shift_generators":
-    raise ImportError(f"this is driftdrill.shift_generators; it must not be imported as {__name__}")
+    raise ImportError(
+        f"this is driftdrill.shift_generators; it must not be imported as {__name__}: "
+        "write `from driftdrill.faults import …`",
+        name=__name__,
+    )
 
 from driftdrill.shift_generators.errors import (
     BadValue,

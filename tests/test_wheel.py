@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,24 @@ def test_the_wheel_holds_one_package_and_its_data(wheel: Path) -> None:
     rooms = ("harness", "reports", "scenarios", "shift_generators", "stack")
     here = {f"driftdrill/{p.relative_to(ROOT)}" for room in rooms for p in (ROOT / room).rglob("*.py")}
     assert here <= set(names), "every module of the checkout is in it"
+
+
+def test_an_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """In it the rooms are folders below driftdrill/, not links."""
+    done = run([sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (packed,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(packed) as archive:
+        assert not [member.name for member in archive if member.issym() or member.islnk()]
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.glob("driftdrill-*/")
+    done = run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, unpacked], tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (again,) = tmp_path.glob("*.whl")
+    assert sorted(zipfile.ZipFile(again).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
+    here = [p for folder in ("tests", "docs", "benchmarks", "tools") for p in (ROOT / folder).rglob("*.py")]
+    assert not [p for p in here if not (unpacked / p.relative_to(ROOT)).is_file()]
 
 
 def test_it_is_the_installed_one_that_runs(installed: Path, tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
 """Scenario: one drill, as its author wrote it. Loading one does no work and holds no URL."""
 
-import contextlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +18,9 @@ from driftdrill.harness.scenario.canary import Canary
 from driftdrill.harness.scenario.curve import Curve
 from driftdrill.harness.scenario.expect import Expectation
 from driftdrill.harness.scenario.fault import Batch, Fault
+from driftdrill.harness.scenario.old_imports import new_import
 from driftdrill.reports.data.timeline import Phase
+from driftdrill.stack.python_file import run_python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,16 +197,8 @@ def _run(path: Path) -> ModuleType:
         source = path.read_bytes()
     except OSError as e:
         raise ScenarioError(f"cannot be read: {e.strerror}", where=str(path)) from e
-    module = ModuleType(f"_scenario_{path.stem}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    folder = str(path.parent.absolute())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)  # so that it imports what lies beside it, as under Locust
     try:
-        # From its source: a cached .pyc is taken for that of a file which changed within the same second and size.
-        with _no_bytecode():
-            exec(compile(source, str(path.absolute()), "exec", dont_inherit=True), vars(module))
+        return run_python(source, path, f"_scenario_{path.stem}")
     except ScenarioError:
         raise
     except SyntaxError as e:
@@ -213,21 +206,13 @@ def _run(path: Path) -> ModuleType:
         raise ScenarioError(f"{e.msg}: {(e.text or '').strip()}".removesuffix(": "), where=where) from e
     except (Exception, SystemExit) as e:
         raise ScenarioError(f"{type(e).__name__}: {e}", where=_line_of(e, path), hint=_meant(e)) from e
-    return module
-
-
-@contextlib.contextmanager
-def _no_bytecode() -> Iterator[None]:
-    """What a scenario imports leaves no ``__pycache__`` beside it."""
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = before
 
 
 def _meant(error: BaseException) -> str:
-    """The nearest name where one was imported that is not there."""
+    """The new line for an import of before there was one package; the nearest name where there is none of a name."""
+    line = new_import(error)
+    if line:
+        return f"write: {line}"
     missing = re.match(r"cannot import name '(\w+)'", str(error))
     there = sys.modules.get(error.name or "") if isinstance(error, ImportError) else None
     return (nearest(missing[1], dir(there)) if missing and there else None) or "--debug shows it all"

@@ -45,12 +45,27 @@ def deaf() -> Iterator[str]:
         ("x = 1\n", "drill.py: no scenario in this file", "drill = Scenario"),
         ("x = 1\nraise ValueError('no rows today')\n", "drill.py:2: ValueError: no rows today", "--debug"),
         ("from driftdrill import Sceanrio\n", "drill.py:1: ImportError: cannot import name 'Sceanrio'", "Scenario"),
+        (
+            "from harness import Fault\n",
+            "drill.py:1: ImportError: this is driftdrill.harness",
+            "write: from driftdrill import",
+        ),
         ("import nosuchmodule\n", "drill.py:1: ModuleNotFoundError: No module named 'nosuchmodule'", ""),
         ("import sys\nsys.exit('bye')\n", "drill.py:2: SystemExit: bye", ""),
         ("x = '\\x00'\n\x00", "drill.py: .*null bytes", ""),
         (b"x = '\xe9'\n", "drill.py.*utf-8", ""),
     ],
-    ids=["syntax", "no scenario", "raises", "unknown name", "unknown module", "exits", "null byte", "not utf-8"],
+    ids=[
+        "syntax",
+        "no scenario",
+        "raises",
+        "unknown name",
+        "old name",
+        "unknown module",
+        "exits",
+        "null byte",
+        "not utf-8",
+    ],
 )
 def test_a_scenario_file_that_cannot_be_loaded_is_told_with_file_and_line(
     cli: Cli, text: str | bytes, cause: str, remedy: str

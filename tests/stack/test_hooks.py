@@ -1,6 +1,8 @@
 """Control hooks of any service: applied, checked, and reverted on every exit path."""
 
 import json
+import os
+import py_compile
 import signal
 import sys
 import tempfile
@@ -16,6 +18,7 @@ import requests
 from driftdrill.stack.connection import Secret
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.process import Call, Command, Container, LocalProcess, Operate, hold, hook, leftovers
+from driftdrill.stack.python_file import run_python
 from tests.stack.services import Upstream, drill, ended, upstream, wait_until
 
 
@@ -112,16 +115,40 @@ def hangs():
 
 def functions(mode: Path) -> Any:
     """The functions of a file, as a scenario file has them."""
-    import importlib.util
-
     file = mode.with_name("hooks.py")
     file.write_text(MODULE.format(mode=str(mode)))
-    spec = importlib.util.spec_from_file_location("hooks_of_a_scenario", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return run_python(file.read_bytes(), file, "hooks_of_a_scenario")
+
+
+BESIDE = """
+from pathlib import Path
+import beside_the_hook
+
+def apply():
+    import imported_late
+    Path({mode!r}).write_text({word!r})
+
+def revert():
+    pass
+"""
+
+
+def test_functions_run_from_their_source_with_what_lies_beside_the_hook_and_leave_no_bytecode(mode: Path) -> None:
+    file = mode.with_name("hooks.py")
+    for name in ("beside_the_hook", "imported_late"):
+        (mode.parent / f"{name}.py").write_text("")
+    for word in ("stale", "fresh"):
+        file.write_text(BESIDE.format(mode=str(mode), word=word))
+        os.utime(file, (1e9, 1e9))
+        if word == "stale":
+            py_compile.compile(str(file))  # as running it by Python, Locust or pytest does
+    f = run_python(file.read_bytes(), file, "hooks_of_a_scenario")
+
+    with hook(apply=f.apply, revert=f.revert).hold(None) as held:
+        held.set(1)
+
+    assert mode.read_text() == "fresh"
+    assert not [p for p in mode.parent.rglob("*.pyc") if p.name.startswith("beside_the_hook")]
 
 
 def test_a_function_of_a_file_makes_the_service_wrong_and_another_checks_it(service: Upstream, mode: Path) -> None:

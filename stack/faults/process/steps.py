@@ -5,13 +5,11 @@ its name there, and secrets by where they are read from.
 """
 
 import contextlib
-import importlib.util
 import inspect
 import os
 import shlex
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +24,7 @@ from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.process.engine import container, engine_errors
 from driftdrill.stack.faults.process.targets import Container, LocalProcess
+from driftdrill.stack.python_file import run_python
 
 SAID = 300
 """Characters of what a step said that an error repeats."""
@@ -129,16 +128,8 @@ class Function(msgspec.Struct, frozen=True, tag="function"):
             raise StackError(f"{self} answered False")
 
     def _load(self) -> Callable[[], Any]:
-        sys.path.insert(0, str(Path(self.file).parent))
-        try:
-            spec = importlib.util.spec_from_file_location("_hook", self.file)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        finally:
-            sys.path.pop(0)
-        found: Callable[[], Any] = getattr(module, self.name)
+        file = Path(self.file)
+        found: Callable[[], Any] = getattr(run_python(file.read_bytes(), file, "_hook"), self.name)
         return found
 
 
