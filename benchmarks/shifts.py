@@ -146,12 +146,12 @@ def _search_alone(generator: Generator, metric: str, size: float, reference: Bat
     from dataclasses import replace
 
     from driftdrill.shift_generators import distance
-    from driftdrill.shift_generators.size.sizing import Question, Size, by_distance, search
+    from driftdrill.shift_generators.size.sizing import Size, SizeQuestion, by_distance, search
 
     asked = by_distance(metric, "c0", size, lambda column: distance(metric, column))
     at = asked.of(generator, reference, np.random.default_rng(0))  # sorts
     ready: Size = replace(asked, of=lambda *_: at)
-    question = Question(generator, "benchmark", ready, reference, np.random.default_rng(0))
+    question = SizeQuestion(generator, "benchmark", ready, reference, np.random.default_rng(0))
     return lambda: timed(lambda: search(question))
 
 

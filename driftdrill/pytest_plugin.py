@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Drill:
+class RecordedDrill:
     """One recording and the rules to judge it against; None is the rules that were recorded."""
 
     recording: Path
@@ -48,14 +48,14 @@ def drills(
     """
     patterns = None if rules is None else (rules,) if isinstance(rules, str) else tuple(rules)
     known = None if accept is None else str(accept)
-    found = [Drill(Path(path), patterns, known) for path in sorted(glob(str(recordings), recursive=True))]
+    found = [RecordedDrill(Path(path), patterns, known) for path in sorted(glob(str(recordings), recursive=True))]
     if not found:
-        return pytest.mark.parametrize("drill", [Missing(str(recordings))], ids=["no-recording"])
+        return pytest.mark.parametrize("drill", [NoRecording(str(recordings))], ids=["no-recording"])
     return pytest.mark.parametrize("drill", found, ids=[d.recording.name.removesuffix(".drill") for d in found])
 
 
 @dataclass(frozen=True)
-class Missing:
+class NoRecording:
     """What stands for recordings that a glob did not find."""
 
     pattern: str

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from driftdrill.reports.data.verdict import (
         Finding,
         Harm,
-        Latency,
+        LatencyPercentiles,
         Response,
         UnknownSchema,
         Validity,
@@ -32,7 +32,7 @@ __all__ = [
     "Finding",
     "Harm",
     "Interval",
-    "Latency",
+    "LatencyPercentiles",
     "Phase",
     "Response",
     "Timeline",

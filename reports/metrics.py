@@ -23,7 +23,7 @@ PHASES: tuple[str, ...] = get_args(PhaseName)
 
 
 @dataclass(frozen=True)
-class Canary:
+class CanaryState:
     """A golden request: a known input whose answer is known.
 
     ``deviation`` is abs(answer - expected) of the last answer, in the prediction's own unit; None before the
@@ -38,7 +38,7 @@ class Canary:
 
 
 @dataclass(frozen=True)
-class Drill:
+class DrillState:
     """A drill as it runs. ``phase`` is None before it starts and after it ends."""
 
     scenario: str
@@ -50,10 +50,10 @@ class Drill:
     """Outcome (answered, failed, missed ...) to count; a count never falls while the drill runs."""
     strength: Mapping[str, float]
     """Fault to its strength now, in [0, 1]."""
-    canaries: Sequence[Canary] = ()
+    canaries: Sequence[CanaryState] = ()
 
 
-def render(drill: Drill | None = None, *, judged: Sequence[tuple[Verdict, float]] = ()) -> str:
+def render(drill: DrillState | None = None, *, judged: Sequence[tuple[Verdict, float]] = ()) -> str:
     """The page for a drill that runs, and for verdicts, each with when it was judged (Unix time, seconds).
 
     Of several verdicts of one scenario, the latest is shown.
@@ -64,7 +64,7 @@ def render(drill: Drill | None = None, *, judged: Sequence[tuple[Verdict, float]
     return generate_latest(registry).decode("utf-8")
 
 
-def collector(now: Callable[[], Drill]) -> Collector:
+def collector(now: Callable[[], DrillState]) -> Collector:
     """For a prometheus_client registry: at each scrape, what ``now`` answers about the drill."""
     return _Collecting(lambda: _drill(now()))
 
@@ -79,7 +79,7 @@ class _Collecting(Collector):
         return self._families()
 
 
-def _drill(drill: Drill) -> Iterator[Metric]:
+def _drill(drill: DrillState) -> Iterator[Metric]:
     facts = {"scenario": drill.scenario, "clock": drill.clock, "seed": str(drill.seed), "version": drill.version}
     safe = {key: wording.plain(value) for key, value in facts.items()}
     yield InfoMetricFamily("driftdrill_drill", "The drill that is running.", value=safe)
@@ -105,7 +105,7 @@ def _drill(drill: Drill) -> Iterator[Metric]:
         yield from _canaries(drill.canaries)
 
 
-def _canaries(canaries: Sequence[Canary]) -> Iterator[Metric]:
+def _canaries(canaries: Sequence[CanaryState]) -> Iterator[Metric]:
     text = "How far the last answer to a golden request was from the known one, in the prediction's unit."
     deviation = GaugeMetricFamily("driftdrill_canary_deviation", text, labels=["canary"])
     text = "Golden requests by what became of them."

@@ -17,7 +17,7 @@ from driftdrill.shift_generators.errors import (
     TooFewEffective,
     UnknownColumn,
     Unreachable,
-    WrongType,
+    WrongKind,
 )
 from driftdrill.shift_generators.generator import Batch, Generator
 from driftdrill.shift_generators.kinds.categories import (
@@ -79,7 +79,7 @@ __all__ = [
     "TooFewEffective",
     "UnknownColumn",
     "Unreachable",
-    "WrongType",
+    "WrongKind",
     "affine",
     "between",
     "case_category",

@@ -2,7 +2,7 @@
 
 ShiftError                a request that cannot be met; cause, hint
 ├── UnknownColumn         the batch has no such column
-├── WrongType             the column holds values that this generator cannot change
+├── WrongKind             the column holds values that this generator cannot change
 ├── BadValue              a number, or a batch, that means nothing here
 ├── Unreachable           no setting of the generator has the size asked for; attainable, alternative
 └── TooFewEffective       a resampling that would lean on too few rows; effective
@@ -31,7 +31,7 @@ class UnknownColumn(ShiftError):
         self.name = name
 
 
-class WrongType(ShiftError):
+class WrongKind(ShiftError):
     """The column holds values that this generator cannot change."""
 
 

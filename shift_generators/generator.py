@@ -8,7 +8,7 @@ from typing import Any, Literal, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.shift_generators.errors import BadValue, UnknownColumn, WrongType
+from driftdrill.shift_generators.errors import BadValue, UnknownColumn, WrongKind
 
 Column = npt.NDArray[Any]
 """Shape (n,): float, int or bool, datetime64, or text (unicode or object; None is missing)."""
@@ -139,13 +139,13 @@ class Generator:
 
 
 def check_kind(column: Column, name: str, kind: Kind, asked_by: str) -> None:
-    """Raises :class:`WrongType` if the column cannot hold values of that kind."""
+    """Raises :class:`WrongKind` if the column cannot hold values of that kind."""
     codes, what = _KINDS[kind]
     if column.ndim != 1:
-        raise WrongType(f"{asked_by}: column {name!r} must be one-dimensional, not {column.shape}")
+        raise WrongKind(f"{asked_by}: column {name!r} must be one-dimensional, not {column.shape}")
     if column.dtype.kind not in codes:
         first = column[:1].tolist()
-        raise WrongType(f"{asked_by}: column {name!r} must hold {what}, but its dtype is {column.dtype}, as in {first}")
+        raise WrongKind(f"{asked_by}: column {name!r} must hold {what}, but its dtype is {column.dtype}, as in {first}")
 
 
 def check_strength(strength: npt.ArrayLike, n: int, asked_by: str) -> Floats:

@@ -34,14 +34,14 @@ POLL = 0.5
 """Seconds between two looks whether the parent lives."""
 
 
-class Question(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True):
     """One line from the parent."""
 
     number: int
     ask: msgspec.Raw
 
 
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+class Answered(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line from the child: a value, or an error with its remedy."""
 
     number: int
@@ -53,9 +53,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 def answer(number: int, value: object = None, failure: StackError | None = None) -> bytes:
     """The line that answers question ``number``; 0 says that the child is ready, or why it is not."""
     if failure is not None:
-        reply = Answer(number, error=str(failure), hint=failure.hint or "")
+        reply = Answered(number, error=str(failure), hint=failure.hint or "")
     else:
-        reply = Answer(number, value=msgspec.Raw(msgspec.json.encode(value)))
+        reply = Answered(number, value=msgspec.Raw(msgspec.json.encode(value)))
     return msgspec.json.encode(reply) + b"\n"
 
 
@@ -109,7 +109,7 @@ class Child:
         """
         with self._lock:
             self._number += 1
-            line = msgspec.json.encode(Question(self._number, msgspec.Raw(msgspec.json.encode(question)))) + b"\n"
+            line = msgspec.json.encode(Asked(self._number, msgspec.Raw(msgspec.json.encode(question)))) + b"\n"
             deadline = time.monotonic() + within
             try:
                 self._socket.settimeout(within)
@@ -127,7 +127,7 @@ class Child:
             raise StackError(got.error, hint=got.hint or None)
         return msgspec.json.decode(got.value, type=reply)
 
-    def _read(self, deadline: float) -> Answer:
+    def _read(self, deadline: float) -> Answered:
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -138,7 +138,7 @@ class Child:
                 raise ConnectionResetError("control channel closed")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return msgspec.json.decode(line, type=Answer)
+        return msgspec.json.decode(line, type=Answered)
 
     def _end(self) -> str:
         try:
@@ -191,7 +191,7 @@ class Channel:
         self._rest = b""
 
     def send(self, line: bytes) -> None:
-        """Answer."""
+        """Answered."""
         self._socket.sendall(line)
 
     def line(self, work: Callable[[], float]) -> bytes | None:
@@ -262,7 +262,7 @@ def _undone(worker: Worker) -> int:
 
 def decode(line: bytes, kind: Any) -> tuple[int, Any]:
     """A question's number, and what it asks, read as ``kind``. Raises :class:`StackError` if it is something else."""
-    question = msgspec.json.decode(line, type=Question)
+    question = msgspec.json.decode(line, type=Asked)
     try:
         return question.number, msgspec.json.decode(question.ask, type=kind)
     except msgspec.MsgspecError as e:

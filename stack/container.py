@@ -96,7 +96,7 @@ def _pull(image: str) -> str:
 
 
 @dataclass(frozen=True)
-class Container:
+class RunningContainer:
     """A container of ours. ``folder`` is its working directory."""
 
     handle: Any
@@ -154,7 +154,7 @@ def running(
     files: Mapping[str, bytes],
     entrypoint: str | None = None,
     network: str = "host",
-) -> Iterator[Container]:
+) -> Iterator[RunningContainer]:
     """A container with ``files`` (name -> content) in ``folder``, its working directory and writable.
 
     On leaving, and whatever ends this process, it is removed together with its volumes. Raises :class:`StackError`
@@ -184,7 +184,7 @@ def running(
             container.start()
         except (docker.errors.DockerException, requests.RequestException) as e:
             raise StackError(f"container of {image}: {_first_line(e)}") from e
-        yield Container(container, folder)
+        yield RunningContainer(container, folder)
     finally:
         if container is not None:
             with suppress(docker.errors.DockerException, requests.RequestException, OSError):

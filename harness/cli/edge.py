@@ -78,10 +78,10 @@ def command(**given: Any) -> int:
 
 def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[str, Any]) -> int:
     from driftdrill.harness.edge.cases import prepared
-    from driftdrill.harness.edge.probe import Progress, probe
+    from driftdrill.harness.edge.probe import CaseProgress, probe
     from driftdrill.reports.data.edges import EdgeReport, render
 
-    progress, interrupted = Progress(), False
+    progress, interrupted = CaseProgress(), False
     try:
         probe(prober, prepared(prober.base, given["column"]), bounds, progress, _tell)
     except KeyboardInterrupt:

@@ -53,7 +53,7 @@ class ClosedLoop:
 
 
 @dataclass(frozen=True)
-class Probe:
+class RateProbe:
     """One measurement. ``latency`` is seconds from the intended start, float64 (n,), in order of it; inf: unanswered.
 
     ``missed`` counts what the generator itself began too late.
@@ -71,7 +71,7 @@ class Objective:
     seconds: float
     quantile: float = 99.0
 
-    def held(self, probe: Probe) -> bool:
+    def held(self, probe: RateProbe) -> bool:
         """Whether a probe holds it, and holds it steadily: in either half of its time by itself.
 
         A queue that grows may hold the objective on average and not in its second half; that rate is no capacity.
@@ -82,7 +82,7 @@ class Objective:
 
 
 def highest_rate(
-    measure: Callable[[float], Probe], objective: Objective, *, low: float, high: float, within: float = 0.05
+    measure: Callable[[float], RateProbe], objective: Objective, *, low: float, high: float, within: float = 0.05
 ) -> float:
     """The highest rate, requests/s, that holds the objective, by bisection to ``within`` of it; 0 if ``low`` does not.
 
@@ -116,11 +116,11 @@ def highest_rate(
 
 def prober(
     target: Target, rows: Callable[[], Batch], *, seconds: float = 10.0, allowed: tuple[str, ...] = ()
-) -> Callable[[float], Probe]:
+) -> Callable[[float], RateProbe]:
     """A function that plays ``rows`` at a steady rate for ``seconds`` against ``target``, open loop."""
     refuse_foreign_hosts(target, allowed)
 
-    def measure(rate: float) -> Probe:
+    def measure(rate: float) -> RateProbe:
         clock = WallClock()
         clock.start()
         times = arrivals(constant(rate), seconds, generator(round(rate * 1000), "schedule"))
@@ -128,7 +128,7 @@ def prober(
         order = np.argsort(records.slot)
         failed = np.array([bool(f) for f in records.failure])[order]
         latency = (np.array(records.late) + np.array(records.took))[order]
-        return Probe(rate, np.where(failed, np.inf, latency), records.missed)
+        return RateProbe(rate, np.where(failed, np.inf, latency), records.missed)
 
     return measure
 

@@ -21,7 +21,7 @@ LOOK = 10.0
 
 
 @dataclass(frozen=True)
-class Change:
+class StrengthChange:
     """A fault was set to ``strength``. ``wrong``: what is not as it should be, now or until now; None where nothing is.
 
     ``touched`` is told where it ended: how much it changed, None where nobody counts.
@@ -45,7 +45,7 @@ class Injection:
     looked: float = 0.0
     """When all were looked at last, monotonic seconds."""
 
-    def set_all(self, at: float) -> list[Change]:
+    def set_all(self, at: float) -> list[StrengthChange]:
         """Set every fault to its strength at scenario second ``at``; what changed, and what went wrong meanwhile.
 
         Raises what a fault raises that cannot be put in force.
@@ -59,12 +59,12 @@ class Injection:
             before = self.strengths.get(name, 0.0)
             if strength == before:
                 wrong = self._verify(in_force) if look and before else None
-                changes += [Change(name, before, wrong)] if wrong else []
+                changes += [StrengthChange(name, before, wrong)] if wrong else []
                 continue
             changes.append(self._set(name, in_force, before, strength))
         return changes
 
-    def _set(self, name: str, in_force: InForce, before: float, strength: float) -> Change:
+    def _set(self, name: str, in_force: InForce, before: float, strength: float) -> StrengthChange:
         wrong = touched = None
         if not strength:  # it must have been in force up to now
             wrong = self._verify(in_force)
@@ -72,10 +72,10 @@ class Injection:
         aside(in_force.set, strength)
         self.strengths[name] = strength
         if strength:
-            return Change(name, strength, self._verify(in_force))
+            return StrengthChange(name, strength, self._verify(in_force))
         if wrong is None and (golden := self._asked_of(in_force)) is not None and golden.changed():
             wrong = "expected the answers to golden requests as before once it was undone; seen: others"
-        return Change(name, strength, wrong, touched)
+        return StrengthChange(name, strength, wrong, touched)
 
     def _asked_of(self, in_force: InForce) -> Golden | None:
         return self.golden if getattr(in_force, "unchecked", False) else None

@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, start_http_server
 
 from driftdrill.harness.drive.golden import Golden, NoAnswer
-from driftdrill.reports.metrics import Canary, Drill, collector
+from driftdrill.reports.metrics import CanaryState, DrillState, collector
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.job import ScrapeJob, page_job
@@ -22,7 +22,7 @@ class Watch:
     """What the page shows now; ``page`` is where it is served."""
 
     page: Connection
-    now: Drill
+    now: DrillState
     asked: int = 0
     golden: Golden | None = field(default=None, repr=False)
     answered: Counter[int] = field(default_factory=Counter)
@@ -51,10 +51,10 @@ class Watch:
 
 
 @contextmanager
-def watched(drill: Drill, canary: str, *, port: int = 0) -> Iterator[Watch]:
+def watched(drill: DrillState, canary: str, *, port: int = 0) -> Iterator[Watch]:
     """Serve the page on 127.0.0.1 while this is held. Raises :class:`StackError` where the port is taken."""
     registry = CollectorRegistry()
-    watch = Watch(Connection("http://127.0.0.1"), replace(drill, canaries=(Canary(canary, None),)))
+    watch = Watch(Connection("http://127.0.0.1"), replace(drill, canaries=(CanaryState(canary, None),)))
     registry.register(collector(lambda: watch.now))
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)

@@ -20,14 +20,14 @@ DISCOVERY = 6.0
 
 
 @dataclass(frozen=True)
-class Probe:
+class FirstAnswer:
     """The answer to one row before the drill."""
 
     seconds: float
     prediction: float
 
 
-def probe(target: Target, blocks: Blocks, clients: Sequence[Client]) -> Probe:
+def probe(target: Target, blocks: Blocks, clients: Sequence[Client]) -> FirstAnswer:
     """Send the schedule's first request to every address, once.
 
     Raises :class:`TargetError` if an address refuses, hangs, or answers what is no prediction; the hint names the
@@ -36,7 +36,7 @@ def probe(target: Target, blocks: Blocks, clients: Sequence[Client]) -> Probe:
     body = blocks.block(0).bodies[0]
     begun = time.perf_counter()
     values = [ask(client, body, blocks.protocol, blocks.rows_per_request, target) for client in clients]
-    return Probe((time.perf_counter() - begun) / len(clients), values[0])
+    return FirstAnswer((time.perf_counter() - begun) / len(clients), values[0])
 
 
 def ask(client: Client, body: bytes | Request, protocol: Protocol, rows: int, target: Target) -> float:

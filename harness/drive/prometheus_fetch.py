@@ -22,7 +22,7 @@ OVERLAP = 30.0
 
 
 @dataclass
-class Fetcher:
+class PrometheusFetch:
     """Fetches in steps; each step appends what is new since the last."""
 
     server: Server

@@ -8,7 +8,7 @@ import gevent
 from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.drive.metrics_page import Watch
 from driftdrill.harness.drive.plan import Run
-from driftdrill.harness.drive.prometheus_fetch import Fetcher
+from driftdrill.harness.drive.prometheus_fetch import PrometheusFetch
 from driftdrill.harness.errors import MonitoringError, RigError
 from driftdrill.harness.scenario.canary import Canary
 from driftdrill.stack.prometheus.api import Server, died, query
@@ -24,7 +24,7 @@ def play(run: Run, clock: WallClock) -> None:
     if server is None:
         raise RigError("a drive on the wall clock needs a Prometheus", hint="`driftdrill doctor` says what is missing")
     names = {r.name for f in plan.rules for g in f.groups for r in g.rules if r.kind == "record"}
-    fetcher = Fetcher(server, plan.jobs, frozenset(names), clock.started_at)
+    fetcher = PrometheusFetch(server, plan.jobs, frozenset(names), clock.started_at)
     fetched = 0.0
     tick = min(1.0, scenario.evaluation_interval)
     try:

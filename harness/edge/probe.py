@@ -54,7 +54,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CaseAnswer:
     """One answer: an outcome's word, with the prediction of the first row where there is one."""
 
     outcome: str
@@ -87,35 +87,35 @@ class Prober:
         if not math.isfinite(self.expected):
             raise TargetError(f"{self.client.url} predicts {self.expected} for the valid row")
 
-    def answer(self, request: Request, rows: int) -> Answer:
+    def answer(self, request: Request, rows: int) -> CaseAnswer:
         """What the service makes of a request, whose good answer holds ``rows`` predictions."""
         self.sent += 1
         try:
             reply = self.client.post(request)
         except RequestFailed as e:
-            return Answer("hung" if e.kind == "timeout" else "lost", note=self.client.connection.redact(str(e)))
+            return CaseAnswer("hung" if e.kind == "timeout" else "lost", note=self.client.connection.redact(str(e)))
         if reply.status >= 500:
-            return Answer("crashed", reply.status, note=_words(self.client, reply.body))
+            return CaseAnswer("crashed", reply.status, note=_words(self.client, reply.body))
         if 400 <= reply.status < 500:
-            return Answer("rejected", reply.status, note=_words(self.client, reply.body))
+            return CaseAnswer("rejected", reply.status, note=_words(self.client, reply.body))
         if not 200 <= reply.status < 300:
-            return Answer("undecodable", reply.status, note="neither an answer nor a refusal")
+            return CaseAnswer("undecodable", reply.status, note="neither an answer nor a refusal")
         try:
             found = self.protocol.decode(reply.body, rows or 1)
         except Undecodable as e:
-            return Answer("undecodable" if rows else "same", reply.status, note=str(e))
+            return CaseAnswer("undecodable" if rows else "same", reply.status, note=str(e))
         if not rows:
-            return Answer("undecodable", reply.status, note="a prediction, and no row was sent")
+            return CaseAnswer("undecodable", reply.status, note="a prediction, and no row was sent")
         value = float(found[0])
         if not math.isfinite(value):
-            return Answer("undecodable", reply.status, note=f"predicted {value}")
-        return Answer("same" if self.unmoved(value) else "different", reply.status, value)
+            return CaseAnswer("undecodable", reply.status, note=f"predicted {value}")
+        return CaseAnswer("same" if self.unmoved(value) else "different", reply.status, value)
 
     def unmoved(self, value: float) -> bool:
         """Whether a prediction is the valid row's, as far as that is always the same."""
         return abs(value - self.expected) <= self.spread + 1e-9 * max(1.0, abs(self.expected))
 
-    def afterwards(self) -> Answer:
+    def afterwards(self) -> CaseAnswer:
         """What the valid row is answered now: "same", "different" (poisoned), or why it is not ("lost", "hung" …)."""
         deadline = time.monotonic() + self.grace
         while True:
@@ -126,7 +126,7 @@ class Prober:
 
 
 @dataclass
-class Progress:
+class CaseProgress:
     """What was sent so far; kept where something ends it early."""
 
     cases: list[EdgeCase] = field(default_factory=list)
@@ -135,7 +135,7 @@ class Progress:
 
 
 def probe(
-    prober: Prober, ready: Sequence[Ready], bounds: Bounds, progress: Progress, tell: Callable[[int, int], None]
+    prober: Prober, ready: Sequence[Ready], bounds: Bounds, progress: CaseProgress, tell: Callable[[int, int], None]
 ) -> None:
     """Send every case and fill ``progress``; stop where the service is dead or a bound is reached."""
     begun = time.monotonic()
@@ -164,7 +164,7 @@ def _unsent(ready: Ready, outcome: str, note: str) -> EdgeCase:
     return EdgeCase(ready.case.code, ready.column, ready.case.what, outcome, note=note)
 
 
-def _send(prober: Prober, ready: Ready, request: Request, progress: Progress) -> None:
+def _send(prober: Prober, ready: Ready, request: Request, progress: CaseProgress) -> None:
     case, begun = ready.case, time.monotonic()
     found = prober.answer(request, ready.rows)
     seconds = time.monotonic() - begun
@@ -198,7 +198,7 @@ def _send(prober: Prober, ready: Ready, request: Request, progress: Progress) ->
         progress.why = f"DEAD: since {case.code} the service no longer answers the valid row; nothing more was sent"
 
 
-def _seen(found: Answer) -> str:
+def _seen(found: CaseAnswer) -> str:
     if found.prediction is not None:
         return f"predicted {found.prediction:.6g}"
     status = f"status {found.status}" if found.status else found.outcome

@@ -15,7 +15,7 @@ import numpy as np
 from driftdrill.durations import format_duration
 from driftdrill.harness.edge.cases import Ready, kinds_of, prepared
 from driftdrill.harness.edge.curl import curl
-from driftdrill.harness.edge.probe import Answer, Bounds, Prober
+from driftdrill.harness.edge.probe import Bounds, CaseAnswer, Prober
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.traffic.body_layout.json_text import Edit, decoded, span, spliced
@@ -26,7 +26,7 @@ from driftdrill.reports.data.edges import Broken, EdgeSearch
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-PROPERTIES: dict[str, tuple[str, Callable[[Answer], bool]]] = {
+PROPERTIES: dict[str, tuple[str, Callable[[CaseAnswer], bool]]] = {
     "no-5xx": ("no request is answered 5xx or loses its connection", lambda a: a.outcome in ("crashed", "lost")),
     "no-hang": ("every request is answered in time", lambda a: a.outcome == "hung"),
     "no-nan": (
@@ -71,11 +71,11 @@ class Search:
     """What was tried so far, and the smallest change that breaks the property."""
 
     prober: Prober
-    broken: Callable[[Answer], bool]
+    broken: Callable[[CaseAnswer], bool]
     bounds: Bounds
     begun: float = field(default_factory=time.monotonic)
     known: dict[tuple[bytes, str, object], bool] = field(default_factory=dict)
-    best: tuple[Change, Request, Answer] | None = None
+    best: tuple[Change, Request, CaseAnswer] | None = None
     breaking: int = 0
     why: str = ""
     """Why the search ended early: a bound, or a service that is dead."""

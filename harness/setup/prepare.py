@@ -24,7 +24,7 @@ from driftdrill.harness.seams.scrape_job import ChangedJobs, LoadedJobs
 from driftdrill.harness.seams.seam import Ground
 from driftdrill.harness.setup.proxied import Proxied, check, proxied
 from driftdrill.harness.target import Target, refuse_foreign_hosts
-from driftdrill.reports.metrics import Drill
+from driftdrill.reports.metrics import DrillState
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.prometheus.api import LoadedGroup, rules
@@ -88,7 +88,7 @@ def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Pla
 
 def _watched(scenario: Scenario, clock: str, settings: Settings) -> contextlib.AbstractContextManager[Watch]:
     assert scenario.canary is not None
-    facts = Drill(
+    facts = DrillState(
         scenario=scenario.name,
         clock="wall" if clock == "wall" else "virtual",
         seed=scenario.seed,

@@ -85,9 +85,9 @@ class Hosted:
         return getattr(self.environment.parsed_options, name, default)
 
     @cached_property
-    def report(self) -> "Report":
+    def report(self) -> "LocustReport":
         """How one request is reported to Locust's statistics."""
-        return Report(self.environment)
+        return LocustReport(self.environment)
 
     def quit(self, exit_code: int) -> None:
         """End the test; failed requests are observations and do not decide the exit code."""
@@ -97,7 +97,7 @@ class Hosted:
             self.environment.runner.quit()
 
 
-class Report:
+class LocustReport:
     """Tells Locust of each request, as ``events.request``, within ``FLUSH`` seconds.
 
     Listeners are called in a greenlet of their own, so that a slow one holds no request back. As long as Locust's

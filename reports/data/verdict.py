@@ -77,7 +77,7 @@ class Harm:
 
 
 @dataclass(frozen=True)
-class Latency:
+class LatencyPercentiles:
     """How long the requests of one phase took, on the wall clock."""
 
     phase: str
@@ -126,7 +126,7 @@ class Verdict:
     target: str
     requests: dict[str, int] = field(default_factory=dict)
     """planned, sent, answered, failed, missed; on the wall clock also "in flight at most"."""
-    latency: tuple[Latency, ...] = ()
+    latency: tuple[LatencyPercentiles, ...] = ()
     """Of the baseline and the fault phase, where time was real."""
     rules: tuple[str, ...] = ()
     """The rule files."""

@@ -18,7 +18,7 @@ _SHOWN_FAULTS, _SHOWN_ALERTS, _SHOWN_SILENT, _SHOWN_MORE, _SHOWN_SERIES, _SHOWN_
 
 
 @dataclass(frozen=True)
-class Group:
+class LaneGroup:
     """One alert: its responses, and the metric that it watches."""
 
     alert: str
@@ -56,13 +56,13 @@ def path_count(verdict: Verdict) -> int:
     return 2 * len(t.quality) + 2 * len(t.rate) + sum(min(len(w.tracks), _SHOWN_TRACKS + 1) for w in drawn) + 1
 
 
-def split(verdict: Verdict) -> tuple[list[Group], list[Group]]:
+def split(verdict: Verdict) -> tuple[list[LaneGroup], list[LaneGroup]]:
     """The alerts of the story (named by the scenario, or those that fired or should have), and the others."""
     groups: dict[str, list[Response]] = {}
     for r in wording.by_importance(verdict):
         groups.setdefault(r.alert, []).append(r)
     watched = {w.alert: w for w in verdict.timeline.watched}
-    every = [Group(alert, tuple(rs), watched.get(alert)) for alert, rs in groups.items()]
+    every = [LaneGroup(alert, tuple(rs), watched.get(alert)) for alert, rs in groups.items()]
     story = [g for g in every if any(r.expected or wording.tone(verdict, r) != "dim" for r in g.responses)]
     silent = [g for g in story if all(r.word == "SILENT" and not r.expected for r in g.responses)]
     story = [g for g in story if g not in silent[_SHOWN_SILENT:]][:_SHOWN_ALERTS] or every[:_SHOWN_SILENT]
@@ -161,7 +161,7 @@ def _quality(verdict: Verdict, columns: int) -> Iterator[Element]:
     yield chart(label, scale, drawn, height=height, said=said, kind="quality", ends=ends, marks=marks)
 
 
-def _alert(verdict: Verdict, group: Group, columns: int) -> Iterator[Element]:
+def _alert(verdict: Verdict, group: LaneGroup, columns: int) -> Iterator[Element]:
     t, first = verdict.timeline, group.responses[0]
     head = [
         _name(plain(group.alert, limit=120), "code"),
@@ -182,7 +182,7 @@ def _alert(verdict: Verdict, group: Group, columns: int) -> Iterator[Element]:
         yield _states(verdict, list(rest), [_sub(f"and {len(rest)} more series")])
 
 
-def _metric(t: Timeline, group: Group, watched: Watched, label: list[Element], columns: int) -> Element:
+def _metric(t: Timeline, group: LaneGroup, watched: Watched, label: list[Element], columns: int) -> Element:
     """The left side of an alert's expression with its threshold: the series that alerted (or came nearest, where
     none did) dark, the others light, those beyond a few as a band from lowest to highest."""
     named = [r for r in group.responses if r.word in wording.NOTICED] or list(group.responses)

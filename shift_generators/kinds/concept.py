@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.errors import BadValue, WrongKind
 from driftdrill.shift_generators.generator import (
     Batch,
     Column,
@@ -30,7 +30,7 @@ def concept_flip(truth: str, *, rate: float = 1.0, where: Where | None = None) -
     """Turn ``rate`` of the labels round, in the slice ``where`` or everywhere; a label is one of two (0 and 1).
 
     In a region of probability P(A) where a model has accuracy a, its accuracy falls by rate * (2a - 1) * P(A).
-    Strength scales the rate. Raises :class:`WrongType` for labels other than 0 and 1 (or False and True).
+    Strength scales the rate. Raises :class:`WrongKind` for labels other than 0 and 1 (or False and True).
     """
     call = written("concept_flip", truth, rate=rate, where=where)
     check_rate(call, rate)
@@ -98,7 +98,7 @@ def _labels(batch: Batch, truth: str, call: str) -> Column:
     y = batch[truth]
     if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
         wrong = next((v for v in y.tolist() if v not in (0, 1)), None)
-        raise WrongType(
+        raise WrongKind(
             f"{call}: the truth column {truth!r} must hold 0 and 1, but holds {wrong!r}",
             hint="for any other truth, use concept_reverse",
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.shift_generators.errors import BadValue, WrongType, nearest
+from driftdrill.shift_generators.errors import BadValue, WrongKind, nearest
 from driftdrill.shift_generators.generator import (
     Batch,
     Column,
@@ -160,7 +160,7 @@ def edge(column: str, name: str) -> Generator:
     """Put the edge value ``name`` of :data:`EDGES` into the hit rows. Strength is their share.
 
     Into a column of whole numbers, a NaN or a fraction brings float64. Raises :class:`BadValue` for an unknown name,
-    and :class:`WrongType` for a column that cannot hold the value exactly.
+    and :class:`WrongKind` for a column that cannot hold the value exactly.
     """
     call = written("edge", column, name)
     found = next((e for e in EDGES if e.name == name), None)
@@ -173,7 +173,7 @@ def edge(column: str, name: str) -> Generator:
         if found.name == "no_offset":
             bare = next((str(t) for t in x.tolist() if t is not None and not _OFFSET.search(str(t))), None)
             if bare is not None:
-                raise WrongType(f"{call}: column {column!r} holds {bare!r}, which has no offset")
+                raise WrongKind(f"{call}: column {column!r} holds {bare!r}, which has no offset")
 
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
         x = batch[column]
@@ -184,13 +184,13 @@ def edge(column: str, name: str) -> Generator:
 
 
 def _refuse(edge: Edge, x: Column, name: str, call: str) -> None:
-    """Raises :class:`WrongType` for a column whose type cannot hold the value as it is."""
+    """Raises :class:`WrongKind` for a column whose type cannot hold the value as it is."""
     if edge.only and (edge.only == "text") != (x.dtype.kind in "UO"):
-        raise WrongType(f"{call}: column {name!r} must hold timestamps as {edge.only}, but its dtype is {x.dtype}")
+        raise WrongKind(f"{call}: column {name!r} must hold timestamps as {edge.only}, but its dtype is {x.dtype}")
     if x.dtype.kind in "iu" and isinstance(edge.value, float) and np.signbit(edge.value) and edge.value == 0:
-        raise WrongType(f"{call}: column {name!r} holds {x.dtype}, which has no minus zero")
+        raise WrongKind(f"{call}: column {name!r} holds {x.dtype}, which has no minus zero")
     if x.dtype.kind == "f" and isinstance(edge.value, int) and int(x.dtype.type(edge.value)) != edge.value:
-        raise WrongType(
+        raise WrongKind(
             f"{call}: column {name!r} holds {x.dtype}, which cannot hold {edge.value} exactly",
             hint="cast the column to int64",
         )

@@ -5,7 +5,7 @@ A missing value is NaN among numbers (whole numbers become float64), NaT among t
 
 import numpy as np
 
-from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.errors import BadValue, WrongKind
 from driftdrill.shift_generators.generator import (
     Batch,
     Column,
@@ -100,7 +100,7 @@ def check_rate(asked_by: str, rate: float) -> None:
 
 
 def without(column: Column, rows: Mask, name: str, asked_by: str) -> Column:
-    """A copy of the column in which the given rows are missing; raises :class:`WrongType` for whole numbers > 2^53."""
+    """A copy of the column in which the given rows are missing; raises :class:`WrongKind` for whole numbers > 2^53."""
     kind = column.dtype.kind
     if kind in "fc":
         out = column.copy()
@@ -108,7 +108,7 @@ def without(column: Column, rows: Mask, name: str, asked_by: str) -> Column:
         return out
     if kind in "iu":
         if len(column) and max(abs(int(column.min())), abs(int(column.max()))) > 2**53:
-            raise WrongType(
+            raise WrongKind(
                 f"{asked_by}: column {name!r} holds whole numbers beyond 2**53, which float64 cannot keep beside NaN",
                 hint="cast it to object first",
             )

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.errors import BadValue, WrongKind
 from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, missing, shift, written
 from driftdrill.shift_generators.kinds.categories import put_text
 from driftdrill.shift_generators.kinds.maps import finite, like
@@ -63,7 +63,7 @@ def time_format(column: str, *, to: str) -> Generator:
 
         def times_1000(x: Column) -> Column:
             if x.dtype.kind not in "iuf":
-                raise WrongType(f"{call}: column {column!r} must hold seconds as numbers, but its dtype is {x.dtype}")
+                raise WrongKind(f"{call}: column {column!r} must hold seconds as numbers, but its dtype is {x.dtype}")
             return x * 1000
 
         return _on_hit_times(call, column, times_1000)
@@ -72,7 +72,7 @@ def time_format(column: str, *, to: str) -> Generator:
 
     def written_anew(x: Column) -> Column:
         if x.dtype.kind not in "UO":
-            raise WrongType(f"{call}: column {column!r} must hold ISO text, but its dtype is {x.dtype}")
+            raise WrongKind(f"{call}: column {column!r} must hold ISO text, but its dtype is {x.dtype}")
         stamps = [datetime.fromtimestamp(s, UTC) for s in _seconds(x, column, call).tolist()]
         return np.array([_FORMATS[to](stamp) for stamp in stamps], dtype=str)
 
@@ -121,7 +121,7 @@ def _parsed(text: object, name: str, asked_by: str) -> float:
     try:
         stamp = datetime.fromisoformat(str(text))
     except ValueError:
-        raise WrongType(
+        raise WrongKind(
             f"{asked_by}: column {name!r} must hold ISO 8601 timestamps, but holds {text!r}",
             hint="as 2013-09-01T12:00:00",
         ) from None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.shift_generators.errors import BadValue, WrongType
+from driftdrill.shift_generators.errors import BadValue, WrongKind
 from driftdrill.shift_generators.generator import Batch, Column, Floats, Generator, Rng, hits, shift, written
 from driftdrill.shift_generators.kinds.joint import wrong_join
 from driftdrill.shift_generators.kinds.maps import finite, on_hit_rows
@@ -53,7 +53,7 @@ def temperature(column: str, *, to: str = "fahrenheit") -> Generator:
 def swap_columns(first: str, second: str) -> Generator:
     """The hit rows' values of two columns change places, as after a wrong column order. Strength is their share.
 
-    Raises :class:`WrongType` if one holds numbers and the other does not.
+    Raises :class:`WrongKind` if one holds numbers and the other does not.
     """
     call = written("swap_columns", first, second)
     if first == second:
@@ -62,7 +62,7 @@ def swap_columns(first: str, second: str) -> Generator:
     def kernel(batch: Batch, strength: Floats, rng: Rng, state: None) -> Batch:
         a, b = batch[first], batch[second]
         if (a.dtype.kind in "iuf") != (b.dtype.kind in "iuf") or (a.dtype.kind in "mM") != (b.dtype.kind in "mM"):
-            raise WrongType(f"{call}: {first!r} is {a.dtype} and {second!r} is {b.dtype}; both must hold one kind")
+            raise WrongKind(f"{call}: {first!r} is {a.dtype} and {second!r} is {b.dtype}; both must hold one kind")
         rows = hits(strength, rng)
         both = np.result_type(a, b)  # int64 and float64 meet in float64, U3 and U5 in U5
         return {first: _put(a, rows, b, both), second: _put(b, rows, a, both)}
@@ -86,7 +86,7 @@ def shuffle_column(column: str) -> Generator:
 def constant_column(column: str, *, value: object) -> Generator:
     """The hit rows all carry ``value``, as after a default was filled in. Strength is their share.
 
-    Raises :class:`WrongType` if the column cannot hold the value.
+    Raises :class:`WrongKind` if the column cannot hold the value.
     """
     call = written("constant_column", column, value=repr(value) if callable(value) else value)
 
@@ -105,13 +105,13 @@ def fill(column: Column, rows: Column, value: object, name: str, asked_by: str) 
     elif column.dtype.kind in "iu" and isinstance(value, float) and not value.is_integer():
         wide = column.astype(np.float64)
     elif column.dtype.kind in "iuf" and (isinstance(value, bool) or not isinstance(value, (int, float, np.number))):
-        raise WrongType(f"{asked_by}: column {name!r} holds {column.dtype}, which cannot hold {value!r}")
+        raise WrongKind(f"{asked_by}: column {name!r} holds {column.dtype}, which cannot hold {value!r}")
     out = wide.copy() if wide is column else wide
     given: Any = value
     try:
         out[rows] = given
     except (ValueError, TypeError, OverflowError) as error:
-        raise WrongType(
+        raise WrongKind(
             f"{asked_by}: column {name!r} holds {column.dtype}, which cannot hold {value!r} ({error})"
         ) from None
     return out

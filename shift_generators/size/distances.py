@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from driftdrill.shift_generators.errors import BadValue, WrongType, nearest
+from driftdrill.shift_generators.errors import BadValue, WrongKind, nearest
 from driftdrill.shift_generators.generator import Column, Floats, missing
 
 Metric = Callable[[Floats, Floats], float]
@@ -125,7 +125,7 @@ class Distance:
     rest: tuple[str, ...] = ()
 
     def __call__(self, column: Column) -> float:
-        """The distance of a column from the reference; raises :class:`WrongType` for one of another kind."""
+        """The distance of a column from the reference; raises :class:`WrongKind` for one of another kind."""
         if len(column) == 0:
             raise BadValue(f"{self.name}: the column is empty")
         return self.of(law_of_values(self.encode(column)), len(column))
@@ -156,7 +156,7 @@ class Distance:
         if self.levels is None:
             return as_numbers(column, self.name)
         if column.dtype.kind not in "UOb":
-            raise WrongType(f"{self.name}: the reference holds text, but this column's dtype is {column.dtype}")
+            raise WrongKind(f"{self.name}: the reference holds text, but this column's dtype is {column.dtype}")
         known = {level: float(i) for i, level in enumerate(self.levels)}
         known.update((level, float(len(self.levels))) for level in self.rest)
         gone = missing(column)
@@ -188,7 +188,7 @@ def as_numbers(column: Column, asked_by: str) -> Floats:
         return np.where(np.isnat(column), np.nan, column.astype(np.int64).astype(np.float64))
     if column.dtype.kind in "biuf":
         return column.astype(np.float64)
-    raise WrongType(f"{asked_by}: the reference holds numbers, but this column's dtype is {column.dtype}")
+    raise WrongKind(f"{asked_by}: the reference holds numbers, but this column's dtype is {column.dtype}")
 
 
 def distance(metric: str | Metric, reference: Column, *, bins: int = 10, smoothing: float = 0.5) -> Distance:
@@ -214,7 +214,7 @@ def distance(metric: str | Metric, reference: Column, *, bins: int = 10, smoothi
 
 def _of_text(name: str, metric: Metric | None, reference: Column, bins: int, smoothing: float) -> Distance:
     if metric is None:
-        raise WrongType(f"{name}: text has no order; measure it by one of {', '.join(BINNED)}")
+        raise WrongKind(f"{name}: text has no order; measure it by one of {', '.join(BINNED)}")
     levels, counts = np.unique(reference[~missing(reference)].astype(str), return_counts=True)
     ranked = [str(level) for level in levels[np.argsort(-counts, kind="stable")]]
     kept, rest = tuple(ranked[:bins]), tuple(ranked[bins:])

@@ -180,14 +180,14 @@ def _sized(generator: Generator, call: str, size: Size) -> Generator:
         raise BadValue(f"{call}: the generator has a size already", hint="give sized the generator itself")
 
     def settle(reference: Batch, rng: Rng) -> Generator:
-        found = search(Question(generator, call, size, reference, rng)).solve(reference)
+        found = search(SizeQuestion(generator, call, size, reference, rng)).solve(reference)
         return replace(found, call=call if found.gain != 1.0 else f"{call} = {found.call}")
 
     return replace(generator, call=call, settle=settle)
 
 
 @dataclass(frozen=True)
-class Question:
+class SizeQuestion:
     """What is searched for: a setting of ``generator`` at which ``size`` is met; errors speak of it as ``call``."""
 
     generator: Generator
@@ -197,7 +197,7 @@ class Question:
     rng: Rng
 
 
-def search(ask: Question, *, alternatives: bool = True) -> Generator:
+def search(ask: SizeQuestion, *, alternatives: bool = True) -> Generator:
     at = ask.size.of(ask.generator, ask.reference, ask.rng)
     target, floor = ask.size.target, 0.5 if ask.size.metric in ("auc", "domain_auc") else 0.0
     # A fitted classifier's area scatters too much to be met to 1 % of what is over a half.
@@ -255,7 +255,7 @@ def _first_step(generator: Generator, reference: Batch) -> float:
     return min(generator.limit, 1.0) / 1024.0
 
 
-def _unreachable(ask: Question, attainable: tuple[float, float], factor: float, alternatives: bool) -> Unreachable:
+def _unreachable(ask: SizeQuestion, attainable: tuple[float, float], factor: float, alternatives: bool) -> Unreachable:
     low, high = attainable
     what = f"{ask.call}: {ask.size.metric}" + (f" on column {ask.size.on!r}" if ask.size.on else "")
     jumps = high > ask.size.target
@@ -270,7 +270,7 @@ def _unreachable(ask: Question, attainable: tuple[float, float], factor: float, 
     )
 
 
-def _alternative(ask: Question, factor: float, jumps: bool) -> Generator | None:
+def _alternative(ask: SizeQuestion, factor: float, jumps: bool) -> Generator | None:
     """The first that does reach the size: the jump itself on a fraction of the rows, a tilt, a shift of the mean."""
     others = []
     if jumps and ask.generator.scales == "size":

@@ -32,7 +32,7 @@ Resolve = Callable[[Mapping[str, str]], int]
 
 
 @dataclass(frozen=True)
-class Samples:
+class PageSamples:
     """What a page holds, in its order; where it is refused, what stands before the refused line, and why.
 
     ``ids`` int64 (n,) as the resolver answered; ``values`` float64 (n,); ``stamps`` float64 (n,) explicit timestamps
@@ -51,7 +51,7 @@ class Samples:
 
 
 _NONE = np.empty(0, np.int64)
-NOTHING = Samples(_NONE, np.empty(0), None, {}, _NONE)
+NOTHING = PageSamples(_NONE, np.empty(0), None, {}, _NONE)
 
 
 class PageParser:
@@ -69,7 +69,7 @@ class PageParser:
         made._ids = dict(self._ids)
         return made
 
-    def parse(self, body: bytes, form: str = TEXT) -> Samples:
+    def parse(self, body: bytes, form: str = TEXT) -> PageSamples:
         """The samples of a page in the format ``form``. Never raises for what the target sent."""
         if not body:
             return NOTHING
@@ -87,7 +87,7 @@ class PageParser:
             self._forget_unseen(reading)
         self.forget(key for key, at in reading.fresh if at >= n)
         fresh = {at: key for key, at in reading.fresh if at < n}
-        return Samples(
+        return PageSamples(
             ids=np.array(reading.ids[:n], np.int64),
             values=values,
             stamps=_stamps(reading, n),

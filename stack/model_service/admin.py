@@ -13,14 +13,14 @@ import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from driftdrill.stack.model_service.model import Answer, Model, Row, answer
-from driftdrill.stack.model_service.switches import SWITCHES, Ask, Models, Order, Slow, State, Wrap
+from driftdrill.stack.model_service.model import Model, ModelAnswer, Row, answer
+from driftdrill.stack.model_service.switches import SWITCHES, Ask, Models, Slow, SwitchOrder, SwitchState, Wrap
 
 
 class _On:
     """A switch that is on."""
 
-    def __init__(self, order: Order, wrap: Wrap) -> None:
+    def __init__(self, order: SwitchOrder, wrap: Wrap) -> None:
         self.order, self.wrap = order, wrap
         self.passed = self.changed = 0
         self._due = 0.0
@@ -43,7 +43,7 @@ class Switchboard:
         self._models, self._tell = models, tell
         self._on: dict[str, _On] = {}
 
-    def answer(self, row: Row) -> Answer:
+    def answer(self, row: Row) -> ModelAnswer:
         """Ask the model through every switch that is on and that this row's turn has come for."""
         ask: Ask = answer
         for on in reversed(self._on.values()):
@@ -57,7 +57,7 @@ class Switchboard:
             if isinstance(on.order.switch, Slow) and on.hits():
                 await asyncio.sleep(on.order.switch.delay)
 
-    def on(self, order: Order) -> None:
+    def on(self, order: SwitchOrder) -> None:
         """Switch on, or change share and time to live of what is on; other parameters start afresh."""
         id_ = order.switch.id
         held = self._on.get(id_)
@@ -81,11 +81,11 @@ class Switchboard:
         self._tell(self._answering())
         return True
 
-    def states(self) -> list[State]:
+    def states(self) -> list[SwitchState]:
         """What is on."""
         now = asyncio.get_running_loop().time()
         return [
-            State(on.order.switch, on.order.share, round(on.expiry.when() - now, 3), on.passed, on.changed)
+            SwitchState(on.order.switch, on.order.share, round(on.expiry.when() - now, 3), on.passed, on.changed)
             for on in self._on.values()
             if on.expiry is not None
         ]
@@ -121,7 +121,7 @@ def admin_routes(board: Switchboard, token: str) -> APIRouter:
     @routes.put("")
     async def on(request: Request) -> Response:
         try:
-            order: Any = msgspec.json.decode(await request.body(), type=Order)
+            order: Any = msgspec.json.decode(await request.body(), type=SwitchOrder)
         except (msgspec.DecodeError, UnicodeDecodeError) as e:
             raise HTTPException(422, f"{e}; known switches: {', '.join(SWITCHES)}") from e
         board.on(order)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, FiniteFloat, Tag
 
 from driftdrill.stack.model_service import metrics
 from driftdrill.stack.model_service.admin import Switchboard, admin_routes
-from driftdrill.stack.model_service.model import Answer, Model, Row
+from driftdrill.stack.model_service.model import Model, ModelAnswer, Row
 from driftdrill.stack.model_service.model import answer as plain_answer
 from driftdrill.stack.model_service.switches import Models
 
@@ -81,7 +81,7 @@ def create_app(model: Model, *, earlier: Model | None = None, token: str | None 
     registry = metrics.registry()
     told = metrics.ModelMetrics([model] if earlier is None else [model, earlier], registry)
     _instrument(app, registry)
-    answer: Callable[[Row], Answer] = partial(plain_answer, model)
+    answer: Callable[[Row], ModelAnswer] = partial(plain_answer, model)
     board: Switchboard | None = None
     if earlier is not None and token:
         board = Switchboard(Models(model, earlier), told.tell)

@@ -9,7 +9,7 @@ import requests
 
 from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.model_service.switches import Order, State, Switch
+from driftdrill.stack.model_service.switches import Switch, SwitchOrder, SwitchState
 
 TIMEOUT = 5.0
 
@@ -25,9 +25,9 @@ class Misconfigured:
 
     def set(self, share: float) -> None:
         """Change that share of the rows, 0 to 1, from now on. Raises :class:`StackError`."""
-        _ask("PUT", self.url, self.token, msgspec.json.encode(Order(self.switch, share, self.ttl)))
+        _ask("PUT", self.url, self.token, msgspec.json.encode(SwitchOrder(self.switch, share, self.ttl)))
 
-    def state(self) -> State | None:
+    def state(self) -> SwitchState | None:
         """What the service says of it; None where it is off. Raises :class:`StackError`."""
         return next((state for state in _ask("GET", self.url, self.token) if state.switch == self.switch), None)
 
@@ -74,7 +74,7 @@ def misconfigured(
                 ) from e
 
 
-def _ask(method: str, url: str, token: str, body: bytes | None = None) -> list[State]:
+def _ask(method: str, url: str, token: str, body: bytes | None = None) -> list[SwitchState]:
     """What is on after the call."""
     with requests.Session() as session:
         session.trust_env = False
@@ -89,6 +89,6 @@ def _ask(method: str, url: str, token: str, body: bytes | None = None) -> list[S
     if answer.status_code != 200:
         raise StackError(f"the model's admin interface answers {answer.status_code}: {answer.text[:300]}", where=url)
     try:
-        return msgspec.json.decode(answer.content, type=list[State])
+        return msgspec.json.decode(answer.content, type=list[SwitchState])
     except msgspec.DecodeError as e:
         raise StackError(f"this is not the demo model's admin interface: {e}", where=url) from e

@@ -18,7 +18,7 @@ from prometheus_client import (
 )
 from prometheus_fastapi_instrumentator.metrics import Info
 
-from driftdrill.stack.model_service.model import Answer, Model
+from driftdrill.stack.model_service.model import Model, ModelAnswer
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SCORE_BUCKETS = tuple(tenths / 10 for tenths in range(1, 11))
@@ -58,7 +58,7 @@ class ModelMetrics:
         self._predictions = {m.version: predictions.labels(m.version) for m in models}
         self.tell([model])
 
-    def observe(self, answers: Iterable[Answer]) -> None:
+    def observe(self, answers: Iterable[ModelAnswer]) -> None:
         """Count rows and what was predicted for them; what a cache answered never came here."""
         for row, probability, late, version, asked in answers:
             if not asked:

@@ -52,7 +52,7 @@ class Bins(msgspec.Struct, frozen=True):
         return name_of(self.edges[at]) if at < len(self.edges) else "+Inf"
 
 
-class Number(msgspec.Struct, frozen=True, tag="number"):
+class NumberFeature(msgspec.Struct, frozen=True, tag="number"):
     """A numeric feature: standardised, then weighted; ``default`` stands in where it is missing."""
 
     mean: float
@@ -73,7 +73,7 @@ class Model(msgspec.Struct, frozen=True):
 
     version: str
     intercept: float
-    features: dict[str, Number | Category]
+    features: dict[str, NumberFeature | Category]
     bins: dict[str, Bins]  # of the monitored features; calendar columns are not monitored
     prediction_bins: Bins
     late_ratio: float  # share of the training rows that the model calls late
@@ -85,7 +85,7 @@ class Model(msgspec.Struct, frozen=True):
         score = self.intercept
         for name, feature in self.features.items():
             value = row.get(name)
-            if isinstance(feature, Number):
+            if isinstance(feature, NumberFeature):
                 number = feature.default if value is None else float(value)
                 score += feature.weight * (number - feature.mean) / feature.deviation
             else:
@@ -98,7 +98,7 @@ class Model(msgspec.Struct, frozen=True):
         return probability >= self.threshold
 
 
-class Answer(NamedTuple):
+class ModelAnswer(NamedTuple):
     """The answer to one row, and what the metrics need to know of it."""
 
     row: Row
@@ -110,10 +110,10 @@ class Answer(NamedTuple):
     """False where a cache answered and the model was not asked."""
 
 
-def answer(model: Model, row: Row) -> Answer:
+def answer(model: Model, row: Row) -> ModelAnswer:
     """Ask the model."""
     probability = model.predict(row)
-    return Answer(row, probability, model.is_late(probability), model.version)
+    return ModelAnswer(row, probability, model.is_late(probability), model.version)
 
 
 def sigmoid(score: float) -> float:

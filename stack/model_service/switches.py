@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from driftdrill.stack.model_service.model import Answer, Category, Model, Number, Row
+from driftdrill.stack.model_service.model import Category, Model, ModelAnswer, NumberFeature, Row
 
-Ask = Callable[[Model, Row], Answer]
+Ask = Callable[[Model, Row], ModelAnswer]
 Wrap = Callable[[Ask], Ask]
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -96,7 +96,7 @@ class ScalerTwice(_Switch, frozen=True, tag="mis.scaler_twice"):
     """Numbers are standardised twice."""
 
     def start(self, _: Models) -> Wrap:
-        def twice(n: Number) -> Number:
+        def twice(n: NumberFeature) -> NumberFeature:
             # ((x - mean) / deviation - mean) / deviation
             return replace(n, mean=n.mean * (1 + n.deviation), deviation=n.deviation**2)
 
@@ -185,10 +185,10 @@ class CacheStuck(_Switch, frozen=True, tag="mis.cache_stuck"):
     """A cache in front of the model answers every row with its first answer; the model is not asked."""
 
     def start(self, _: Models) -> Wrap:
-        kept: list[Answer] = []
+        kept: list[ModelAnswer] = []
 
         def wrap(ask: Ask) -> Ask:
-            def cached(model: Model, row: Row) -> Answer:
+            def cached(model: Model, row: Row) -> ModelAnswer:
                 if not kept:
                     kept.append(ask(model, row))
                     return kept[0]
@@ -223,7 +223,7 @@ class Nondeterministic(_Switch, frozen=True, tag="mis.nondeterministic"):
     def start(self, models: Models) -> Wrap:
         rng = random.Random(0)
         # A standardised 0, or a level without a weight.
-        neutral = {n: f.mean if isinstance(f, Number) else "" for n, f in models.current.features.items()}
+        neutral = {n: f.mean if isinstance(f, NumberFeature) else "" for n, f in models.current.features.items()}
 
         def dropped(row: Row) -> Row:
             return {name: neutral[name] if rng.random() < self.drop else row.get(name) for name in neutral}
@@ -257,7 +257,7 @@ SWITCHES: dict[str, type[Switch]] = {kind.__struct_config__.tag: kind for kind i
 """Catalogue id -> switch. The tokenizer's fault, mis.vocabulary, needs a model that has one."""
 
 
-class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SwitchOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to switch on: for a ``share`` of the rows, in equal steps, and for ``ttl`` real seconds at most."""
 
     switch: Switch
@@ -265,7 +265,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ttl: Annotated[float, Meta(gt=0, le=3600)] = 60.0
 
 
-class State(msgspec.Struct, frozen=True):
+class SwitchState(msgspec.Struct, frozen=True):
     """A switch that is on: seconds left, rows that it let pass and rows that it changed."""
 
     switch: Switch
@@ -285,7 +285,7 @@ def _inside(change: Callable[[Row], Row]) -> Wrap:
     return lambda ask: lambda model, row: ask(model, change(row))._replace(row=row)
 
 
-def _leaving(change: Callable[[Model, Answer], Answer]) -> Wrap:
+def _leaving(change: Callable[[Model, ModelAnswer], ModelAnswer]) -> Wrap:
     return lambda ask: lambda model, row: change(model, ask(model, row))
 
 
@@ -311,16 +311,16 @@ def _numbers(names: tuple[NumberName, ...], change: Callable[[float], float]) ->
     return changed
 
 
-def _scaled(model: Model, change: Callable[[Number], Number]) -> Model:
-    features = {name: change(f) if isinstance(f, Number) else f for name, f in model.features.items()}
+def _scaled(model: Model, change: Callable[[NumberFeature], NumberFeature]) -> Model:
+    features = {name: change(f) if isinstance(f, NumberFeature) else f for name, f in model.features.items()}
     return replace(model, features=features)
 
 
 def _score_times(model: Model, factor: float) -> Model:
     """The log-odds multiplied: -1 exchanges the classes, 1/T is a temperature."""
 
-    def scaled(feature: Number | Category) -> Number | Category:
-        if isinstance(feature, Number):
+    def scaled(feature: NumberFeature | Category) -> NumberFeature | Category:
+        if isinstance(feature, NumberFeature):
             return replace(feature, weight=feature.weight * factor)
         return replace(feature, weights={level: weight * factor for level, weight in feature.weights.items()})
 

@@ -23,7 +23,7 @@ from driftdrill.stack.model_service.model import (
     Bins,
     Category,
     Model,
-    Number,
+    NumberFeature,
     load,
     name_of,
 )
@@ -76,11 +76,11 @@ def _fit(version: str, rows: Batch) -> Model:
     # Eight of 145 columns are not zero: sparse, the fit takes 0.2 s instead of 1.2 s.
     fitted = LogisticRegression(max_iter=500).fit(sparse.hstack(list(map(sparse.csr_array, design))), rows[TRUTH])
     weights = iter(fitted.coef_[0].round(6).tolist())
-    numbers: dict[str, Number | Category] = {
-        name: Number(mean, deviation, next(weights), float(np.median(rows[name])))
+    numbers: dict[str, NumberFeature | Category] = {
+        name: NumberFeature(mean, deviation, next(weights), float(np.median(rows[name])))
         for name, (mean, deviation) in scales.items()
     }
-    categories: dict[str, Number | Category] = {
+    categories: dict[str, NumberFeature | Category] = {
         name: Category({name_of(level): next(weights) for level in level.tolist()}, _most_frequent(rows[name])[0])
         for name, level in levels.items()
     }

@@ -40,7 +40,7 @@ class TooLarge(StackError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageAnswer:
     """A whole response; ``body`` is decompressed."""
 
     status: int
@@ -130,7 +130,7 @@ class Fetcher:
         self._connections: dict[tuple[str, str], _Connection] = {}
         self._context: ssl.SSLContext | None = None
 
-    def get(self, url: str, headers: Mapping[str, str], *, timeout: float, limit: int = 0) -> Answer:
+    def get(self, url: str, headers: Mapping[str, str], *, timeout: float, limit: int = 0) -> PageAnswer:
         """The answer to a GET, after redirects. Raises :class:`StackError` for whatever goes wrong within.
 
         ``timeout`` is seconds for everything together; ``limit`` bounds the uncompressed body in bytes (0: none).
@@ -166,7 +166,9 @@ class Fetcher:
             connection.close()
         self._connections.clear()
 
-    def _exchange(self, url: str, headers: Mapping[str, str], deadline: float, limit: int) -> tuple[Answer, str | None]:
+    def _exchange(
+        self, url: str, headers: Mapping[str, str], deadline: float, limit: int
+    ) -> tuple[PageAnswer, str | None]:
         parts = urlsplit(url)
         key = (parts.scheme, parts.netloc)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -186,7 +188,7 @@ class Fetcher:
 
     def _once(
         self, key: tuple[str, str], target: str, headers: Mapping[str, str], deadline: float, limit: int
-    ) -> tuple[Answer, str | None]:
+    ) -> tuple[PageAnswer, str | None]:
         connection = self._connections.get(key) or self._connect(key)
         connection.deadline = deadline
         if connection.sock is not None:
@@ -198,7 +200,7 @@ class Fetcher:
         if not response.isclosed() or response.will_close:
             self._drop(key)
         content_type = response.headers.get("Content-Type", "")
-        return Answer(response.status, response.reason, content_type, body), location
+        return PageAnswer(response.status, response.reason, content_type, body), location
 
     def _connect(self, key: tuple[str, str]) -> _Connection:
         scheme, netloc = key

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
-from driftdrill.reports.data.verdict import Finding, Harm, Latency, Response, Validity, Verdict
+from driftdrill.reports.data.verdict import Finding, Harm, LatencyPercentiles, Response, Validity, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>\"'&]]>\x00\x1b[31m\x07\ud800\u202egnp.exe\u202c`|*_[x](http://evil.example)@team #1\n# h"
@@ -221,10 +221,10 @@ def wall() -> Verdict:
         ),
         requests={"planned": 4000, "sent": 4000, "answered": 3688, "failed": 312, "missed": 0, "in flight at most": 17},
         latency=(
-            Latency("baseline", "intended", 750, ((50.0, 0.001234), (99.99, 0.0125))),
-            Latency("baseline", "send", 750, ((50.0, 0.0011), (99.99, 0.009))),
-            Latency("fault", "intended", 1500, ((50.0, 1.432107), (99.99, 2.75))),
-            Latency("fault", "send", 1500, ((50.0, 0.25), (99.99, 1.1))),
+            LatencyPercentiles("baseline", "intended", 750, ((50.0, 0.001234), (99.99, 0.0125))),
+            LatencyPercentiles("baseline", "send", 750, ((50.0, 0.0011), (99.99, 0.009))),
+            LatencyPercentiles("fault", "intended", 1500, ((50.0, 1.432107), (99.99, 2.75))),
+            LatencyPercentiles("fault", "send", 1500, ((50.0, 0.25), (99.99, 1.1))),
         ),
     )  # fmt: skip
 

@@ -9,10 +9,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftdrill.reports import metrics
-from driftdrill.reports.metrics import Canary, Drill
+from driftdrill.reports.metrics import CanaryState, DrillState
 from tests.reports.samples import HOSTILE, SAMPLES, caught, many_alerts, silent
 
-RUNNING = Drill(
+RUNNING = DrillState(
     scenario="departure delays arrive in seconds",
     clock="wall",
     seed=7,
@@ -20,7 +20,7 @@ RUNNING = Drill(
     phase="fault",
     requests={"answered": 1200, "failed": 3, "missed": 0},
     strength={"dep_delay x60": 0.25},
-    canaries=(Canary("on time", 0.004, 60, 0), Canary("never answered", None, 0, 12)),
+    canaries=(CanaryState("on time", 0.004, 60, 0), CanaryState("never answered", None, 0, 12)),
 )
 
 
@@ -76,7 +76,7 @@ def test_a_canary_that_never_answered_has_no_deviation_but_a_count_of_failures()
 
 
 def test_a_canary_that_answers_with_no_number_is_not_hidden() -> None:
-    text = metrics.render(replace(RUNNING, canaries=(Canary("c", math.nan, 1),)))
+    text = metrics.render(replace(RUNNING, canaries=(CanaryState("c", math.nan, 1),)))
     deviation = value(text, "driftdrill_canary_deviation", canary="c")
     assert deviation is not None
     assert math.isnan(deviation)

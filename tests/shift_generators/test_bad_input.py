@@ -9,7 +9,7 @@ from driftdrill.shift_generators import (
     Generator,
     ShiftError,
     UnknownColumn,
-    WrongType,
+    WrongKind,
     affine,
     between,
     clipped,
@@ -103,13 +103,13 @@ def test_columns_of_different_length_are_refused() -> None:
     ids=lambda v: repr(v) if isinstance(v, Generator) else "",
 )
 def test_numbers_cannot_be_made_of_text(generator: Generator, column: str) -> None:
-    with pytest.raises(WrongType, match=f"column '{column}' must hold numbers, but its dtype is <U2"):
+    with pytest.raises(WrongKind, match=f"column '{column}' must hold numbers, but its dtype is <U2"):
         generator({**BATCH, column: np.full(50, "AA")}, ONES, rng())
 
 
 def test_text_cannot_be_made_of_numbers() -> None:
     for generator in (text_case("x"), novel_category("x"), edge("x", "unseen")):
-        with pytest.raises(WrongType, match="column 'x' must hold text, but its dtype is float64"):
+        with pytest.raises(WrongKind, match="column 'x' must hold text, but its dtype is float64"):
             generator(BATCH, ONES, rng())
 
 
@@ -147,7 +147,7 @@ def test_a_truth_that_is_not_known_is_refused_with_its_row(generator: Generator)
 
 
 def test_labels_other_than_0_and_1_cannot_be_flipped() -> None:
-    with pytest.raises(WrongType, match="must hold 0 and 1, but holds 2"):
+    with pytest.raises(WrongKind, match="must hold 0 and 1, but holds 2"):
         concept_flip("y")({"y": np.array([0, 1, 2])}, np.ones(3), rng())
 
 
@@ -164,21 +164,21 @@ def test_a_level_that_is_there_already_is_not_novel() -> None:
 
 
 def test_whole_numbers_that_float64_cannot_hold_cannot_go_missing() -> None:
-    with pytest.raises(WrongType, match=r"beyond 2\*\*53"):
+    with pytest.raises(WrongKind, match=r"beyond 2\*\*53"):
         mcar("id", rate=0.5)({"id": np.array([2**60, 1])}, np.ones(2), rng())
 
 
 def test_a_value_that_a_column_cannot_hold_is_refused() -> None:
-    with pytest.raises(WrongType, match="cannot hold 'text'"):
+    with pytest.raises(WrongKind, match="cannot hold 'text'"):
         constant_column("x", value="text")(BATCH, ONES, rng())
-    with pytest.raises(WrongType, match="cannot hold"):
+    with pytest.raises(WrongKind, match="cannot hold"):
         edge("small", "int64_max")({"small": np.ones(3, dtype=np.int16)}, np.ones(3), rng())
-    with pytest.raises(WrongType, match="both must hold one kind"):
+    with pytest.raises(WrongKind, match="both must hold one kind"):
         swap_columns("x", "carrier")(BATCH, ONES, rng())
 
 
 def test_text_that_is_no_timestamp_is_refused() -> None:
-    with pytest.raises(WrongType, match="must hold ISO 8601 timestamps, but holds 'AA'"):
+    with pytest.raises(WrongKind, match="must hold ISO 8601 timestamps, but holds 'AA'"):
         shift_time("carrier", by=1.0)({"carrier": np.array(["AA"])}, np.ones(1), rng())
 
 
@@ -273,5 +273,5 @@ def test_every_error_is_one_kind_of_error_with_a_cause() -> None:
     assert refused.value.cause == "edge('x', 'nam'): no edge value 'nam'"
     assert refused.value.hint == "did you mean nan?"
     batch: Batch = {"x": np.ones((2, 2))}
-    with pytest.raises(WrongType, match="one-dimensional"):
+    with pytest.raises(WrongKind, match="one-dimensional"):
         mean_shift("x")(batch, np.ones(2), rng())

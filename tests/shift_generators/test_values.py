@@ -7,7 +7,7 @@ from driftdrill.shift_generators import (
     EDGES,
     Edge,
     Generator,
-    WrongType,
+    WrongKind,
     case_category,
     clipped,
     constant_column,
@@ -221,7 +221,7 @@ def test_a_change_of_text_leaves_missing_text_missing() -> None:
     ],
 )
 def test_an_edge_value_that_a_column_cannot_hold_is_refused(name: str, value: object, says: str) -> None:
-    with pytest.raises(WrongType, match=says):
+    with pytest.raises(WrongKind, match=says):
         one(edge("v", name), value)
 
 

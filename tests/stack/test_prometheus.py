@@ -226,7 +226,7 @@ def children() -> set[int]:
 
 def volumes_of(server: Server) -> list[str]:
     """The names of its container's volumes: prom/prometheus declares one, which nothing of ours uses."""
-    if not isinstance(server.started, container.Container):
+    if not isinstance(server.started, container.RunningContainer):
         return []
     server.started.handle.reload()
     return [mount["Name"] for mount in server.started.handle.attrs["Mounts"]]
@@ -238,7 +238,7 @@ def containers(name: str) -> list[object]:
 
 def trace_of(server: Server) -> str:
     """The name of its container, or its folder."""
-    if isinstance(server.started, container.Container):
+    if isinstance(server.started, container.RunningContainer):
         return str(server.started.handle.name)
     assert isinstance(server.started, process.Process)
     return str(server.started.logfile.parent)

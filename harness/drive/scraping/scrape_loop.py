@@ -18,7 +18,7 @@ from driftdrill.harness.drive.scraping.timestamps import Timestamps
 from driftdrill.harness.recording.stale import STALE
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.exposition.grammar import PageError, SeriesError, media_type
-from driftdrill.stack.exposition.page import DROPPED, NOTHING, UNWANTED, PageParser, Samples
+from driftdrill.stack.exposition.page import DROPPED, NOTHING, UNWANTED, PageParser, PageSamples
 from driftdrill.stack.scrape.discovery import DiscoveredTarget
 from driftdrill.stack.scrape.fetch import Fetcher
 from driftdrill.stack.scrape.job import Limits
@@ -175,7 +175,7 @@ class Loop:
         return Scrape(at, ids, values, times, error)
 
     def _store(
-        self, samples: Samples, taken: Mask, now: float, at: float, commit: bool
+        self, samples: PageSamples, taken: Mask, now: float, at: float, commit: bool
     ) -> tuple[Mask, Mask, Floats | None]:
         """Which samples are taken, which of those are stored, and at which times if any has its own."""
         memory, times = self._memory, None
@@ -191,7 +191,7 @@ class Loop:
                 self._memory = replace(memory, timestamps=found.timestamps)
         return taken, stored if commit else np.zeros_like(stored), times
 
-    def _stale(self, samples: Samples, taken: Mask, now: float, at: float, commit: bool) -> Ids:
+    def _stale(self, samples: PageSamples, taken: Mask, now: float, at: float, commit: bool) -> Ids:
         """Series of the last scrape that are gone: after a failure, those that its page did not show before it."""
         memory, stamps = self._memory, samples.stamps
         if stamps is not None and not self.target.job.track_timestamps_staleness:
@@ -205,7 +205,7 @@ class Loop:
         self._memory = _Memory(seen, now, at, memory.timestamps.passed(stale, now=now, at=at))
         return stale
 
-    def _samples(self, spoil: Spoil) -> tuple[Samples, str | None]:
+    def _samples(self, spoil: Spoil) -> tuple[PageSamples, str | None]:
         if self._forced is not None:
             return NOTHING, self._forced
         target = self.target
@@ -243,7 +243,7 @@ class Loop:
         return UNWANTED if self._new > job.limits.samples > 0 else self._table.id(found)
 
 
-def _repeated(samples: Samples) -> Mask:
+def _repeated(samples: PageSamples) -> Mask:
     """Of a series that stands twice on a page, the first counts, unless timestamps tell the samples apart."""
     repeated = np.zeros(len(samples.ids), np.bool_)
     repeated[samples.repeats] = True

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.stack.exposition.page import Samples
+from driftdrill.stack.exposition.page import PageSamples
 
 OLDEST, NEWEST = 3600.0, 600.0
 """Seconds that a timestamp may lie behind the scrape (half a block of storage) and ahead of it."""
@@ -53,7 +53,7 @@ class Timestamps:
     def __init__(self, last: dict[int, Last] | None = None, *, explicit: bool = False) -> None:
         self._last, self.explicit = last or {}, explicit
 
-    def take(self, samples: Samples, offered: npt.NDArray[np.bool_], *, now: float, at: float) -> Taken:
+    def take(self, samples: PageSamples, offered: npt.NDArray[np.bool_], *, now: float, at: float) -> Taken:
         """Judges the ``offered`` samples of a scrape at ``now`` (Unix seconds), ``at`` scenario seconds.
 
         As in Prometheus, a sample is refused for what earlier scrapes stored, and skipped for what stands before it

@@ -10,7 +10,7 @@ from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.traffic.latency import percentiles
 from driftdrill.harness.traffic.player import UNSENT
 from driftdrill.reports.data.timeline import Phase
-from driftdrill.reports.data.verdict import Latency, Since
+from driftdrill.reports.data.verdict import LatencyPercentiles, Since
 
 
 def counts(meta: Meta, requests: Requests) -> dict[str, int]:
@@ -38,7 +38,7 @@ def most_in_flight(requests: Requests) -> int:
     return int(np.cumsum(change[np.lexsort((change, moments))]).max(initial=0))
 
 
-def latencies(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> tuple[Latency, ...]:
+def latencies(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> tuple[LatencyPercentiles, ...]:
     """Percentiles of the baseline and of the fault phase, where time was real.
 
     From the intended start every request counts that was due, from the send every one that was sent; one that failed
@@ -54,7 +54,7 @@ def latencies(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> tu
         for since, kinds in left_out.items():
             seconds = whole[since][inside & ~np.isin(requests.failure, kinds)]
             if len(seconds):
-                out.append(Latency(phase.name, since, len(seconds), _rounded(seconds)))
+                out.append(LatencyPercentiles(phase.name, since, len(seconds), _rounded(seconds)))
     return tuple(out)
 
 

@@ -24,7 +24,7 @@ _CLOCK = re.compile(r"\b(time|timestamp|hour|minute|day_of_\w+|days_in_month|mon
 
 
 @dataclass(frozen=True)
-class Threshold:
+class AlertThreshold:
     """``<left> <comparison> <number>``."""
 
     left: str
@@ -39,7 +39,7 @@ class Analysed:
     reads: tuple[tuple[str | None, float], ...]
     """(metric name, seconds) of each selector: how far back it looks, through ranges, subqueries and offsets
     around it. An instant selector looks back 0; a name of None is any metric."""
-    threshold: Threshold | None
+    threshold: AlertThreshold | None
     reads_clock: bool = False
     """Whether it calls time(), hour() and the like."""
 
@@ -227,7 +227,7 @@ def _reads(node: Any, around: float) -> list[tuple[str | None, float]]:
     return [read for child in children(node) for read in _reads(child, around)]
 
 
-def _threshold(node: Any) -> Threshold | None:
+def _threshold(node: Any) -> AlertThreshold | None:
     while kind(node) == "ParenExpr":
         node = node.expr
     if kind(node) != "BinaryExpr" or str(node.op) not in COMPARISONS:
@@ -235,7 +235,7 @@ def _threshold(node: Any) -> Threshold | None:
     comparison = str(node.op)
     right, left = constant(node.rhs), constant(node.lhs)
     if right is not None and left is None:
-        return Threshold(show(node.lhs), comparison, right)
+        return AlertThreshold(show(node.lhs), comparison, right)
     if left is not None and right is None:
-        return Threshold(show(node.rhs), FLIPPED[comparison], left)
+        return AlertThreshold(show(node.rhs), FLIPPED[comparison], left)
     return None

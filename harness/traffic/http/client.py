@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from driftdrill.durations import format_duration
 from driftdrill.harness.traffic.http.connecting import RECEIVE, Wire
-from driftdrill.harness.traffic.http.response import Heads, Reply, RequestFailed, Response
+from driftdrill.harness.traffic.http.response import Heads, IncomingResponse, Reply, RequestFailed
 from driftdrill.harness.traffic.http.socket import Link
 from driftdrill.harness.traffic.protocols.base import Request
 from driftdrill.stack.connection import Connection
@@ -77,7 +77,7 @@ class Client:
 
     def _exchange(self, link: Link, head: bytes, body: bytes, now: float, after: After | None) -> Reply | None:
         """One request and response; None where the server had closed a socket that was long idle."""
-        response: Response | None = None
+        response: IncomingResponse | None = None
         keep = False
         link.deadline = now + self.timeout
         self._wire.watch()
@@ -95,7 +95,7 @@ class Client:
             if known is not None:
                 keep = True
                 return known
-            response = Response(now if self.timed else None)
+            response = IncomingResponse(now if self.timed else None)
             _receive(link, response, data)
             keep = response.keep
             return response.reply()
@@ -193,7 +193,7 @@ class _Closed(Exception):
     """The server closed before the response was whole."""
 
 
-def _receive(link: Link, response: Response, data: bytes) -> None:
+def _receive(link: Link, response: IncomingResponse, data: bytes) -> None:
     """Read until the response is whole; one without a length is whole when the server closes. ``data`` came first."""
     while data:
         response.feed(data)

@@ -35,7 +35,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """(seconds since sending began, bytes of the body so far) of each piece that arrived; for timed clients only."""
 
 
-class Response:
+class IncomingResponse:
     """Feed it what arrives until it is ``complete``. ``begun`` (monotonic seconds) asks for the time of each piece."""
 
     def __init__(self, begun: float | None = None) -> None:
@@ -153,7 +153,7 @@ class Heads:
         known = self._known.get(data[:end])
         if known is not None and known[1] == len(data) - end:
             return Reply(known[0], data[end:])
-        response = Response()
+        response = IncomingResponse()
         try:
             response.feed(data)
         except RequestFailed:

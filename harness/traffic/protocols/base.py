@@ -60,7 +60,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Answer:
+class DetectAnswer:
     """What one GET said; status 0 where nothing did."""
 
     status: int
@@ -81,7 +81,7 @@ class Answer:
         return isinstance(self.json, dict) and key in self.json
 
 
-Ask = Callable[[str], Answer]
+Ask = Callable[[str], DetectAnswer]
 """GET a path below the target's URL."""
 
 

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftdrill.harness.errors import TargetError
 from driftdrill.harness.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.protocols import PROTOCOLS, Protocol, protocol
-from driftdrill.harness.traffic.protocols.base import Answer, Ask, Detected
+from driftdrill.harness.traffic.protocols.base import Ask, DetectAnswer, Detected
 from driftdrill.stack.connection import Connection
 
 LONGEST = 1_000_000
@@ -20,27 +20,27 @@ SECONDS = 5.0
 
 def asking(connection: Connection) -> Ask:
     """A function that GETs paths below ``connection``, each once; credentials and certificates are sent along."""
-    session, seen, dead = connection.session(), dict[str, Answer](), False
+    session, seen, dead = connection.session(), dict[str, DetectAnswer](), False
 
-    def ask(path: str) -> Answer:
+    def ask(path: str) -> DetectAnswer:
         nonlocal dead
         if path not in seen:
             try:
-                seen[path] = Answer(0) if dead else _get(session, connection.at(path))
+                seen[path] = DetectAnswer(0) if dead else _get(session, connection.at(path))
             except requests.ConnectionError:
                 # Nobody there: the other questions would only wait as long.
-                seen[path], dead = Answer(0), True
+                seen[path], dead = DetectAnswer(0), True
             except requests.RequestException:
-                seen[path] = Answer(0)
+                seen[path] = DetectAnswer(0)
         return seen[path]
 
     return ask
 
 
-def _get(session: requests.Session, url: str) -> Answer:
+def _get(session: requests.Session, url: str) -> DetectAnswer:
     with session.get(url, timeout=SECONDS, allow_redirects=False, stream=True) as response:
         body = response.raw.read(LONGEST, decode_content=True)
-        return Answer(response.status_code, body.decode("utf-8", "replace"))
+        return DetectAnswer(response.status_code, body.decode("utf-8", "replace"))
 
 
 def detect(connection: Connection) -> Detected | None:

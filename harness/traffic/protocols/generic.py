@@ -9,7 +9,7 @@ from typing import Any
 from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import ProtocolOptions
-from driftdrill.harness.traffic.protocols.base import Answer, Ask, Detected, Family, Predictions, Protocol
+from driftdrill.harness.traffic.protocols.base import Ask, DetectAnswer, Detected, Family, Predictions, Protocol
 from driftdrill.harness.traffic.protocols.values import decoded, finder, lists, numbers, texts
 
 USUAL_RESULTS = "prediction || predictions || score || scores || probability || probabilities || result || output || @"
@@ -92,7 +92,7 @@ def _detect(ask: Ask) -> Detected | None:
     return _from_openapi(ask("/openapi.json"))
 
 
-def _from_openapi(answer: Answer) -> Detected | None:
+def _from_openapi(answer: DetectAnswer) -> Detected | None:
     if not answer.has("paths"):
         return None
     paths = answer.json["paths"]

@@ -11,7 +11,7 @@ from driftdrill.stack.child import Child
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.kind import parse
-from driftdrill.stack.faults.network.control import Order, Settings, State
+from driftdrill.stack.faults.network.control import ProxyOrder, ProxySettings, ProxyState
 from driftdrill.stack.faults.network.http_faults import HTTP_FAULTS, HttpFault
 from driftdrill.stack.faults.network.ledger import Ledger
 from driftdrill.stack.faults.network.toxics import TOXICS, Down, Toxic
@@ -34,11 +34,11 @@ class Engine(Protocol):
         """The upstream as reached through the proxy."""
         ...
 
-    def put(self, faults: tuple[Fault, ...]) -> State:
+    def put(self, faults: tuple[Fault, ...]) -> ProxyState:
         """Put exactly these faults in force; the state after it."""
         ...
 
-    def state(self) -> State:
+    def state(self) -> ProxyState:
         """What is in force, and what was counted."""
         ...
 
@@ -86,16 +86,16 @@ class Proxy:
         """What passed, and what each fault touched."""
         return self._engine.state().ledger
 
-    def state(self) -> State:
+    def state(self) -> ProxyState:
         """The names of what is in force, and the ledger."""
         return self._engine.state()
 
-    def change(self, key: str, fault: Fault | None) -> State:
+    def change(self, key: str, fault: Fault | None) -> ProxyState:
         """Put a held fault in force as it is given here; None takes it out of force."""
         with self._lock:
             return self._put(self._set, {**self._held, key: fault})
 
-    def _put(self, chosen: dict[str, Fault], held: dict[str, Fault | None]) -> State:
+    def _put(self, chosen: dict[str, Fault], held: dict[str, Fault | None]) -> ProxyState:
         state = self._engine.put((*chosen.values(), *(f for f in held.values() if f is not None)))
         self._set, self._held = chosen, held
         return state
@@ -181,15 +181,15 @@ class InChild:
         """The upstream as reached through the proxy."""
         return self._address
 
-    def put(self, faults: tuple[Fault, ...]) -> State:
+    def put(self, faults: tuple[Fault, ...]) -> ProxyState:
         """Put exactly these faults in force."""
         toxics = tuple(f for f in faults if isinstance(f, Toxic))
         http = tuple(f for f in faults if isinstance(f, HttpFault))
-        return self._child.ask(Order("set", toxics, http), State)  # type: ignore[arg-type]
+        return self._child.ask(ProxyOrder("set", toxics, http), ProxyState)  # type: ignore[arg-type]
 
-    def state(self) -> State:
+    def state(self) -> ProxyState:
         """What is in force, and what was counted."""
-        return self._child.ask(Order("state"), State)
+        return self._child.ask(ProxyOrder("state"), ProxyState)
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def proxy(
 
     Raises :class:`StackError` where nothing answers upstream or the port is taken.
     """
-    settings = Settings(
+    settings = ProxySettings(
         upstream=upstream.url,
         ca=upstream.ca,
         cert=upstream.cert,

@@ -9,7 +9,7 @@ from driftdrill.stack.faults.network.ledger import Ledger
 from driftdrill.stack.faults.network.toxics import TcpToxic
 
 
-class Settings(msgspec.Struct, frozen=True):
+class ProxySettings(msgspec.Struct, frozen=True):
     """What a proxy is started with; the answer is its port."""
 
     upstream: str
@@ -33,15 +33,15 @@ class Remote(msgspec.Struct, frozen=True):
     ttl: float
 
 
-class Order(msgspec.Struct, frozen=True):
-    """``set`` puts exactly these faults in force; ``state`` only asks. The answer is a :class:`State`."""
+class ProxyOrder(msgspec.Struct, frozen=True):
+    """``set`` puts exactly these faults in force; ``state`` only asks. The answer is a :class:`ProxyState`."""
 
     do: Literal["set", "state"]
     toxics: tuple[TcpToxic, ...] = ()
     http: tuple[HttpToxic, ...] = ()
 
 
-class State(msgspec.Struct, frozen=True):
+class ProxyState(msgspec.Struct, frozen=True):
     """The names of what is in force, and what was counted; ``withdrawn``: the time to live has run out."""
 
     ledger: Ledger

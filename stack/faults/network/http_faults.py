@@ -16,14 +16,14 @@ from msgspec.structs import replace
 
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.kind import one_of, unit_interval, within
-from driftdrill.stack.faults.network.toxics import MS, Proxied
+from driftdrill.stack.faults.network.toxics import MS, ProxyFault
 from driftdrill.stack.faults.pages import AnyPageFault
 
 EXCLUDED = ("/metrics", "/health", "/healthz")
 """Paths that a fault leaves alone unless its own path names them: what watches must not be hit by accident."""
 
 
-class HttpFault(Proxied, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):
+class HttpFault(ProxyFault, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):
     """What all HTTP faults share: the selector, and a name, ``<type>`` and the path unless one is given.
 
     Strength scales the share of requests, unless the fault says otherwise.

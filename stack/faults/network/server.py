@@ -1,6 +1,6 @@
 """The proxy's child process: listens, proxies, and obeys one control channel; with that it ends.
 
-Run as ``python -m driftdrill.stack.faults.network.server FD PARENT``. Its first question holds the :class:`Settings`.
+Run as ``python -m`` this module, FD and PARENT. Its first question holds the :class:`ProxySettings`.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ import sys
 from driftdrill.stack.child import answer, control, decode
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.faults.network.control import Order, Settings, State
+from driftdrill.stack.faults.network.control import ProxyOrder, ProxySettings, ProxyState
 from driftdrill.stack.faults.network.http_faults import HttpToxic
 from driftdrill.stack.faults.network.ledger import Count, Ledger, draw
 from driftdrill.stack.faults.network.toxics import Down, TcpToxic
 from driftdrill.stack.faults.network.tunnel import CONNECT, Tunnel, reset
 
 
-class Server:
+class ProxyServer:
     """The proxy; the :class:`driftdrill.stack.faults.network.tunnel.Rig` of its connections."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ProxySettings) -> None:
         self._settings = settings
         upstream = Connection(settings.upstream, ca=settings.ca, cert=settings.cert, key=settings.key)
         self.host, self.port, self.tls = upstream.host, upstream.port, upstream.ssl_context()
@@ -128,7 +128,7 @@ class Server:
 
     # Orders
 
-    async def obey(self, order: Order) -> State:
+    async def obey(self, order: ProxyOrder) -> ProxyState:
         """Carry out an order; the state after it. Raises :class:`StackError` where it cannot be put in force."""
         self._renew()
         if order.do == "set":
@@ -163,7 +163,7 @@ class Server:
     def _count(self, key: str, kind: str) -> Count:
         return self._counts.setdefault(key, Count(kind))
 
-    def state(self) -> State:
+    def state(self) -> ProxyState:
         """What is in force, and what was counted."""
         live = self._tunnels
         ledger = Ledger(
@@ -177,7 +177,7 @@ class Server:
             bytes_downstream=self._down + sum(t.down.bytes for t in live),
             faults=tuple(c.frozen(name) for name, c in self._counts.items()),
         )
-        return State(ledger, (*self.toxics, *self._downs, *self.http_faults), self._withdrawn)
+        return ProxyState(ledger, (*self.toxics, *self._downs, *self.http_faults), self._withdrawn)
 
     def _renew(self) -> None:
         """A drill that stops asking is dead or stuck: its faults go, the traffic may stay."""
@@ -213,18 +213,18 @@ async def _parent_gone(parent: int) -> None:
 
 
 async def _obey_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    server: Server | None = None
+    server: ProxyServer | None = None
     try:
         while line := await reader.readline():
             number = 0
             try:
                 if server is None:
-                    number, settings = decode(line, Settings)
-                    starting = Server(settings)
+                    number, settings = decode(line, ProxySettings)
+                    starting = ProxyServer(settings)
                     writer.write(answer(number, await starting.start()))
                     server = starting
                 else:
-                    number, order = decode(line, Order)
+                    number, order = decode(line, ProxyOrder)
                     writer.write(answer(number, await server.obey(order)))
             except StackError as e:
                 writer.write(answer(number, failure=e))

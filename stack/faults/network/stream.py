@@ -32,7 +32,7 @@ Toxics = Mapping[str, tuple[TcpToxic, Count]]
 """What is in force: name -> toxic and its count."""
 
 
-class Connection(Protocol):
+class ProxiedConnection(Protocol):
     """What a stream asks of the connection that it is one direction of."""
 
     number: int
@@ -83,7 +83,7 @@ class Stream:
     """See the module; ``throttle(True)`` is called where the source must not be read for now."""
 
     def __init__(
-        self, connection: Connection, direction: str, sink: Sink, throttle: Callable[[bool], None], seed: int
+        self, connection: ProxiedConnection, direction: str, sink: Sink, throttle: Callable[[bool], None], seed: int
     ) -> None:
         self._connection, self._direction, self._sink, self._throttle = connection, direction, sink, throttle
         self._loop, self._seed = asyncio.get_running_loop(), seed

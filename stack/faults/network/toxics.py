@@ -16,7 +16,7 @@ from driftdrill.stack.faults.kind import one_of, unit_interval, within
 MS = "milliseconds"
 
 
-class Proxied(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class ProxyFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A fault that a proxy holds. ``real_time``: what it does takes time, which only a wall clock has.
 
     ``reads_http``: it acts on messages, so the proxy must read what passes.
@@ -27,7 +27,7 @@ class Proxied(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True
     reads_http: ClassVar[bool] = False
 
 
-class Toxic(Proxied, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):
+class Toxic(ProxyFault, frozen=True, kw_only=True, repr_omit_defaults=True, tag_field="type"):
     """What all toxics share: direction, share of connections, name."""
 
     id: ClassVar[str] = ""

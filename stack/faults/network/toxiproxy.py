@@ -22,7 +22,7 @@ from driftdrill.stack.child import Child, serve
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.network.client import InChild, Proxy, through
-from driftdrill.stack.faults.network.control import Order, Remote, State
+from driftdrill.stack.faults.network.control import ProxyOrder, ProxyState, Remote
 from driftdrill.stack.faults.network.ledger import Ledger
 from driftdrill.stack.faults.network.toxics import Down, Toxic
 
@@ -88,7 +88,7 @@ class Driver:
             raise StackError(f"toxiproxy at {self._server.url}, {method} /{path}: {answer.text.strip()[:200]}")
         return answer.json() if answer.content else None
 
-    def obey(self, order: Order | None) -> State | str:
+    def obey(self, order: ProxyOrder | None) -> ProxyState | str:
         """Carry out an order; without one, the address."""
         self._heard = time.monotonic()
         if order is None:
@@ -100,7 +100,7 @@ class Driver:
             self._put({toxic.key: toxic for toxic in order.toxics})
         seen = self._call("GET", f"proxies/{self._name}")
         downs = tuple(key for key, toxic in self._in_force.items() if isinstance(toxic, Down) and not seen["enabled"])
-        return State(Ledger(), (*(t["name"] for t in seen["toxics"]), *downs), self._withdrawn)
+        return ProxyState(Ledger(), (*(t["name"] for t in seen["toxics"]), *downs), self._withdrawn)
 
     def _put(self, wanted: dict[str, Toxic]) -> None:
         """Make the server's toxics those that are wanted."""
@@ -152,4 +152,4 @@ def attributes(toxic: Toxic) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(sys.argv, Remote, Order, Driver))
+    sys.exit(serve(sys.argv, Remote, ProxyOrder, Driver))

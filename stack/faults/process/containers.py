@@ -94,7 +94,7 @@ class Paused(_InContainer):
         self.undo.undo()
 
 
-class Crashing(_InContainer):
+class CrashingContainer(_InContainer):
     """Killed and started again and again; a restart policy that is faster is welcome."""
 
     def __init__(self, fault: CrashLoop, target: Container) -> None:

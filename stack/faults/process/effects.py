@@ -53,13 +53,13 @@ class Effect(Protocol):
 _ON_PROCESS: dict[type, Callable[[Any, LocalProcess], Effect]] = {
     Hang: local.Stopped,
     CpuLimit: local.Stopped,
-    CrashLoop: local.Crashing,
+    CrashLoop: local.CrashingProcess,
     MemoryLimit: local.Limited,
     DescriptorLimit: local.Limited,
 }
 _ON_CONTAINER: dict[type, Callable[[Any, Container], Effect]] = {
     Hang: containers.Paused,
-    CrashLoop: containers.Crashing,
+    CrashLoop: containers.CrashingContainer,
     CpuLimit: containers.Updated,
     MemoryLimit: containers.Updated,
 }

@@ -1,6 +1,6 @@
 """The guardian's child process: holds one fault of a process, and undoes it when its control channel closes.
 
-Run as ``python -m driftdrill.stack.faults.process.guardian FD PARENT``. Its first question holds the :class:`Settings`.
+Run as ``python -m`` this module, FD and PARENT. Its first question holds the :class:`GuardianSettings`.
 """
 
 import math
@@ -14,14 +14,14 @@ from driftdrill.stack.child import POLL, serve
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.process.effects import Effect, effect
 from driftdrill.stack.faults.process.journal import Claim, Note, claim
-from driftdrill.stack.faults.process.orders import Order, Report, Settings
+from driftdrill.stack.faults.process.orders import GuardianOrder, GuardianReport, GuardianSettings
 from driftdrill.stack.faults.process.undo import Nothing
 
 
 class Guardian:
     """One fault in force."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: GuardianSettings) -> None:
         self._fault = settings.fault
         self._effect: Effect = effect(settings.fault, settings.target)
         self._claim: Claim | None = claim(self._effect.place)
@@ -43,7 +43,7 @@ class Guardian:
             self._claim.write(note)
             self._noted = note
 
-    def obey(self, order: Order | None) -> Report | str:
+    def obey(self, order: GuardianOrder | None) -> GuardianReport | str:
         """Carry out an order; without one, the place. Raises :class:`StackError`."""
         self._heard = time.monotonic()
         if order is None:
@@ -53,10 +53,10 @@ class Guardian:
         except psutil.Error as e:
             raise StackError(f"{self._fault.type} on {self.place}: {e}") from e
 
-    def _carry_out(self, order: Order) -> Report:
+    def _carry_out(self, order: GuardianOrder) -> GuardianReport:
         if order.do == "release":
             self.release()
-            return Report()
+            return GuardianReport()
         if order.do == "set":
             if self._claim is None:
                 raise StackError(f"{self._fault.type} on {self.place} was undone: its time to live had run out")
@@ -64,11 +64,11 @@ class Guardian:
             self._note()
             self._effect.set(order.strength)
             self._note()
-            return Report(pid=self._effect.pid())
+            return GuardianReport(pid=self._effect.pid())
         if self._withdrawn:
-            return Report(f"expected {self._fault.type} in force; seen: undone, its time to live had run out")
+            return GuardianReport(f"expected {self._fault.type} in force; seen: undone, its time to live had run out")
         wrong = str(self._failure) if self._failure else self._effect.check()
-        return Report(wrong, self._effect.pid())
+        return GuardianReport(wrong, self._effect.pid())
 
     def work(self) -> float:
         """Do what is due, and undo where nobody was heard of for too long; seconds until something is due."""
@@ -101,4 +101,4 @@ class Guardian:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(sys.argv, Settings, Order, Guardian))
+    sys.exit(serve(sys.argv, GuardianSettings, GuardianOrder, Guardian))

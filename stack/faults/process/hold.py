@@ -11,7 +11,7 @@ from driftdrill.stack.faults.kind import unit_interval
 from driftdrill.stack.faults.process.faults import ProcessFault
 from driftdrill.stack.faults.process.hooks import Hook
 from driftdrill.stack.faults.process.journal import leftovers
-from driftdrill.stack.faults.process.orders import Order, Report, Settings
+from driftdrill.stack.faults.process.orders import GuardianOrder, GuardianReport, GuardianSettings
 from driftdrill.stack.faults.process.targets import AnyTarget
 
 RELEASE = 60.0
@@ -27,7 +27,7 @@ class Held:
     @property
     def pid(self) -> int:
         """The process that it acts on now: a crash loop's changes with each restart; 0 for a container."""
-        return self._child.ask(Order("check"), Report).pid
+        return self._child.ask(GuardianOrder("check"), GuardianReport).pid
 
     @property
     def unchecked(self) -> bool:
@@ -36,12 +36,14 @@ class Held:
 
     def set(self, strength: float) -> None:
         """Put the fault in force at ``strength`` in [0, 1]. Raises :class:`StackError`."""
-        self._child.ask(Order("set", unit_interval(strength)), Report, within=ANSWER + self._fault.takes)
+        self._child.ask(
+            GuardianOrder("set", unit_interval(strength)), GuardianReport, within=ANSWER + self._fault.takes
+        )
 
     def verify(self) -> str | None:
         """None if the fault is in force as set, else what was expected and what was seen."""
         try:
-            return self._child.ask(Order("check"), Report, within=ANSWER + self._fault.takes).wrong
+            return self._child.ask(GuardianOrder("check"), GuardianReport, within=ANSWER + self._fault.takes).wrong
         except StackError as e:
             return f"expected {self._fault.type} in force; seen: {e}"
 
@@ -60,14 +62,14 @@ def hold(fault: ProcessFault, target: AnyTarget | None = None) -> Iterator[Held]
             f"{fault.type} acts on a process or container, not on {target!r}",
             hint="LocalProcess(pid), listening(port) or Container(name)",
         )
-    settings = Settings(fault, target if fault.each else None)  # type: ignore[arg-type]
+    settings = GuardianSettings(fault, target if fault.each else None)  # type: ignore[arg-type]
     child = Child("driftdrill.stack.faults.process.guardian", settings, what=f"the guardian of {fault.type}")
     try:
         yield Held(child, fault)
     finally:
         place = msgspec.json.decode(child.ready, type=str)
         try:
-            child.ask(Order("release"), Report, within=RELEASE + fault.takes)
+            child.ask(GuardianOrder("release"), GuardianReport, within=RELEASE + fault.takes)
         except StackError as e:
             if child.alive:
                 raise StackError(f"{fault.type} on {place} could not be undone: {e}", hint=e.hint) from e

@@ -189,7 +189,7 @@ class Life:
     ports: set[int]
 
 
-class Crashing:
+class CrashingProcess:
     """SIGKILL and restart, again and again."""
 
     def __init__(self, fault: CrashLoop, target: LocalProcess) -> None:

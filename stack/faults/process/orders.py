@@ -20,21 +20,21 @@ from driftdrill.stack.faults.process.targets import AnyTarget
 AnyFault = Hang | CpuLimit | MemoryLimit | DescriptorLimit | CrashLoop | CpuBurner | MemoryBurner | IoBurner | Hook
 
 
-class Settings(msgspec.Struct, frozen=True):
+class GuardianSettings(msgspec.Struct, frozen=True):
     """What is held, and where; the answer is the place."""
 
     fault: AnyFault
     target: AnyTarget | None
 
 
-class Order(msgspec.Struct, frozen=True):
-    """``set`` a strength, ``check``, or ``release``. The answer is a :class:`Report`."""
+class GuardianOrder(msgspec.Struct, frozen=True):
+    """``set`` a strength, ``check``, or ``release``. The answer is a :class:`GuardianReport`."""
 
     do: Literal["set", "check", "release"]
     strength: float = 0.0
 
 
-class Report(msgspec.Struct, frozen=True):
+class GuardianReport(msgspec.Struct, frozen=True):
     """``wrong``: what was expected and what was seen, if the fault is not in force as set."""
 
     wrong: str | None = None

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from driftdrill.harness.drive.capacity import Objective, Probe, closed_loop, highest_rate, prober
+from driftdrill.harness.drive.capacity import Objective, RateProbe, closed_loop, highest_rate, prober
 from driftdrill.harness.errors import ScenarioError, TargetError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.target import Target
@@ -23,11 +23,11 @@ def rows() -> Batch:
 def queue(capacity: float, seen: list[float] | None = None) -> "object":
     """A probe of an ideal server: above its capacity the queue, and so the latency, grows with time."""
 
-    def measure(rate: float) -> Probe:
+    def measure(rate: float) -> RateProbe:
         if seen is not None:
             seen.append(rate)
         times = np.arange(0, 20, 1 / rate)
-        return Probe(rate, 0.01 + times * max(0.0, rate / capacity - 1))
+        return RateProbe(rate, 0.01 + times * max(0.0, rate / capacity - 1))
 
     return measure
 
@@ -42,18 +42,18 @@ def test_the_highest_rate_is_found_to_the_width_asked_for() -> None:
 def test_a_rate_counts_only_if_it_holds_twice() -> None:
     lucky = iter([True, False] * 50)
 
-    def measure(rate: float) -> Probe:
+    def measure(rate: float) -> RateProbe:
         good = rate < 100 or next(lucky)
-        return Probe(rate, np.full(100, 0.01 if good else 1.0))
+        return RateProbe(rate, np.full(100, 0.01 if good else 1.0))
 
     assert highest_rate(measure, ONE, low=50, high=400, within=0.01) < 101
 
 
 def test_a_growing_queue_is_no_steady_state() -> None:
     held_on_average = np.concatenate([np.full(990, 0.01), np.full(8, 0.2)])
-    assert not ONE.held(Probe(1, held_on_average))
-    assert ONE.held(Probe(1, np.full(1000, 0.01)))
-    assert not ONE.held(Probe(1, np.concatenate([np.full(50, 0.01), np.full(50, math.inf)])))
+    assert not ONE.held(RateProbe(1, held_on_average))
+    assert ONE.held(RateProbe(1, np.full(1000, 0.01)))
+    assert not ONE.held(RateProbe(1, np.concatenate([np.full(50, 0.01), np.full(50, math.inf)])))
 
 
 def test_the_ends_of_the_range_are_answers_too() -> None:
@@ -63,7 +63,7 @@ def test_the_ends_of_the_range_are_answers_too() -> None:
 
 def test_the_generators_own_limit_is_not_taken_for_the_targets() -> None:
     with pytest.raises(ScenarioError, match="the generator itself cannot send 10"):
-        highest_rate(lambda rate: Probe(rate, np.full(100, 0.01), missed=5), ONE, low=10, high=20)
+        highest_rate(lambda rate: RateProbe(rate, np.full(100, 0.01), missed=5), ONE, low=10, high=20)
 
 
 def test_a_range_that_is_none_is_refused() -> None:

@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftdrill.harness.drive.scraping.timestamps import Timestamps
-from driftdrill.stack.exposition.page import Samples
+from driftdrill.stack.exposition.page import PageSamples
 
 NOW = 1_700_000_000.0
 NONE = np.empty(0, np.int64)
 
 
-def _page(*rows: tuple[int, float, float | None]) -> Samples:
-    """Samples of (series, value, age in seconds or None for no timestamp)."""
+def _page(*rows: tuple[int, float, float | None]) -> PageSamples:
+    """PageSamples of (series, value, age in seconds or None for no timestamp)."""
     ids = np.array([row[0] for row in rows], np.int64)
     stamps = np.array([np.nan if age is None else (NOW - age) * 1000 for _, _, age in rows])
-    return Samples(ids, np.array([row[1] for row in rows]), stamps, {}, NONE, len(rows))
+    return PageSamples(ids, np.array([row[1] for row in rows]), stamps, {}, NONE, len(rows))
 
 
-def _all(samples: Samples) -> np.ndarray:
+def _all(samples: PageSamples) -> np.ndarray:
     return np.ones(len(samples.ids), np.bool_)
 
 
@@ -57,7 +57,7 @@ def test_scenario_times_of_a_series_only_grow(scrapes: list[tuple[float, float, 
     timestamps, now, at, last = Timestamps(), NOW, 0.0, -np.inf
     for wall, scenario, age in scrapes:
         now, at = now + wall, at + scenario
-        page = Samples(np.array([0]), np.ones(1), np.array([(now - age) * 1000]), {}, NONE, 1)
+        page = PageSamples(np.array([0]), np.ones(1), np.array([(now - age) * 1000]), {}, NONE, 1)
         taken = timestamps.take(page, _all(page), now=now, at=at)
         timestamps = taken.timestamps
         if taken.stored[0]:

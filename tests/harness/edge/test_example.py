@@ -11,7 +11,7 @@ from driftdrill.harness.edge.example import example
 from driftdrill.harness.errors import ConfigError, DriftdrillError, TargetError
 from driftdrill.harness.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.protocols import protocol
-from driftdrill.harness.traffic.protocols.base import Answer
+from driftdrill.harness.traffic.protocols.base import DetectAnswer
 from driftdrill.stack.connection import Connection
 
 
@@ -19,8 +19,8 @@ def described(answers: dict[str, Any], options: ProtocolOptions | None = None) -
     """The row that a server's GETs tell, and where from."""
     options = options or ProtocolOptions()
 
-    def ask(path: str) -> Answer:
-        return Answer(200, json.dumps(answers[path])) if path in answers else Answer(404)
+    def ask(path: str) -> DetectAnswer:
+        return DetectAnswer(200, json.dumps(answers[path])) if path in answers else DetectAnswer(404)
 
     target = Target("t", Connection("http://127.0.0.1:1"), options)
     found = example(target, protocol(options), ask, Config(), None, None)
@@ -86,7 +86,7 @@ def test_a_document_of_another_path_or_that_turns_in_circles_tells_nothing() -> 
 def test_a_server_that_is_not_there_is_told_as_that() -> None:
     target = Target("t", Connection("http://127.0.0.1:1"))
     with pytest.raises(TargetError, match="does not answer"):
-        example(target, protocol(ProtocolOptions()), lambda path: Answer(0), Config(), None, None)
+        example(target, protocol(ProtocolOptions()), lambda path: DetectAnswer(0), Config(), None, None)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_v2_metadata_without_a_width_tells_nothing() -> None:
 
 def of_file(file: Path, truth: str | None = None, config: Config | None = None) -> dict[str, list[Any]]:
     target = Target("t", Connection("http://127.0.0.1:1"))
-    found = example(target, protocol(ProtocolOptions()), lambda path: Answer(0), config or Config(), file, truth)
+    found = example(target, protocol(ProtocolOptions()), lambda path: DetectAnswer(0), config or Config(), file, truth)
     return {name: column.tolist() for name, column in found.rows.items()}
 
 
@@ -135,7 +135,7 @@ def test_the_rows_of_a_target_in_the_configuration_are_taken(tmp_path: Path) -> 
         '[targets.t]\nurl = "http://127.0.0.1:1"\nrows = "rows.csv"\ntruth = "label"\n'
     )
     config = load_config(tmp_path / "driftdrill.toml")
-    found = example(config.targets["t"], protocol(ProtocolOptions()), lambda path: Answer(0), config, None, None)
+    found = example(config.targets["t"], protocol(ProtocolOptions()), lambda path: DetectAnswer(0), config, None, None)
     assert {name: column.tolist() for name, column in found.rows.items()} == {"x": [2]}
 
 

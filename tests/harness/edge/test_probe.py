@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from driftdrill.harness.edge.cases import CASES, prepared
-from driftdrill.harness.edge.probe import ADVICE, WORDS, Bounds, Progress, probe
+from driftdrill.harness.edge.probe import ADVICE, WORDS, Bounds, CaseProgress, probe
 from driftdrill.harness.errors import TargetError
 from driftdrill.harness.target import ProtocolOptions
 from tests.harness.edge.servers import React, prober, served
@@ -17,9 +17,9 @@ QUIET: Any = lambda done, of: None  # noqa: E731
 
 def table(
     react: React, *codes: str, bounds: Bounds | None = None, timeout: float = 5.0, grace: float = 0.3
-) -> Progress:
+) -> CaseProgress:
     """The named cases (all, if none is) against a server that reacts so."""
-    progress = Progress()
+    progress = CaseProgress()
     with served(react) as server:
         asking = prober(server, timeout=timeout)
         asking.grace = grace

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from driftdrill.harness.drive.prometheus_fetch import Fetcher
+from driftdrill.harness.drive.prometheus_fetch import PrometheusFetch
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.reader import Recording, Samples, open_recording
 from driftdrill.harness.recording.writer import Writer
@@ -178,7 +178,7 @@ def fetched(server: Server, name: str, pages: PageServer, folder: Path, started_
     names = {r.name for f in parse(RULES.format(c=0), "") for g in f.groups for r in g.rules if r.kind == "record"}
     template = make(folder, {}, RULES.format(c=0), end=False, meta={"clock": "wall"}, name=f"{name}-template.drill")
     writer = Writer(folder / f"{name}.drill", template.meta)
-    fetcher = Fetcher(server, frozenset({"m"}), frozenset(names), started_at)
+    fetcher = PrometheusFetch(server, frozenset({"m"}), frozenset(names), started_at)
     for k in range(11, SCRAPES + 1, 11):
         pages.await_requests({f"/{name}/{r}": k for r in REPLICAS}, f"Prometheus/{name}", timeout=60)
         (newest,) = query(server, "max(timestamp(up))")

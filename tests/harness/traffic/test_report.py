@@ -14,7 +14,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from driftdrill.harness.traffic.latency import bucket
-from driftdrill.harness.traffic.locust_user import Report
+from driftdrill.harness.traffic.locust_user import LocustReport
 
 TOLD: list[tuple[str, float, int, Exception | None]] = [
     *[("predict", 0.0012 * (i % 40 + 1), 30 + i % 7, None) for i in range(500)],
@@ -54,7 +54,7 @@ def figures(environment: Any) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def test_statistics_told_many_at_once_are_those_of_one_request_at_a_time(environment: Any) -> None:
-    report = Report(environment)
+    report = LocustReport(environment)
     for one in TOLD:
         report(*one)
     report.flush()
@@ -78,7 +78,7 @@ def test_a_slow_listener_sees_each_request_in_order_before_the_end(environment: 
         seen.append((name, response_time / 1000, response_length, exception))
 
     environment.events.request.add_listener(listen)
-    report = Report(environment)
+    report = LocustReport(environment)
     for one in TOLD[:250]:
         report(*one)
     gevent.spawn(report.flush)
@@ -98,7 +98,7 @@ def test_a_listener_that_stops_the_test_stops_it_and_no_request_is_lost(environm
     stopped: list[bool] = []
     environment.events.test_stop.add_listener(lambda **_: stopped.append(True))
     environment.runner.start(1, spawn_rate=1)
-    report = Report(environment)
+    report = LocustReport(environment)
     for one in TOLD:
         report(*one)
     report.flush()
@@ -107,7 +107,7 @@ def test_a_listener_that_stops_the_test_stops_it_and_no_request_is_lost(environm
 
 
 def test_locust_knows_of_a_request_soon_and_unasked(environment: Any) -> None:
-    Report(environment)(*TOLD[0])
+    LocustReport(environment)(*TOLD[0])
     with gevent.Timeout(10):
         while not environment.stats.total.num_requests:
             gevent.sleep(0.01)

@@ -17,7 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from driftdrill.stack.exposition.grammar import OPENMETRICS, TEXT, PageError, SeriesError, media_type
-from driftdrill.stack.exposition.page import DROPPED, PageParser, Samples
+from driftdrill.stack.exposition.page import DROPPED, PageParser, PageSamples
 
 Key = tuple[tuple[str, str], ...]
 
@@ -38,7 +38,7 @@ class Known:
             raise SeriesError("refused by the resolver")
         return self.series.setdefault(key, len(self.series))
 
-    def values(self, samples: Samples) -> dict[Key, float]:
+    def values(self, samples: PageSamples) -> dict[Key, float]:
         series = list(self.series)
         return {series[i]: v for i, v in zip(samples.ids.tolist(), samples.values.tolist(), strict=True)}
 
