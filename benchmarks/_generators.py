@@ -113,7 +113,7 @@ def ours(url: str, rate: float, connections: int, requests: int, listened: bool 
     from driftdrill.harness.drive.plan import Plan
     from driftdrill.harness.scenario.scenario import Scenario
     from driftdrill.harness.target import Target
-    from driftdrill.harness.traffic.locust_user import play
+    from driftdrill.harness.traffic.locust_user import in_locust
     from driftdrill.harness.traffic.protocols.detect import settled
     from driftdrill.stack.connection import Connection
 
@@ -155,7 +155,7 @@ def ours(url: str, rate: float, connections: int, requests: int, listened: bool 
             "starts": np.sort(start).tolist() if rate else [],
         }
 
-    return play(scenario, url, run)
+    return in_locust(scenario, url, run)
 
 
 def fast_http(url: str, wait: str, users: int, seconds: float) -> dict[str, Any]:

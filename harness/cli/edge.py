@@ -66,8 +66,8 @@ def command(**given: Any) -> int:
     prober = Prober(client, protocol, target, base, given["grace"])
     try:
         prober.settle()
-        carry_out = _search if given["search"] else _table
-        return carry_out(prober, rows, Bounds(given["seconds"], given["most"], given["largest"]), given)
+        send = _search if given["search"] else _table
+        return send(prober, rows, Bounds(given["seconds"], given["most"], given["largest"]), given)
     except TargetError as e:
         if "answered" not in e.cause:
             raise

@@ -14,11 +14,11 @@ from driftdrill.harness.cli.progress import Plain, finish
 from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.drive.drive import drive, player_for
 from driftdrill.harness.drive.plan import KEPT, Plan, Steering
-from driftdrill.harness.drive.workers import Crew, serve
+from driftdrill.harness.drive.workers import Workers, serve
 from driftdrill.harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
 from driftdrill.harness.judge.judge import judge
 from driftdrill.harness.seams.seam import Site
-from driftdrill.harness.setup.prepare import Settings, rig, subject
+from driftdrill.harness.setup.prepare import Settings, prepared, subject
 from driftdrill.harness.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.locust_user import Hosted, ModelUser, install
 from driftdrill.harness.traffic.player import Player
@@ -26,37 +26,37 @@ from driftdrill.harness.traffic.protocols.detect import settled
 from driftdrill.reports.data.verdict import Verdict
 from driftdrill.stack.errors import StackError
 
-__all__ = ["ModelUser", "Settings", "carry_out"]
+__all__ = ["ModelUser", "Settings", "drive_and_judge"]
 
 
-def carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
+def drive_and_judge(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
     """Drive and (unless only recording) judge. Raises what :func:`driftdrill.harness.drive.drive.drive` raises.
 
     Ctrl-C and SIGTERM end it; a drill that ends early says where its recording is.
     """
     try:
         with signals(steering):
-            return _carry_out(hosted, settings, steering)
+            return _drive_and_judge(hosted, settings, steering)
     except (DriftdrillError, StackError):
         if steering.recording is not None:
             print(f"recorded so far: {steering.recording}", file=sys.stderr)
         raise
 
 
-def _carry_out(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
+def _drive_and_judge(hosted: Hosted, settings: Settings, steering: Steering) -> tuple[Path, Verdict | None]:
     if hosted.is_master and (settings.clock or hosted.scenario.clock) == "virtual":
         raise ConfigError(
             "the virtual clock runs in one process, and this is a master of several",
             hint="leave --processes and --master out, or take --clock wall",
         )
-    with rig(hosted.scenario, hosted.host, settings) as (plan, promtool):
-        path = drive(plan, steering, partial(_crew, hosted, settings) if hosted.is_master else None)
+    with prepared(hosted.scenario, hosted.host, settings) as (plan, promtool):
+        path = drive(plan, steering, partial(_workers, hosted, settings) if hosted.is_master else None)
         if not settings.judge:
             return path, None
         return path, judge(path, promtool=promtool, fail_on=settings.fail_on)
 
 
-def _crew(hosted: Hosted, settings: Settings, clock: WallClock, target: Target) -> Crew:
+def _workers(hosted: Hosted, settings: Settings, clock: WallClock, target: Target) -> Workers:
     """This master's workers, having sent them what the scenario's file does not say."""
     order = {
         "target": settings.target or hosted.host,
@@ -65,7 +65,7 @@ def _crew(hosted: Hosted, settings: Settings, clock: WallClock, target: Target) 
         "protocol": asdict(target.protocol),
         "addresses": [connection.url for connection in target.all],
     }
-    return Crew(hosted, clock, order)
+    return Workers(hosted, clock, order)
 
 
 def _part(hosted: Hosted, order: Mapping[str, Any], clock: WallClock) -> Player:
@@ -153,7 +153,7 @@ def _start(hosted: Hosted) -> None:
     _steering.append(steering)
     code = EXIT_USAGE
     try:
-        _, verdict = carry_out(hosted, settings, steering)
+        _, verdict = drive_and_judge(hosted, settings, steering)
         code = finish(verdict) if verdict is not None else 0
     except (DriftdrillError, StackError) as e:
         code = told(e)

@@ -27,11 +27,11 @@ from driftdrill.harness.traffic.protocols.detect import settled
 from driftdrill.harness.traffic.schedule import schedule
 from driftdrill.stack.prometheus.api import targets
 
-Crewed = Callable[[WallClock, Target], Playing]
+Leading = Callable[[WallClock, Target], Playing]
 
 
-def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
-    """Play the plan; answers the recording's path. ``crew`` makes the workers play, in place of this process.
+def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Path:
+    """Play the plan; answers the recording's path. ``workers`` makes the workers play, in place of this process.
 
     Raises :class:`TargetError`, :class:`MonitoringError` or another of the errors tree when the drill cannot
     begin or go on, and :class:`Interrupted` when it was told to stop; what was recorded is kept, and its last
@@ -46,14 +46,14 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
     preflight.probe(target, own.blocks, own.clients)
     asked = golden(scenario, target, spoken) if plan.golden else None
     kept = KeptRows(own.blocks, plan.redact) if plan.keep_rows else None
-    if plan.watch is not None:
-        plan.watch.golden = asked
+    if plan.metrics_page is not None:
+        plan.metrics_page.golden = asked
     if plan.server is not None:
         preflight.loaded(plan.server, plan.rules)
         preflight.scraped(plan.server, plan.target, timeout=max(30.0, 3 * scenario.scrape_interval))
     elif plan.scraper is not None:
         virtual.first_scrape(plan.scraper)
-    player = crew(clock, target) if crew is not None and isinstance(clock, WallClock) else own
+    player = workers(clock, target) if workers is not None and isinstance(clock, WallClock) else own
     with (
         contextlib.closing(asked) if asked is not None else contextlib.nullcontext(),
         injected(scenario, plan.site, asked) as injection,
@@ -69,9 +69,9 @@ def drive(plan: Plan, steering: Steering, crew: Crewed | None = None) -> Path:
         with _told(run, clock):
             player.start()
             if isinstance(clock, VirtualClock):
-                virtual.play(run, clock)
+                virtual.drive_virtual(run, clock)
             else:
-                wall.play(run, clock)
+                wall.drive_wall(run, clock)
     return plan.out
 
 

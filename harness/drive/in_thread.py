@@ -10,7 +10,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def aside(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """``call(*args, **kwargs)`` in a thread of its own, while other greenlets go on; its answer, or what it raised.
 
     Under plain Locust the standard library is patched, and its waits let the others go on by themselves.

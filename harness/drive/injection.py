@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from driftdrill.harness.drive.golden import Golden
-from driftdrill.harness.drive.in_thread import aside
+from driftdrill.harness.drive.in_thread import in_thread
 from driftdrill.harness.errors import NotUndone
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario
@@ -68,8 +68,8 @@ class Injection:
         wrong = touched = None
         if not strength:  # it must have been in force up to now
             wrong = self._verify(in_force)
-            touched = aside(getattr(in_force, "touched", lambda: None))
-        aside(in_force.set, strength)
+            touched = in_thread(getattr(in_force, "touched", lambda: None))
+        in_thread(in_force.set, strength)
         self.strengths[name] = strength
         if strength:
             return StrengthChange(name, strength, self._verify(in_force))
@@ -81,7 +81,7 @@ class Injection:
         return self.golden if getattr(in_force, "unchecked", False) else None
 
     def _verify(self, in_force: InForce) -> str | None:
-        wrong = aside(in_force.verify)
+        wrong = in_thread(in_force.verify)
         if wrong is None and (golden := self._asked_of(in_force)) is not None and not golden.changed():
             return "expected the answers to golden requests to change; seen: the same"
         return wrong

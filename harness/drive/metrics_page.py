@@ -18,7 +18,7 @@ JOB = "driftdrill"
 
 
 @dataclass
-class Watch:
+class MetricsPage:
     """What the page shows now; ``page`` is where it is served."""
 
     page: Connection
@@ -51,11 +51,11 @@ class Watch:
 
 
 @contextmanager
-def watched(drill: DrillState, canary: str, *, port: int = 0) -> Iterator[Watch]:
+def served_page(drill: DrillState, canary: str, *, port: int = 0) -> Iterator[MetricsPage]:
     """Serve the page on 127.0.0.1 while this is held. Raises :class:`StackError` where the port is taken."""
     registry = CollectorRegistry()
-    watch = Watch(Connection("http://127.0.0.1"), replace(drill, canaries=(CanaryState(canary, None),)))
-    registry.register(collector(lambda: watch.now))
+    metrics_page = MetricsPage(Connection("http://127.0.0.1"), replace(drill, canaries=(CanaryState(canary, None),)))
+    registry.register(collector(lambda: metrics_page.now))
     try:
         server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
     except OSError as e:
@@ -63,9 +63,9 @@ def watched(drill: DrillState, canary: str, *, port: int = 0) -> Iterator[Watch]
             f"the drill's own metrics page cannot be served on port {port}: {e.strerror}",
             hint="--metrics-port 0 takes a free one",
         ) from e
-    watch.page = Connection(f"http://127.0.0.1:{server.server_port}/metrics")
+    metrics_page.page = Connection(f"http://127.0.0.1:{server.server_port}/metrics")
     try:
-        yield watch
+        yield metrics_page
     finally:
         server.shutdown()
         server.server_close()

@@ -9,7 +9,7 @@ import numpy as np
 
 from driftdrill.harness.drive.injection import Injection
 from driftdrill.harness.drive.kept_rows import KeptRows
-from driftdrill.harness.drive.metrics_page import JOB, Watch, counts
+from driftdrill.harness.drive.metrics_page import JOB, MetricsPage, counts
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import Interrupted
 from driftdrill.harness.recording.columns import request_block
@@ -63,7 +63,7 @@ class Plan:
     """Columns whose values do not, even then."""
     forwarded: Callable[[], Sequence[int]] | None = None
     """Requests that the proxy before each address let through so far; None where none stands there or nobody counts."""
-    watch: Watch | None = None
+    metrics_page: MetricsPage | None = None
     """The drill's own metrics page, where the scenario has a canary."""
     golden: bool = False
     """Whether golden requests are asked: of a canary, or to tell whether a hook is in force."""
@@ -80,7 +80,7 @@ class Plan:
     def jobs(self) -> frozenset[str]:
         """The names of the jobs whose samples belong to the drill; empty is all."""
         named = {*(m.job for m in self.target.metrics), *self.target.jobs}
-        return frozenset({*named, JOB} if named and self.watch is not None else named)
+        return frozenset({*named, JOB} if named and self.metrics_page is not None else named)
 
 
 KEPT = "what was recorded so far is kept: `driftdrill judge` reads it"
@@ -106,7 +106,7 @@ class Steering:
 
 
 class Playing(Protocol):
-    """What a drive needs of its player, or of the crew in its place."""
+    """What a drive needs of its player, or of the workers in its place."""
 
     records: Records
     sent: int
@@ -162,8 +162,8 @@ class Run:
         strength = {f.name: float(scenario.strength(f, np.array([at]))[0]) for f in scenario.faults}
         rate = (self.player.sent - sent) / (at - then) if at > then else 0.0
         self.last = (at, self.player.sent)
-        if self.plan.watch is not None:
-            self.plan.watch.tell(phase=phase, requests=counts(self.player.ended, self.failed), strength=strength)
+        if self.plan.metrics_page is not None:
+            self.plan.metrics_page.tell(phase=phase, requests=counts(self.player.ended, self.failed), strength=strength)
         self.steering.progress(
             Progress(phase, at, scenario.duration, self.player.sent, self.failed, rate, strength, pending, firing)
         )

@@ -91,7 +91,7 @@ def _answered(run: Run, address: int) -> Callable[[], int]:
         return lambda: forwarded()[address] - before
 
     def answered() -> int:
-        golden = 0 if plan.watch is None else plan.watch.answered[address]
+        golden = 0 if plan.metrics_page is None else plan.metrics_page.answered[address]
         return len(range(address, player.ended, n)) + golden
 
     return answered

@@ -35,10 +35,10 @@ def first_scrape(scraper: Scraper) -> None:
             )
 
 
-def play(run: Run, clock: VirtualClock) -> None:
+def drive_virtual(run: Run, clock: VirtualClock) -> None:
     """Open the gate from event to event: scrapes, golden requests, and changes of faults."""
     plan, scenario = run.plan, run.plan.scenario
-    scraper, watch = plan.scraper, plan.watch
+    scraper, metrics_page = plan.scraper, plan.metrics_page
     if scraper is None:
         raise RigError("a drive in virtual time needs a metrics page", hint="give the target a metrics endpoint")
     counters = Counters(run, scraper)
@@ -47,8 +47,8 @@ def play(run: Run, clock: VirtualClock) -> None:
         clock.open(at)
         _wait(run, at)
         run.set_faults(at)
-        if target == GOLDEN and watch is not None:
-            watch.tick()
+        if target == GOLDEN and metrics_page is not None:
+            metrics_page.tick()
         elif isinstance(target, ScrapeTarget):
             _scrape(run, scraper, counters, target, at)
         if time.monotonic() - since > FLUSH_SECONDS or target is None:
@@ -59,7 +59,8 @@ def play(run: Run, clock: VirtualClock) -> None:
 
 
 def _scrape(run: Run, scraper: Scraper, counters: Counters, target: ScrapeTarget, at: float) -> None:
-    own = run.plan.watch is not None and target.labels.get("job") == JOB  # of the drill itself: it lags behind nobody
+    # The drill's own page lags behind nobody.
+    own = run.plan.metrics_page is not None and target.labels.get("job") == JOB
     clean = scraper.scrape(target, at) if own else counters.settled(target, at)
     found = scraper.stored(target, clean)
     times = found.times if found.times is not None else np.full(len(found.ids), np.nan)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import gevent
 
 from driftdrill.harness.drive.clock import WallClock
-from driftdrill.harness.drive.metrics_page import Watch
+from driftdrill.harness.drive.metrics_page import MetricsPage
 from driftdrill.harness.drive.plan import Run
 from driftdrill.harness.drive.prometheus_fetch import PrometheusFetch
 from driftdrill.harness.errors import MonitoringError, RigError
@@ -17,7 +17,7 @@ FETCH_EVERY = 10.0
 """Real seconds between fetches: a killed drill loses no more samples than that."""
 
 
-def play(run: Run, clock: WallClock) -> None:
+def drive_wall(run: Run, clock: WallClock) -> None:
     """Real time: Prometheus scrapes and evaluates; this watches, fetches and sets faults."""
     plan, scenario = run.plan, run.plan.scenario
     server = plan.server
@@ -28,7 +28,7 @@ def play(run: Run, clock: WallClock) -> None:
     fetched = 0.0
     tick = min(1.0, scenario.evaluation_interval)
     try:
-        with _canary(plan.watch, scenario.canary, clock) as canary:
+        with _canary(plan.metrics_page, scenario.canary, clock) as canary:
             while (now := clock.now()) < scenario.duration:
                 if now - fetched > FETCH_EVERY:
                     fetcher.step(run.writer, now)
@@ -52,14 +52,14 @@ def play(run: Run, clock: WallClock) -> None:
 
 
 @contextlib.contextmanager
-def _canary(watch: Watch | None, canary: Canary | None, clock: WallClock) -> Iterator[gevent.Greenlet]:
+def _canary(metrics_page: MetricsPage | None, canary: Canary | None, clock: WallClock) -> Iterator[gevent.Greenlet]:
     """Golden requests one after another, beside all else: one that waits for its answer holds nothing up."""
 
     def ask() -> None:
         due = 0.0
-        while watch is not None and canary is not None:
+        while metrics_page is not None and canary is not None:
             clock.wait_until(due)
-            watch.tick()
+            metrics_page.tick()
             due = max(due + canary.every, clock.now())
 
     asking = gevent.spawn(ask)

@@ -31,7 +31,7 @@ STOP_SECONDS = 10.0
 PREPARE, GO, STOP, READY, RECORDS = (f"driftdrill_{k}" for k in ("prepare", "go", "stop", "ready", "records"))
 
 
-class Crew:
+class Workers:
     """A master's workers, in the place of its own player. Raises :class:`RigError` where they cannot play."""
 
     def __init__(self, hosted: Hosted, clock: WallClock, order: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from driftdrill.harness.config import Config, load_config, pick_target
-from driftdrill.harness.drive.metrics_page import Watch, counts, watched
+from driftdrill.harness.drive.metrics_page import MetricsPage, counts, served_page
 from driftdrill.harness.drive.plan import Plan
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import ConfigError, RuleError, ScenarioError
@@ -62,7 +62,7 @@ class Settings:
 
 
 @contextlib.contextmanager
-def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Plan, Promtool | None]]:
+def prepared(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Plan, Promtool | None]]:
     """The plan of a drill, and what evaluates its rules: everything that it needs runs while this is held.
 
     ``host`` is the target where the settings name none. Raises :class:`ConfigError` and others of the errors tree
@@ -80,13 +80,13 @@ def rig(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Pla
     check(scenario, Ground(target, clock, own_prometheus=_which(settings, config)[0] != "server"))
     with contextlib.ExitStack() as stack:
         reached = stack.enter_context(proxied(scenario, target, clock))
-        watch = stack.enter_context(_watched(scenario, clock, settings)) if scenario.canary is not None else None
-        plan = _plan(scenario, reached, clock, settings, watch)
+        page = None if scenario.canary is None else stack.enter_context(_metrics_page(scenario, clock, settings))
+        plan = _plan(scenario, reached, clock, settings, page)
         held = _virtual(plan, settings, config, allowed) if clock == "virtual" else _wall(plan, settings, config)
         yield stack.enter_context(held)
 
 
-def _watched(scenario: Scenario, clock: str, settings: Settings) -> contextlib.AbstractContextManager[Watch]:
+def _metrics_page(scenario: Scenario, clock: str, settings: Settings) -> contextlib.AbstractContextManager[MetricsPage]:
     assert scenario.canary is not None
     facts = DrillState(
         scenario=scenario.name,
@@ -97,7 +97,7 @@ def _watched(scenario: Scenario, clock: str, settings: Settings) -> contextlib.A
         requests=counts(0, 0),
         strength={fault.name: 0.0 for fault in scenario.faults},
     )
-    return watched(facts, scenario.canary.name, port=settings.metrics_port)
+    return served_page(facts, scenario.canary.name, port=settings.metrics_port)
 
 
 def subject(scenario: Scenario, host: str, settings: Settings) -> tuple[Scenario, Target]:
@@ -128,7 +128,7 @@ def csv_rows(file: str) -> Batch:
         raise ConfigError(str(e), hint=getattr(e, "hint", None)) from e
 
 
-def _plan(scenario: Scenario, reached: Proxied, clock: str, settings: Settings, watch: Watch | None) -> Plan:
+def _plan(scenario: Scenario, reached: Proxied, clock: str, settings: Settings, page: MetricsPage | None) -> Plan:
     return Plan(
         scenario=scenario,
         target=reached.target,
@@ -138,12 +138,12 @@ def _plan(scenario: Scenario, reached: Proxied, clock: str, settings: Settings, 
         engine="",
         versions=versions(),
         revision=_revision(),
-        watch=watch,
+        metrics_page=page,
         site=reached.site,
         keep_rows=settings.keep_rows,
         redact=settings.redact,
         forwarded=reached.forwarded,
-        golden=watch is not None or any(f.seam.asks_golden(f, reached.site.target) for f in scenario.faults),
+        golden=page is not None or any(f.seam.asks_golden(f, reached.site.target) for f in scenario.faults),
         rows_per_request=settings.rows_per_request,
     )
 
@@ -175,7 +175,7 @@ def _virtual(
 
 def _own_jobs(plan: Plan) -> list[ScrapeJob]:
     """The drill's own metrics page, if it has one."""
-    return [] if plan.watch is None else [plan.watch.job(plan.scenario.scrape_interval)]
+    return [] if plan.metrics_page is None else [plan.metrics_page.job(plan.scenario.scrape_interval)]
 
 
 @contextlib.contextmanager

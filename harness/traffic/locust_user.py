@@ -199,7 +199,7 @@ def install(
     hooks.test_stop.add_listener(lambda **_: stop())
 
 
-def play(scenario: Scenario, host: str, run: Callable[[Hosted], T]) -> T:
+def in_locust(scenario: Scenario, host: str, run: Callable[[Hosted], T]) -> T:
     """Host one test in this process, as Locust does: its environment, statistics and events around ``run``.
 
     Answers what ``run`` answers, and raises what it raises.

@@ -12,9 +12,9 @@ from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
 from driftdrill.durations import format_duration
-from driftdrill.harness.traffic.http.connecting import RECEIVE, Wire
+from driftdrill.harness.traffic.http.connecting import RECEIVE, Connections
 from driftdrill.harness.traffic.http.response import Heads, IncomingResponse, Reply, RequestFailed
-from driftdrill.harness.traffic.http.socket import Link
+from driftdrill.harness.traffic.http.socket import Socket
 from driftdrill.harness.traffic.protocols.base import Request
 from driftdrill.stack.connection import Connection
 
@@ -43,7 +43,7 @@ class Client:
         self.connection, self.timeout, self.timed = connection, connection.timeout, timed
         self.url = connection.at(path)
         self._content_type = content_type
-        self._wire = Wire(connection)
+        self._connections = Connections(connection)
         self._known = Heads()
         self._heads: dict[int, bytes] = {}
 
@@ -61,26 +61,26 @@ class Client:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._wire.close()
+        self._connections.close()
 
     def _answer(self, request: bytes | Request, now: float, after: After | None = None) -> Reply:
         if isinstance(request, bytes):
             body, head = request, self._heads.get(len(request)) or self._head(len(request))
         else:
             body, head = request.body, self._head_for(request.content_type, request.headers, len(request.body))
-        kept = self._wire.idle(now)
+        kept = self._connections.idle(now)
         reply = self._exchange(kept, head, body, now, after) if kept is not None else None
         if reply is None:
-            reply = self._exchange(self._wire.connect(now + self.timeout), head, body, now, after)
+            reply = self._exchange(self._connections.connect(now + self.timeout), head, body, now, after)
         assert reply is not None, "a new connection is never stale"
         return reply
 
-    def _exchange(self, link: Link, head: bytes, body: bytes, now: float, after: After | None) -> Reply | None:
+    def _exchange(self, link: Socket, head: bytes, body: bytes, now: float, after: After | None) -> Reply | None:
         """One request and response; None where the server had closed a socket that was long idle."""
         response: IncomingResponse | None = None
         keep = False
         link.deadline = now + self.timeout
-        self._wire.watch()
+        self._connections.watch()
         try:
             try:
                 if len(body) <= INLINE:
@@ -106,11 +106,11 @@ class Client:
             raise self._failure(e, link, heard=heard) from e
         finally:
             if keep and not link.expired:
-                self._wire.keep(link)
+                self._connections.keep(link)
             else:
-                self._wire.drop(link)
+                self._connections.drop(link)
 
-    def _failure(self, error: Exception, link: Link, *, heard: bool) -> RequestFailed:
+    def _failure(self, error: Exception, link: Socket, *, heard: bool) -> RequestFailed:
         if link.expired or isinstance(error, TimeoutError):
             return RequestFailed("timeout", f"no whole response in {format_duration(self.timeout)}")
         if isinstance(error, ssl.SSLError):  # TLS 1.3: a server tells only now that it misses the client's certificate
@@ -119,7 +119,7 @@ class Client:
             return RequestFailed("reset", error.strerror or str(error))
         return RequestFailed("reset", f"closed {'in the middle of' if heard else 'without'} a response")
 
-    def _chain(self, link: Link, after: After) -> Callable[[bytes], bytes | None]:
+    def _chain(self, link: Socket, after: After) -> Callable[[bytes], bytes | None]:
         """From what came to the next request."""
 
         def chain(data: bytes) -> bytes | None:
@@ -193,7 +193,7 @@ class _Closed(Exception):
     """The server closed before the response was whole."""
 
 
-def _receive(link: Link, response: IncomingResponse, data: bytes) -> None:
+def _receive(link: Socket, response: IncomingResponse, data: bytes) -> None:
     """Read until the response is whole; one without a length is whole when the server closes. ``data`` came first."""
     while data:
         response.feed(data)

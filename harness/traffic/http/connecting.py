@@ -10,7 +10,7 @@ from gevent import socket
 from gevent.ssl import SSLContext as GeventContext
 
 from driftdrill.harness.traffic.http.response import RequestFailed
-from driftdrill.harness.traffic.http.socket import Link, SecureLink
+from driftdrill.harness.traffic.http.socket import SecureSocket, Socket
 from driftdrill.stack.connection import Connection
 
 FRESH = 0.001
@@ -21,7 +21,7 @@ TICK = 0.05
 """Seconds by which a time-out may come late."""
 
 
-class Wire:
+class Connections:
     """Makes sockets to one address and keeps the idle ones, last in, first out.
 
     Deadlines of the requests in flight are looked at every ``TICK`` seconds: a timer for each would cost as much as
@@ -31,11 +31,11 @@ class Wire:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._context = _cooperative(connection)
-        self._kept: list[Link] = []
-        self._links: set[Link] = set()
+        self._kept: list[Socket] = []
+        self._links: set[Socket] = set()
         self._watching = False
 
-    def idle(self, now: float) -> Link | None:
+    def idle(self, now: float) -> Socket | None:
         """An idle socket that the server has not closed, if there is one; closed ones are thrown away."""
         while self._kept:
             link = self._kept.pop()
@@ -44,12 +44,12 @@ class Wire:
             self.drop(link)
         return None
 
-    def keep(self, link: Link) -> None:
+    def keep(self, link: Socket) -> None:
         """Put a link back whose response is complete."""
         link.rest()
         self._kept.append(link)
 
-    def drop(self, link: Link) -> None:
+    def drop(self, link: Socket) -> None:
         """Close a link for good."""
         self._links.discard(link)
         link.close()
@@ -74,7 +74,7 @@ class Wire:
             gevent.sleep(TICK)
         self._watching = False
 
-    def connect(self, deadline: float) -> Link:
+    def connect(self, deadline: float) -> Socket:
         """A new socket before ``deadline`` (monotonic seconds). Raises :class:`RequestFailed`."""
         host, (there, port) = self.connection.host, self.connection.via
         sock: Any = None
@@ -82,12 +82,12 @@ class Wire:
             sock = socket.create_connection((there, port), timeout=max(0.001, deadline - time.monotonic()))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is None:
-                link = Link(sock)
+                link = Socket(sock)
             else:
                 if self.connection.proxy is not None:
                     _tunnel(sock, self.connection, deadline)
                 sock.settimeout(max(0.001, deadline - time.monotonic()))
-                link = SecureLink(self._context.wrap_socket(sock, server_hostname=host))
+                link = SecureSocket(self._context.wrap_socket(sock, server_hostname=host))
         except (OSError, RequestFailed) as e:
             if sock is not None:
                 sock.close()

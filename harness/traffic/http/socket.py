@@ -12,7 +12,7 @@ from gevent import get_hub, getcurrent, socket
 Chain = Callable[[bytes], bytes | None]
 
 
-class Link:
+class Socket:
     """One plain socket, used by one greenlet at a time."""
 
     __slots__ = (
@@ -141,7 +141,7 @@ class Link:
         self.sock.close()
 
 
-class SecureLink(Link):
+class SecureSocket(Socket):
     """One socket with TLS, which has to read and write both ways for itself."""
 
     __slots__ = ()

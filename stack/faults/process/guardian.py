@@ -49,11 +49,11 @@ class Guardian:
         if order is None:
             return self.place
         try:
-            return self._carry_out(order)
+            return self._obey(order)
         except psutil.Error as e:
             raise StackError(f"{self._fault.type} on {self.place}: {e}") from e
 
-    def _carry_out(self, order: GuardianOrder) -> GuardianReport:
+    def _obey(self, order: GuardianOrder) -> GuardianReport:
         if order.do == "release":
             self.release()
             return GuardianReport()

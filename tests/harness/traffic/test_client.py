@@ -177,7 +177,7 @@ def test_an_idle_connection_that_the_server_closed_is_replaced_quietly() -> None
     with listening(once(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as server:
         client = Client(Connection(server.url), "/", "application/json")
         assert client.post(b"").status == 200
-        kept = client._wire._kept[0].sock
+        kept = client._connections._kept[0].sock
         gevent.socket.wait_read(kept.fileno(), timeout=5)
         assert client.post(b"").status == 200
     assert server.connections == 2

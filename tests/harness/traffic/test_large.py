@@ -80,7 +80,7 @@ def test_a_large_body_is_sent_as_it_is_and_not_copied(url: str) -> None:
 def test_the_connection_of_a_large_response_carries_the_next_request(url: str, asked: bytes) -> None:
     client = Client(Connection(url, timeout=30), "/", "application/json")
     assert client.post(asked).body == b"7" * SIZE
-    (kept,) = client._wire._kept
+    (kept,) = client._connections._kept
     assert client.post(asked).body == b"7" * SIZE
-    assert client._wire._kept == [kept]
+    assert client._connections._kept == [kept]
     client.close()
