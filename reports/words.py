@@ -27,7 +27,7 @@ WORDS = {
     "SILENT FAILURE": "a fault did harm and no alert noticed",
     "ALARM WITHOUT HARM": "an alert fired during the fault, and no fault did harm",
     "HARMFUL": "the fault made the predictions worse by more than the scenario tolerates, as the true outcomes show",
-    "HARMLESS": "the fault made the predictions worse by less than that, if at all",
+    "HARMLESS": "the fault made the predictions worse by less than the scenario tolerates, if at all",
     "INCONCLUSIVE": "there were too few rows to tell HARMFUL from HARMLESS",
     "UNKNOWN": "there were no true outcomes to measure the predictions by",
     "FIRED": "the alert fired after the first faulty request, in time",

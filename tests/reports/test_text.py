@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from driftdrill.reports import text
+from driftdrill.reports import words as wording
 from tests.reports.samples import (
     SAMPLES,
     accepted,
@@ -44,6 +45,16 @@ def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
 )
 def test_the_first_line_is_the_headline(name: str, words: str) -> None:
     assert text.render(SAMPLES[name]()).splitlines()[0] == words
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_headline_alone_is_the_beginning_of_the_whole_and_cuts_no_sentence(name: str, width: int) -> None:
+    verdict = SAMPLES[name]()
+    alone = text.render_headline(verdict, width=width)
+    assert text.render(verdict, width=width).startswith(alone + "\n")
+    for sentence in wording.headline(verdict).why:
+        assert "".join(sentence.split()) in "".join(alone.split())
 
 
 def test_a_silent_failure_names_the_loss_and_the_nearest_alert_before_anything_else() -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from driftdrill.reports import html, text
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.timeline import Track, Watched
-from driftdrill.reports.data.verdict import Response
+from driftdrill.reports.data.verdict import HarmWord, Response, ResponseWord
 from tests.reports.samples import SAMPLES, caught, failed, harmless, invalid, many_alerts, silent
 
 
@@ -103,3 +104,13 @@ def test_the_overview_names_the_alert_that_the_scenario_meant() -> None:
     assert wording.noticed(caught()) == "InputDrift after 10m40s to 10m55s"
     assert wording.noticed(silent()) == ""
     assert wording.noticed(many_alerts()).endswith(", and 47 more")
+
+
+def test_every_word_of_a_verdict_has_a_meaning_and_a_page_gives_those_that_it_uses() -> None:
+    verdicts = [sample() for sample in SAMPLES.values()]
+    words = {word for verdict in verdicts for word in wording.headline(verdict).words}
+    assert words | {*get_args(ResponseWord), *get_args(HarmWord)} <= wording.WORDS.keys()
+    given = wording.meanings([caught()])
+    assert {"VALID", "HELD", "FIRED", "HARMFUL"} <= given.keys()
+    assert not {"INVALID", "FAILED", "SILENT FAILURE"} & given.keys()
+    assert all(meaning in html.render([caught()]) for meaning in given.values())
