@@ -31,16 +31,23 @@ def team(folder: Path, rules: str) -> None:
         make(folder / "recordings", series, hot(), expect=[fires("Hot", within=300)], name=f"{name}.drill")
 
 
-def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+# Where driftdrill is installed, pytest finds the plug-in by itself.
+INSTALLED = any(e.value == "driftdrill.pytest_plugin" for e in entry_points(group="pytest11"))
+PLUGIN = [] if INSTALLED else ["-p", "driftdrill.pytest_plugin"]
+
+
+def outside() -> dict[str, str]:
+    """The variables of a pytest that this one does not steer."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "LOCUST"))}
-    # Where driftdrill is installed, pytest finds the plug-in by itself.
-    installed = any(e.value == "driftdrill.pytest_plugin" for e in entry_points(group="pytest11"))
-    plugin = [] if installed else ["-p", "driftdrill.pytest_plugin"]
-    command = [sys.executable, "-m", "pytest", *plugin, "-q", *arguments]
+    return {**environment, "PYTHONPATH": str(ROOT)}
+
+
+def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", *PLUGIN, "-q", *arguments]
     return subprocess.run(
         command,
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env=outside(),
         capture_output=True,
         text=True,
         timeout=120,
@@ -69,6 +76,24 @@ def test_a_glob_that_finds_nothing_is_not_green(tmp_path: Path) -> None:
     done = pytest_in(tmp_path)
     assert done.returncode == 1
     assert "no recording matches" in done.stdout
+
+
+def test_an_empty_run_loads_nothing_of_ours_but_the_plug_in(tmp_path: Path) -> None:
+    """Every project in an environment with driftdrill pays for it, whether it has drills or not."""
+    code = (
+        "import sys, pytest; code = pytest.main(sys.argv[1:]);"
+        "print(code.name, *sorted(name for name in sys.modules if name.startswith('driftdrill')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *PLUGIN, "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=outside(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "NO_TESTS_COLLECTED driftdrill driftdrill.pytest_plugin", done.stdout
 
 
 def test_collection_imports_nothing_heavy(tmp_path: Path) -> None:
