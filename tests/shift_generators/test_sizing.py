@@ -167,6 +167,31 @@ def test_a_size_beyond_the_generators_reach_is_refused_with_its_largest_and_anot
     assert "reaches it" in str(refused.value.hint)
 
 
+def test_a_size_is_met_to_one_percent_and_what_comes_no_nearer_is_refused() -> None:
+    """Every row shifted by 3 is 3 away: more of it cannot be had, and 1 % less than was asked for is near enough."""
+    generator = on_fraction(mean_shift("x", by=3.0))
+    reach = 3.0
+    found = sized(generator, wasserstein=reach / 0.9905).solve(ROWS)
+    assert distance("wasserstein", ROWS["x"])(found(ROWS, 1.0, rng(13))["x"]) == pytest.approx(reach, rel=1e-6)
+    for target in (reach / 0.9895, reach / 0.95):
+        with pytest.raises(Unreachable, match=r"reaches 3\S* at most") as refused:
+            sized(generator, wasserstein=target).solve(ROWS)
+        assert refused.value.attainable == pytest.approx((0.0, reach), rel=1e-4)
+
+
+def test_a_size_between_two_jumps_is_met_to_one_percent_or_refused() -> None:
+    """Eight values of equal share: a shift of less than one step is a KS of 1/8, of more 2/8; nothing lies between."""
+    rows = {"step": np.repeat(np.arange(8.0), 1000)}
+    away = distance("ks", rows["step"])
+    for target in (0.125 / 1.0095, 0.125 / 0.9905, 0.25 / 1.0095):
+        found = sized(mean_shift("step"), ks=target).solve(rows)
+        assert away(found(rows, 1.0, rng(14))["step"]) == pytest.approx(target, rel=0.01)
+    for target in (0.125 / 0.9895, 0.125 / 0.95, 0.25 / 1.05, 0.25 / 1.0105):
+        with pytest.raises(Unreachable, match=r"jumps from 0\.125 to 0\.25") as refused:
+            sized(mean_shift("step"), ks=target).solve(rows)
+        assert refused.value.attainable == pytest.approx((0.125, 0.25), abs=1e-3)
+
+
 def test_an_effective_sample_that_is_too_small_is_an_error_that_names_the_remedy() -> None:
     rare = {"flag": np.arange(N) < 40, "x": X}
     with pytest.raises(TooFewEffective, match="effective rows of 40000") as refused:

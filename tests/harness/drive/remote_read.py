@@ -1,10 +1,11 @@
-"""Every stored sample of a Prometheus with its bits, stale markers included, by its remote-read API.
+"""Every stored sample of a Prometheus with its bits, stale markers included, by its remote-read API; and samples of
+any moment put into it, by its remote-write API (--web.enable-remote-write-receiver).
 
-The query API hides stale markers; this one does not. Snappy and protobuf are read by hand: three messages.
+The query API hides stale markers; this one does not. Snappy and protobuf are read and written by hand: few messages.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import requests
 
@@ -35,6 +36,26 @@ def stored_samples(url: str, name_regex: str = ".+") -> dict[Labels, list[tuple[
             samples = [dict(_fields(_bytes(part))) for n, part in parts if n == 2]
             out[tuple(sorted(labels))] = [(_int(s.get(2, 0)), _int(s.get(1, 0))) for s in samples]
     return out  # type: ignore[return-value]
+
+
+def store_samples(url: str, series: Mapping[Labels, Sequence[tuple[float, float]]]) -> None:
+    """Append samples: labels -> [(Unix seconds, value)]."""
+    written = b""
+    for labels, points in series.items():
+        named = b"".join(_field(1, _field(1, k.encode()) + _field(2, v.encode())) for k, v in sorted(labels))
+        values = (b"\x09" + struct.pack("<d", value) + _field(2, round(at * 1000)) for at, value in points)
+        written += _field(1, named + b"".join(_field(2, one) for one in values))
+    answer = requests.post(
+        f"{url}/api/v1/write",
+        data=_varint(len(written)) + _literal(written),
+        headers={
+            "Content-Encoding": "snappy",
+            "Content-Type": "application/x-protobuf",
+            "X-Prometheus-Remote-Write-Version": "0.1.0",
+        },
+        timeout=10,
+    )
+    assert answer.status_code == 204, answer.text
 
 
 def _int(value: int | bytes) -> int:

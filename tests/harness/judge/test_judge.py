@@ -117,6 +117,29 @@ def test_an_alert_of_recovery_later_than_it_looks_back_is_a_false_alarm(tmp_path
     assert word(verdict) == "FALSE_ALARM"
 
 
+def test_an_alert_of_the_faults_last_trace_is_late_and_no_false_alarm(tmp_path: Path) -> None:
+    """What the fault left at 1800 s is scraped at 1807 s, evaluated at 1815 s, and fires a minute later."""
+    verdict = judge(make(tmp_path, {"heat": step(1800, 20, back=2000)}, hot(), expect=[fires("Hot")]))
+    (response,) = verdict.responses
+    assert (response.word, response.pending_at, response.fired_at) == ("LATE", 1815, 1875)
+
+
+def test_an_alert_of_a_start_that_its_first_look_back_still_holds_is_no_false_alarm(tmp_path: Path) -> None:
+    """Hot until 200 s, the average of what there is so far is above 10 until 405 s; a whole look-back ends at 600 s."""
+    rules = hot("0s").replace("heat > 10", "avg_over_time(heat[10m]) > 10")
+    verdict = judge(make(tmp_path, {"heat": lambda t: 20.0 if t < 200 else 1.0}, rules, expect=[quiet("Hot")]))
+    (track,) = verdict.timeline.alerts
+    assert track.intervals[-1].end > verdict.timeline.phases[1].start
+    assert word(verdict) == "SILENT"
+    assert verdict.exit_code == 0
+
+
+def test_an_alert_that_is_gone_at_one_evaluation_fires_twice(tmp_path: Path) -> None:
+    heat = {"heat": lambda t: 1.0 if not 1000 <= t < 1700 or 1200 <= t < 1215 else 20.0}
+    (track,) = judge(make(tmp_path, heat, hot("0s"))).timeline.alerts
+    assert [(i.start, i.end) for i in track.intervals] == [(1020, 1215), (1230, 1710)]
+
+
 def test_a_rule_that_looks_back_further_than_the_baseline_is_not_judged_and_never_quiet(tmp_path: Path) -> None:
     rules = hot().replace("heat > 10", "avg_over_time(heat[20m]) > 10")
     recording = make(tmp_path, {"heat": lambda t: 1.0}, rules, expect=[quiet("Hot")])
