@@ -48,7 +48,7 @@ def test_what_the_fault_left_is_seen_one_scrape_and_one_evaluation_later_and_is_
     assert said(firing(latest, latest + 60)).word == "LATE"
     alarm = said(firing(latest + 0.001, latest + 60))
     assert (alarm.word, alarm.detect) == ("FALSE_ALARM", (1140.001, 1140.001))
-    assert alarm.note == "fired 4 min after the fault's end, longer than it looks back"
+    assert alarm.note == "fired 4m after the fault's end, longer than it looks back"
     for slower in ({"scrape": 60.0}, {"step": 60.0}):
         assert said(firing(latest + 45, latest + 60), **slower).word == "LATE"
         assert said(firing(latest + 45.001, latest + 60), **slower).word == "FALSE_ALARM"
@@ -60,7 +60,7 @@ def test_an_alert_is_judged_from_where_its_first_look_back_is_full() -> None:
     assert said(firing(0, 600), known=long).word == "SILENT"
     alarm = said(firing(0, 600.001), known=long)
     assert (alarm.word, alarm.fired_at, alarm.resolved_at) == ("FALSE_ALARM", 0, 600.001)
-    assert alarm.note == "fired in the baseline, at 0 s"
+    assert alarm.note == "fired in the baseline, at 0s"
     assert said(firing(0, 400), known=long, history=200.0).word == "SILENT"
     assert said(firing(0, 400.001), known=long, history=200.0).word == "FALSE_ALARM"
     # Where the look-back is short, the baseline's start counts.
@@ -73,7 +73,7 @@ def test_a_rule_is_not_judged_that_needs_more_than_there_is_before_the_fault() -
     assert said(known=rule("13m", "2m")).word == "SILENT"
     refused = said(known=rule("13m", "121s"))
     assert refused.word == "NOT_JUDGED"
-    assert refused.note == "look-back + for is 15 min 1 s, warm-up + baseline 15 min"
+    assert refused.note == "look-back + for is 15m1s, warm-up + baseline 15m"
     assert said(known=rule("13m", "121s"), history=1.0).word == "SILENT"
 
 
@@ -88,7 +88,7 @@ def test_time_to_detect_counts_from_the_first_request_that_was_hit() -> None:
     response = said((930, 1050, "pending"), firing(1050, 1700), within=100, fault_began=950.0)
     assert (response.word, response.detect, response.pending_at) == ("FIRED", (100, 100), None)
     late = said((960, 1050.5, "pending"), firing(1050.5, 1700), within=100, fault_began=950.0)
-    assert (late.word, late.pending_at, late.note) == ("LATE", 960, "first fired 0.5 s too late")
+    assert (late.word, late.pending_at, late.note) == ("LATE", 960, "first fired 500ms too late")
     assert (late.within, late.expected, late.where, late.labels) == (100, True, "rules.yml:4", {})
 
 
@@ -127,7 +127,7 @@ def test_too_short_a_recovery_is_told_and_blames_no_alert(recovery: float, word:
     response = said(firing(1000, 1800 + recovery + 15), phases=short)
     assert response.word == word
     if word == "FIRED":
-        assert response.note == "still firing at the end; recovery is shorter than the 3 min 30 s that it needs"
+        assert response.note == "still firing at the end; recovery is shorter than the 3m30s that it needs"
     # Without a recovery the drill ends with the fault, wherever that phase is said to lie.
     assert said(firing(1000, 1801), phases={**BY_NAME, "recovery": Phase("recovery", 0, 0)}).resolved_at is None
     assert said(firing(1000, 1800), phases={**BY_NAME, "recovery": Phase("recovery", 0, 0)}).resolved_at == 1800
@@ -187,7 +187,7 @@ def test_the_peak_is_of_the_instance_that_is_asked_for() -> None:
 def test_a_silent_alert_says_how_near_it_came() -> None:
     plain = rule(expr=THRESHOLD)
     short = said((1000, 1060, "pending"), (1200, 1290, "pending"), known=plain)
-    assert short.note == "above its threshold for 1 min 30 s, 45 s too short for `for: 2 min`"
+    assert short.note == "above its threshold for 1m30s, 45s too short for `for: 2m`"
     assert said((800, 900, "pending"), known=plain, left={600: 2, 1000: 8}).note == (
         "peaked at 80% of its threshold (> 10)"
     )

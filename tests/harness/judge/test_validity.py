@@ -62,7 +62,7 @@ def test_99_percent_of_the_load_must_have_been_sent_in_time() -> None:
     assert reasons(missed=9) == []
     (said,) = reasons(missed=10, about={"late_after": 0.25})
     assert said == (
-        "load not sent: 900 of 900 planned requests, 10 of them more than 0.25 s late by the generator itself; "
+        "load not sent: 900 of 900 planned requests, 10 of them more than 250ms late by the generator itself; "
         "at least 99% are needed"
     )
 
@@ -248,7 +248,7 @@ def test_what_a_reader_should_know_is_told_and_makes_nothing_invalid() -> None:
     assert told(failure=failure) == ("4 of 900 requests failed: 1 refused, 3 timeout",)
     late = np.full(len(AT), 0.051)
     wall = {"clock": "wall"}
-    assert told(late=late, about=wall) == ("the target held requests back: lateness p99 51 ms",)
+    assert told(late=late, about=wall) == ("the target held requests back: lateness p99 51ms",)
     assert told(late=late) == ()
     assert told(late=np.full(len(AT), 0.05), about=wall) == ()
     few = np.zeros(len(AT))
