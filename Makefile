@@ -22,7 +22,7 @@ help:
 	@echo "make demo    drill a real model with a real Prometheus, and show the report (3 minutes, installation included)"
 	@echo "make test    run the tests; what this machine cannot run is named at the end"
 	@echo "make test-servers   test the protocols on seven real model servers, each in an environment of its own (3 GB)"
-	@echo "make check   ruff, mypy, pyright, import-linter"
+	@echo "make check   ruff, mypy, pyright, import-linter, homonyms"
 	@echo "make bench   run the benchmarks"
 	@echo "make clean   remove what these made"
 
@@ -48,6 +48,7 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	@$(BIN)/python tools/homonyms
 
 .PHONY: bench
 bench: .venv/installed-dev

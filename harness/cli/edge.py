@@ -79,7 +79,8 @@ def command(**given: Any) -> int:
 def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[str, Any]) -> int:
     from driftdrill.harness.edge.cases import prepared
     from driftdrill.harness.edge.probe import CaseProgress, probe
-    from driftdrill.reports.data.edges import EdgeReport, render
+    from driftdrill.reports.data.edges import EdgeReport
+    from driftdrill.reports.edges_text import render
 
     progress, interrupted = CaseProgress(), False
     try:
@@ -104,7 +105,7 @@ def _table(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[s
 
 def _search(prober: "Prober", rows: "Example", bounds: "Bounds", given: Mapping[str, Any]) -> int:
     from driftdrill.harness.edge.search import PROPERTIES, Search, search, told
-    from driftdrill.reports.data.edges import render_search
+    from driftdrill.reports.edges_text import render_search
 
     name, interrupted = given["name"] or "no-5xx", False
     made = Search(prober, PROPERTIES[name][1], bounds)

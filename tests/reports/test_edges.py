@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import msgspec
 
-from driftdrill.reports.data.edges import Broken, EdgeCase, EdgeFinding, EdgeReport, EdgeSearch, render, render_search
+from driftdrill.reports.data.edges import Broken, EdgeCase, EdgeFinding, EdgeReport, EdgeSearch
+from driftdrill.reports.edges_text import render, render_search
 
 CASES = (
     EdgeCase("edge.nan.nan", "x", "NaN", "crashed", 500, 0.01, 20, None, "Internal Server Error"),

@@ -191,7 +191,7 @@ def test_a_silent_alert_says_how_near_it_came() -> None:
     assert said((800, 900, "pending"), known=plain, left={600: 2, 1000: 8}).note == (
         "peaked at 80% of its threshold (> 10)"
     )
-    assert said((800, 901, "pending"), known=plain).note.startswith("above its threshold for 1 min 41 s, 34 s")
+    assert said((800, 901, "pending"), known=plain).note.startswith("above its threshold for 1m41s, 34s")
     assert said((900, 1100, "pending"), known=plain).note.endswith("0 s too short for `for: 2 min`")
     assert said(known=plain, left={600: 8, 1000: 8}).note == ("its left side did not move towards the threshold (> 10)")
     assert respond(facts(left=None), plain, {}, None, True).note == "its expression was never true"
