@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md leads a stranger to the file of a concept: each file that it names exists, and defines what it says."""
+"""ARCHITECTURE.md leads a stranger to a concept: each file that it names exists, and defines what it says."""
 
 import ast
 import re
