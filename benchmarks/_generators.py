@@ -112,7 +112,7 @@ def ours(url: str, rate: float, connections: int, requests: int, listened: bool 
     from driftdrill.harness.drive.drive import player_for
     from driftdrill.harness.drive.plan import Plan
     from driftdrill.harness.scenario.scenario import Scenario
-    from driftdrill.harness.target import Target
+    from driftdrill.harness.setup.target import Target
     from driftdrill.harness.traffic.locust_user import in_locust
     from driftdrill.harness.traffic.protocols.detect import settled
     from driftdrill.stack.connection import Connection

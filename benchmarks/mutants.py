@@ -1,6 +1,6 @@
 """What mutants cost: the demo's rules under the two recordings of docs/example, beside a run of promtool for each.
 
-    python -m benchmarks.mutants [--promtool PATH] [--alone 12]
+    python -m benchmarks.mutants [--engine PATH] [--alone 12]
 
 Bars: all mutants in 60 s; one costs at most a tenth of what it costs in a run of its own (CPU, this machine, one after
 the other; so a ratio that holds on a busy machine too). Exit code 1 where one is missed.
@@ -32,14 +32,14 @@ WITHIN, SHARE = 60.0, 0.1
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--promtool", default=find_binary("promtool"), help="default: %(default)s")
+    parser.add_argument("--engine", default=find_binary("promtool"), help="default: %(default)s")
     parser.add_argument("--alone", type=int, default=12, help="mutants to evaluate in a run of their own")
     options = parser.parse_args()
-    promtool = find_promtool(binary=options.promtool)
+    promtool = find_promtool(binary=options.engine)
     print(f"promtool {promtool.version}, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as made:
         told = Path(made, "all.json")
-        given = ["mutate", *RECORDINGS, "--rules", RULES, "--engine", options.promtool, "--json", told]
+        given = ["mutate", *RECORDINGS, "--rules", RULES, "--engine", options.engine, "--json", told]
         before = children()
         seconds, _ = timed(driftdrill(*given))
         used = children() - before

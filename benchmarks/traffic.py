@@ -23,7 +23,7 @@ from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seeds import generator
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.records import Records

@@ -1,6 +1,6 @@
 """What an hour in virtual time costs, and judging it again, beside promtool's own time.
 
-    python -m benchmarks.virtual [--promtool PATH]
+    python -m benchmarks.virtual [--engine PATH]
 
 Bars: an hour of the demo model at 2 requests a second, all included, in 12 s; judging in 1.2 times promtool's own time
 and 0.5 s; 40 recorded hours of 50 series and 8 simple rules in 10 s on two cores; 24 hours of 500 series within 500 MB,
@@ -146,7 +146,7 @@ def an_hour(folder: Path, promtool: str) -> tuple[bool, str]:
     began, before = time.perf_counter(), children()
     with serve() as service:
         out = folder / "hour.drill"
-        timed(driftdrill("run", SCENARIO, "--target", service.url, "--promtool", promtool, "--out", out))
+        timed(driftdrill("run", SCENARIO, "--target", service.url, "--engine", promtool, "--out", out))
     seconds = time.perf_counter() - began
     told = f"an hour at 2 requests/s: {seconds:.1f} s, {3600 / seconds:.0f} x the clock"
     return seconds <= 12, f"{told}, {children() - before:.1f} s of CPU (at most 12 s)"
@@ -225,7 +225,7 @@ def memory_of_drive(folder: Path, promtool: str) -> tuple[bool, str]:
         for name, baseline in (("short", 600), ("long", 600 + 3 * 3600)):
             file = folder / f"{name}.py"
             file.write_text(LONG.format(baseline=baseline))
-            given = ["record", file, "--target", service.url, "--promtool", promtool, "--out", folder / f"{name}.drill"]
+            given = ["record", file, "--target", service.url, "--engine", promtool, "--out", folder / f"{name}.drill"]
             given += ["--scenario", "longer", "--rows-per-request", 1]
             _, out = timed([sys.executable, "-c", DRIVE, *given])
             peaks.append(float(out.rsplit("peak", 1)[1]) / 1024)
@@ -236,12 +236,12 @@ def memory_of_drive(folder: Path, promtool: str) -> tuple[bool, str]:
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--promtool", default=find_binary("promtool"), help="default: %(default)s")
+    parser.add_argument("--engine", default=find_binary("promtool"), help="default: %(default)s")
     parser.add_argument(
         "--only", nargs="*", default=[], help="of an_hour, judging, forty_hours, a_day, memory_of_drive"
     )
     options = parser.parse_args()
-    version = subprocess.run([options.promtool, "--version"], capture_output=True, text=True, check=True, timeout=20)
+    version = subprocess.run([options.engine, "--version"], capture_output=True, text=True, check=True, timeout=20)
     said = re.search(r"version (\S+)", version.stdout + version.stderr)
     memory = psutil.virtual_memory().total / 2**30
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {memory:.0f} GB"
@@ -251,7 +251,7 @@ def main() -> int:
         for case in (an_hour, judging, forty_hours, a_day, memory_of_drive):
             if options.only and case.__name__ not in options.only:
                 continue
-            good, told = case(Path(made), options.promtool)
+            good, told = case(Path(made), options.engine)
             held &= good
             print(f"{'held  ' if good else 'MISSED'}  {told}  [load {os.getloadavg()[0]:.1f}]", flush=True)
     return 0 if held else 1

@@ -9,11 +9,16 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
+import msgspec
 import requests
 
 from driftdrill.stack.errors import StackError
+
+FilePath = Annotated[str, msgspec.Meta(extra={"path": True})]
+"""A file by its path: whoever decodes a configuration file makes it relative to that file's folder."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Secret:
     """
 
     env: str | None = None
-    file: str | None = None
+    file: FilePath | None = None
 
     def __post_init__(self) -> None:
         if (self.env is None) == (self.file is None):
@@ -63,10 +68,10 @@ class Connection:
     headers: Mapping[str, str] = field(default_factory=dict)
     secret_headers: Mapping[str, Secret] = field(default_factory=dict)
     bearer: Secret | None = None
-    basic: tuple[str, Secret] | None = None
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    basic: Annotated[tuple[str, Secret], msgspec.Meta(extra={"keys": ("user", "password")})] | None = None
+    ca: FilePath | None = None
+    cert: FilePath | None = None
+    key: FilePath | None = None
     timeout: float = 10.0
     proxy: str | None = None
 

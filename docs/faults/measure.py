@@ -17,7 +17,7 @@ from docs.faults.entries import ENTRIES, Entry
 from driftdrill import Canary, Scenario, constant, minutes, seconds
 from driftdrill.harness.cli.demo import TOKEN, target_file
 from driftdrill.harness.cli.drill import drill
-from driftdrill.harness.setup.prepare import Settings
+from driftdrill.harness.setup.settings import settings_of
 from driftdrill.reports.data.verdict import Verdict
 from driftdrill.stack.model_service import flights, golden, serve_replicas
 
@@ -66,7 +66,7 @@ def measure(entry: Entry) -> dict[str, Any]:
     os.environ.setdefault(TOKEN, secrets.token_urlsafe(24))
     with tempfile.TemporaryDirectory() as folder, serve_replicas(2 if entry.replica else 1, admin=True) as services:
         config = target_file(Path(folder), services)
-        settings = Settings(target="demo", config=str(config), out=f"{folder}/one.drill")
+        settings = settings_of(target="demo", config=str(config), out=f"{folder}/one.drill")
         _, verdict = drill(scenario_of(entry), settings)
     assert verdict is not None
     return {"how": entry.how, **_told(verdict)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from driftdrill.harness.cli.options import options
 from driftdrill.harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ TOKEN = "DRIFTDRILL_ADMIN_TOKEN"
 
 @click.command("demo")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("driftdrill-report"), help="Folder of the report.")
-@click.option("--prometheus", default="auto", help="auto, container, binary, or the URL of one that runs.")
+@options("prometheus")
 @click.option("--only", multiple=True, help="A built-in scenario, or a file of them; may be repeated; default: four.")
-def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
+def command(out: Path, prometheus: str | None, only: tuple[str, ...]) -> int:
     """Serve the demo model, drive drills against it, and write one report.
 
     Of the four that it drives unless others are named, three are played in virtual time, an hour each in seconds; one
@@ -34,9 +35,8 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
     from contextlib import ExitStack
 
     from driftdrill.harness.cli.drill import drill
-    from driftdrill.harness.cli.options import write_outputs
-    from driftdrill.harness.cli.progress import columns
-    from driftdrill.harness.setup.prepare import Settings
+    from driftdrill.harness.cli.progress import columns, write_outputs
+    from driftdrill.harness.setup.settings import settings_of
     from driftdrill.reports import text
     from driftdrill.stack.model_service import serve_replicas
 
@@ -54,7 +54,7 @@ def command(out: Path, prometheus: str, only: tuple[str, ...]) -> int:
         for name, scenario in scenarios.items():
             click.echo(f"\ndrill: {scenario.name} ({scenario.clock} clock)")
             recording = str(folder / f"{name}.drill")
-            settings = Settings(target="demo", config=str(config), out=recording, prometheus=prometheus)
+            settings = settings_of(target="demo", config=str(config), out=recording, prometheus=prometheus)
             _, verdict = drill(scenario, settings)
             assert verdict is not None
             verdicts.append(replace(verdict, recording=Path(recording).name))

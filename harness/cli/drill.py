@@ -6,7 +6,7 @@ from driftdrill.harness.cli.locust_entry import drive_and_judge
 from driftdrill.harness.cli.progress import progress
 from driftdrill.harness.drive.plan import Steering
 from driftdrill.harness.scenario.scenario import Scenario
-from driftdrill.harness.setup.prepare import Settings
+from driftdrill.harness.setup.settings import Settings
 from driftdrill.harness.traffic.locust_user import Hosted, in_locust
 from driftdrill.reports.data.verdict import Verdict
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftdrill.harness.cli.options import options
 from driftdrill.harness.errors import ConfigError, Interrupted, TargetError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ PROPERTIES = ("no-5xx", "no-hang", "no-nan")
 
 
 @click.command("edge")
-@click.option("--target", help="URL, or a name in driftdrill.toml.")
-@click.option("--config", type=click.Path(), help="Default: driftdrill.toml in this folder, if any.")
-@click.option("--allow-host", multiple=True, help="A host beyond this machine that may be asked.")
+@options("target", "config", "allow_hosts")
 @click.option("--rows", type=click.Path(path_type=Path), help="CSV or scenario file; its first whole row is valid.")
 @click.option("--truth", help="A column of --rows that is not sent.")
 @click.option("--column", multiple=True, help="Columns that cases go into; default: the first of each kind.")
@@ -43,11 +42,11 @@ def command(**given: Any) -> int:
 
     Exit codes: 0 no finding, 1 findings, 2 usage, rig, or not all cases could be sent. docs/edge.md lists the codes.
     """
-    from driftdrill.harness.config import load_config, pick_target
     from driftdrill.harness.edge.cases import CASES, refuse_unknown_columns, valid
     from driftdrill.harness.edge.example import example
     from driftdrill.harness.edge.probe import Bounds, Prober
-    from driftdrill.harness.target import refuse_foreign_hosts
+    from driftdrill.harness.setup.allow import refuse_foreign_hosts
+    from driftdrill.harness.setup.settings import pick_target, settings_of
     from driftdrill.harness.traffic.http.client import Client
     from driftdrill.harness.traffic.protocols.detect import asking, settled
 
@@ -55,11 +54,11 @@ def command(**given: Any) -> int:
         raise UsageError("--accept goes with the table of cases, --property with --search")
     for pattern in given["accept"]:
         _refuse_unknown(pattern, [case.code for case in CASES])
-    config = load_config(given["config"])
-    target = pick_target(config, given["target"])
-    refuse_foreign_hosts(target, (*given["allow_host"], *config.allow_hosts))
+    settings = settings_of(**{name: given[name] for name in ("target", "config", "allow_hosts")})
+    target = pick_target(settings)
+    refuse_foreign_hosts(target, settings.allow_hosts)
     target, protocol = settled(target)
-    rows = example(target, protocol, asking(target.connection), config, given["rows"], given["truth"])
+    rows = example(target, protocol, asking(target.connection), settings.file, given["rows"], given["truth"])
     base = valid(rows.rows, protocol)
     refuse_unknown_columns(base, given["column"])
     client = Client(replace(target.connection, timeout=given["timeout"]), protocol.path, protocol.content_type)

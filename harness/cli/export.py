@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from driftdrill.harness.cli.options import options
 from driftdrill.harness.errors import ConfigError, UsageError
 
 
@@ -12,15 +13,15 @@ from driftdrill.harness.errors import ConfigError, UsageError
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File, or folder with --as-promtool-test.")
 @click.option("--as-promtool-test", is_flag=True, help="Write rules.yml and test.yml into the folder --out.")
 @click.option("--rules", multiple=True, help="With --as-promtool-test: rule files; default: the drill's own.")
-@click.option("--promtool", help="Path of the promtool that evaluates the rules.")
-def command(recording: Path, out: Path, as_promtool_test: bool, rules: tuple[str, ...], promtool: str | None) -> int:
+@options("engine")
+def command(recording: Path, out: Path, as_promtool_test: bool, rules: tuple[str, ...], engine: str | None) -> int:
     """Write RECORDING as OpenMetrics, for `promtool tsdb create-blocks-from`, or as a promtool unit test."""
     from driftdrill.harness.judge.engine.unit_test import unit_test
     from driftdrill.harness.judge.judge import recorded_rules
     from driftdrill.harness.judge.rules.rules import Rules
     from driftdrill.harness.recording.export import openmetrics
     from driftdrill.harness.recording.reader import open_recording
-    from driftdrill.stack.prometheus.promtool import find_promtool
+    from driftdrill.stack.prometheus.promtool import find_engine
     from driftdrill.stack.rules.files import load_rule_files
 
     opened = open_recording(recording)
@@ -32,7 +33,7 @@ def command(recording: Path, out: Path, as_promtool_test: bool, rules: tuple[str
                 f.writelines(openmetrics(opened))
         else:
             files = load_rule_files(rules) if rules else recorded_rules(opened)
-            made = unit_test(opened, Rules(tuple(files)), find_promtool(binary=promtool))
+            made = unit_test(opened, Rules(tuple(files)), find_engine(engine))
             out.mkdir(parents=True, exist_ok=True)
             (out / "rules.yml").write_text(made.rules, encoding="utf-8")
             (out / "test.yml").write_text(made.test, encoding="utf-8")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from driftdrill.harness.cli.progress import Plain, finish
+from driftdrill.harness.cli.progress import Plain, finish, write_outputs
 from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.drive.drive import drive, player_for
 from driftdrill.harness.drive.plan import KEPT, Plan, Steering
@@ -18,8 +18,10 @@ from driftdrill.harness.drive.workers import Workers, serve
 from driftdrill.harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
 from driftdrill.harness.judge.judge import judge
 from driftdrill.harness.seams.seam import Site
-from driftdrill.harness.setup.prepare import Settings, prepared, subject
-from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.setup.options import OPTIONS, add_locust_arguments
+from driftdrill.harness.setup.prepare import prepared, subject
+from driftdrill.harness.setup.settings import Settings, settings_of
+from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.locust_user import Hosted, ModelUser, install
 from driftdrill.harness.traffic.player import Player
 from driftdrill.harness.traffic.protocols.detect import settled
@@ -49,7 +51,7 @@ def _drive_and_judge(hosted: Hosted, settings: Settings, steering: Steering) -> 
             "the virtual clock runs in one process, and this is a master of several",
             hint="leave --processes and --master out, or take --clock wall",
         )
-    with prepared(hosted.scenario, hosted.host, settings) as (plan, promtool):
+    with prepared(hosted.scenario, settings) as (plan, promtool):
         path = drive(plan, steering, partial(_workers, hosted, settings) if hosted.is_master else None)
         if not settings.judge:
             return path, None
@@ -59,9 +61,8 @@ def _drive_and_judge(hosted: Hosted, settings: Settings, steering: Steering) -> 
 def _workers(hosted: Hosted, settings: Settings, clock: WallClock, target: Target) -> Workers:
     """This master's workers, having sent them what the scenario's file does not say."""
     order = {
-        "target": settings.target or hosted.host,
-        "config": settings.config,
-        "replicas": settings.replicas,
+        "options": {name: getattr(settings, name) for name in ("target", "config", "replicas", "seed")},
+        "rows_per_request": settings.rows_per_request,
         "protocol": asdict(target.protocol),
         "addresses": [connection.url for connection in target.all],
     }
@@ -70,13 +71,22 @@ def _workers(hosted: Hosted, settings: Settings, clock: WallClock, target: Targe
 
 def _part(hosted: Hosted, order: Mapping[str, Any], clock: WallClock) -> Player:
     """A worker's player, of the master's order."""
-    given = Settings(config=order["config"], replicas=tuple(order["replicas"]))
-    scenario, target = subject(hosted.scenario, order["target"], given)
+    scenario, target = subject(hosted.scenario, settings_of(**order["options"]))
     # The master's addresses may lead through its proxies.
     first, *others = (replace(c, url=url) for c, url in zip(target.all, order["addresses"], strict=True))
     target = replace(target, connection=first, replicas=tuple(others))
     target, spoken = settled(replace(target, protocol=ProtocolOptions(**order["protocol"])))
-    plan = Plan(scenario, target, "wall", Path(), rules=(), engine="", versions={}, site=Site(target))
+    plan = Plan(
+        scenario,
+        target,
+        "wall",
+        Path(),
+        rules=(),
+        engine="",
+        versions={},
+        site=Site(target),
+        rows_per_request=order["rows_per_request"],
+    )
     return player_for(plan, spoken, clock, hosted.report, (order["index"], order["workers"]))
 
 
@@ -117,44 +127,23 @@ def signals(steering: Steering) -> Iterator[None]:
 _steering: list[Steering] = []
 
 
-def _arguments(parser: Any) -> None:
-    group = parser.add_argument_group("driftdrill")
-    group.add_argument("--clock", choices=["virtual", "wall"], default=None, help="driftdrill: which clock")
-    group.add_argument("--rules", action="append", default=[], help="driftdrill: rule files or globs")
-    group.add_argument("--drill-config", default=None, help="driftdrill: driftdrill.toml to read")
-    group.add_argument("--allow-host", action="append", default=[], help="driftdrill: a foreign host to drill")
-    group.add_argument("--out", default=None, help="driftdrill: where the recording goes")
-    group.add_argument("--prometheus", default=None, help="driftdrill: auto, container, binary or a URL")
-    group.add_argument("--promtool", default=None, help="driftdrill: path of a promtool binary")
-    group.add_argument("--fail-on", action="append", default=[], help="driftdrill: silent_failure")
-    group.add_argument("--replica", action="append", default=[], help="driftdrill: URL of a further address of --host")
-    group.add_argument("--keep-rows", action="store_true", help="driftdrill: keep rows and bodies in the recording")
-    group.add_argument("--redact", action="append", default=[], help="driftdrill: a column that is not kept")
-    group.add_argument("--metrics-port", type=int, default=0, help="driftdrill: port of the drill's own metrics page")
+def settings_under_locust(hosted: Hosted) -> Settings:
+    """The settings of Locust's command line. Raises :class:`ConfigError`."""
+    said = {o.name: hosted.option(o.destination) for o in OPTIONS if not (o.no_locust or o.locust_own)}
+    return settings_of(**said, target=hosted.host or None)
 
 
 def _start(hosted: Hosted) -> None:
     """Runs in a greenlet from test_start on; whatever happens, Locust ends with our exit code."""
-    settings = Settings(
-        clock=hosted.option("clock"),
-        rules=tuple(hosted.option("rules") or ()),
-        config=hosted.option("drill_config"),
-        allow_hosts=tuple(hosted.option("allow_host") or ()),
-        out=hosted.option("out"),
-        prometheus=hosted.option("prometheus"),
-        promtool=hosted.option("promtool"),
-        fail_on=tuple(hosted.option("fail_on") or ()),
-        replicas=tuple(hosted.option("replica") or ()),
-        metrics_port=hosted.option("metrics_port") or 0,
-        keep_rows=bool(hosted.option("keep_rows")),
-        redact=tuple(hosted.option("redact") or ()),
-    )
     steering = Steering(report=hosted.report, progress=Plain(sys.stderr))
     _steering.append(steering)
     code = EXIT_USAGE
     try:
+        settings = settings_under_locust(hosted)
         _, verdict = drive_and_judge(hosted, settings, steering)
-        code = finish(verdict) if verdict is not None else 0
+        assert verdict is not None
+        code = finish(verdict)
+        write_outputs([verdict], vars(settings))
     except (DriftdrillError, StackError) as e:
         code = told(e)
     finally:
@@ -166,4 +155,4 @@ def _stop() -> None:
         steering.stop = steering.stop or "interrupted: Locust stopped the test"
 
 
-install(_arguments, _start, _stop, lambda hosted: serve(hosted, _part))
+install(add_locust_arguments, _start, _stop, lambda hosted: serve(hosted, _part))

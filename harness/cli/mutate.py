@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from driftdrill.harness.cli.options import options
+
 
 @click.command("mutate")
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -14,7 +16,7 @@ import click
 @click.option("--fail-under", type=click.FloatRange(0, 1), default=0.0, help="Fail if a smaller share is killed.")
 @click.option("--history", type=click.Path(path_type=Path), help="A recording without faults: their past.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all mutants as JSON.")
-@click.option("--engine", help="Path of a promtool.")
+@options("engine")
 def command(
     recordings: tuple[Path, ...],
     rules: tuple[str, ...],
@@ -30,18 +32,17 @@ def command(
     Each recording must hold under the rules as they are, else its verdict is printed and nothing is mutated. What
     survives is listed with the drill that would kill it. docs/mutation.md says what killed means.
     """
-    from driftdrill.harness.cli.options import write
-    from driftdrill.harness.cli.progress import finish
+    from driftdrill.harness.cli.progress import finish, write
     from driftdrill.harness.judge.evidence import Drill
     from driftdrill.harness.judge.judge import verdict, with_alerts
     from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
     from driftdrill.harness.recording.reader import open_recording
     from driftdrill.reports import mutation_text
-    from driftdrill.stack.prometheus.promtool import find_promtool
+    from driftdrill.stack.prometheus.promtool import find_engine
     from driftdrill.stack.rules.files import load_rule_files
 
     known = with_alerts(load_rule_files(rules))
-    promtool = find_promtool(binary=engine)
+    promtool = find_engine(engine)
     past = None if history is None else open_recording(history)
     clean = as_they_are([Drill(open_recording(path), past) for path in recordings], known, promtool)
     if failed := [v for v in map(verdict, clean) if v.exit_code]:

@@ -3,10 +3,12 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from driftdrill.durations import rounded_duration
+from driftdrill.harness.errors import ConfigError
 from driftdrill.reports import text
 from driftdrill.reports.data.verdict import Verdict
 
@@ -107,3 +109,32 @@ def finish(verdict: Verdict) -> int:
     """Print the verdict; answers the exit code."""
     print(text.render(verdict, width=columns(), colour=sys.stdout.isatty()), flush=True)
     return verdict.exit_code
+
+
+def write_outputs(verdicts: Sequence[Verdict], given: Mapping[str, Any]) -> None:
+    """Write the files that were asked for: ``json_file``, ``junit_file``, ``html_file``, ``markdown_file``.
+
+    Raises :class:`ConfigError` for one that cannot be written.
+    """
+    from driftdrill.reports import html, junit, markdown
+
+    makers: dict[str, Callable[[], str | bytes]] = {
+        "json_file": verdicts[0].to_json,
+        "junit_file": lambda: junit.render(verdicts),
+        "html_file": lambda: html.render(verdicts),
+        "markdown_file": lambda: markdown.render(verdicts),
+    }
+    for name, make in makers.items():
+        if given.get(name) is not None:
+            made = make()
+            write(Path(given[name]), made if isinstance(made, bytes) else made.encode("utf-8"))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that was asked for, and say so. Raises :class:`ConfigError` where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as e:
+        raise ConfigError(f"cannot be written: {e.strerror}", where=str(path)) from e
+    print(f"written: {path}", flush=True)

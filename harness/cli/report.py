@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftdrill.harness.cli.options import outputs, write_outputs
+from driftdrill.harness.cli.options import outputs
 from driftdrill.harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @outputs
 def command(files: tuple[Path, ...], **given: Any) -> int:
     """Draw FILES (verdict.json or NAME.drill): text in the terminal, and whatever else is asked for."""
-    from driftdrill.harness.cli.progress import finish
+    from driftdrill.harness.cli.progress import finish, write_outputs
 
     verdicts = [_read(file) for file in files]
     for verdict in verdicts:

@@ -19,7 +19,8 @@ from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seeds import generator
-from driftdrill.harness.target import Target, refuse_foreign_hosts
+from driftdrill.harness.setup.allow import refuse_foreign_hosts
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.latency import percentiles

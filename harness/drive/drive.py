@@ -18,7 +18,7 @@ from driftdrill.harness.drive.plan import Plan, Playing, Run, Steering
 from driftdrill.harness.drive.real_time_metrics import moving
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.writer import Writer
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player, Reported

@@ -10,7 +10,7 @@ from driftdrill.harness.errors import ScenarioError, TargetError
 from driftdrill.harness.scenario.canary import MOST_ROWS
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import Scenario
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.blocks import batch_of, checked_rows
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.http.response import RequestFailed

@@ -16,7 +16,7 @@ from driftdrill.harness.recording.columns import request_block
 from driftdrill.harness.recording.writer import Writer
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seams.seam import Site
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.player import Reported
 from driftdrill.harness.traffic.records import Records
 from driftdrill.stack.prometheus.api import Server

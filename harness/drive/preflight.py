@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from driftdrill.harness.errors import MonitoringError, RuleError, TargetError, nearest
 from driftdrill.harness.scenario.scenario import Scenario
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.http.response import Reply, RequestFailed

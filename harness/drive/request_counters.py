@@ -14,7 +14,7 @@ import gevent
 from driftdrill.harness.drive.plan import Run
 from driftdrill.harness.drive.scraping.scrape_loop import Scrape, ScrapeTarget
 from driftdrill.harness.drive.scraping.scraper import Scraper
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 
 LAG = 0.5
 """Real seconds to wait for a counter to catch up with what its server answered."""

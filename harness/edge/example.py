@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.config import Config
 from driftdrill.harness.errors import ConfigError, TargetError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import load
+from driftdrill.harness.setup.file import Config
 from driftdrill.harness.setup.prepare import csv_rows
-from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.blocks import checked_rows
 from driftdrill.harness.traffic.protocols import Protocol
 from driftdrill.harness.traffic.protocols.base import Ask

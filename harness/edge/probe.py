@@ -11,7 +11,7 @@ from driftdrill.durations import format_duration
 from driftdrill.harness.drive.preflight import ask
 from driftdrill.harness.edge.cases import Ready, Valid
 from driftdrill.harness.errors import TargetError
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.http.response import RequestFailed
 from driftdrill.harness.traffic.protocols import Protocol, Request, Undecodable

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from driftdrill.harness.errors import RigError, ScenarioError, nearest
 from driftdrill.harness.seams.seam import Ground, InForce, Injected, Seam, Site
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 
 
 @dataclass(frozen=True)

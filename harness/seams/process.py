@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.seams.seam import Ground, InForce, Injected, Seam, Site, chosen, together
-from driftdrill.harness.target import Listens, Target
+from driftdrill.harness.setup.target import Listens, Target
 
 
 class ProcessSeam(Seam):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from driftdrill.harness.errors import RigError, ScenarioError
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 
 T = TypeVar("T")
 

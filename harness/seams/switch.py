@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.seams.seam import InForce, Injected, Seam, Site, chosen, together
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 
 
 class SwitchSeam(Seam):

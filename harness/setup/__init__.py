@@ -1,1 +1,1 @@
-"""From what a user asked for to a drill that can begin: settings, driftdrill.toml, target, hosts, proxies."""
+"""What a drill is set up from: the options, driftdrill.toml, the target, and the hosts that may be drilled."""

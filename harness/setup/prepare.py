@@ -5,12 +5,11 @@ import importlib.metadata
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from driftdrill.harness.config import Config, load_config, pick_target
 from driftdrill.harness.drive.metrics_page import MetricsPage, counts, served_page
 from driftdrill.harness.drive.plan import Plan
 from driftdrill.harness.drive.scraping.scraper import Scraper
@@ -22,67 +21,40 @@ from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seams.scrape_job import ChangedJobs, LoadedJobs
 from driftdrill.harness.seams.seam import Ground
+from driftdrill.harness.setup.allow import refuse_foreign_hosts
 from driftdrill.harness.setup.proxied import Proxied, check, proxied
-from driftdrill.harness.target import Target, refuse_foreign_hosts
+from driftdrill.harness.setup.settings import Settings, pick_target
+from driftdrill.harness.setup.target import Target
 from driftdrill.reports.metrics import DrillState
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.prometheus.api import LoadedGroup, rules
-from driftdrill.stack.prometheus.promtool import IMAGE, Promtool, check_rules, find_promtool
+from driftdrill.stack.prometheus.promtool import IMAGE, Promtool, check_rules, find_engine
 from driftdrill.stack.prometheus.server import prometheus
 from driftdrill.stack.rules.files import Group, Rule, RuleFile, load_rule_files, to_rule_file
 from driftdrill.stack.scrape.job import HttpDiscovery, ScrapeJob, page_job
 from driftdrill.stack.scrape.prometheus_yml import Given, jobs_from_prometheus_yml
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the user asked for, which goes before scenario and driftdrill.toml; None where the user said nothing."""
-
-    target: str | None = None
-    clock: Literal["virtual", "wall"] | None = None
-    rules: tuple[str, ...] = ()
-    config: str | None = None
-    allow_hosts: tuple[str, ...] = ()
-    out: str | None = None
-    prometheus: str | None = None
-    """auto, container, binary, or the URL of an existing server."""
-    promtool: str | None = None
-    seed: int | None = None
-    rows_per_request: int = 1
-    fail_on: tuple[str, ...] = ()
-    replicas: tuple[str, ...] = ()
-    """URLs of further addresses of a target that is given by its URL."""
-    metrics_port: int = 0
-    """Where the drill's own metrics page is served; 0 is a free port."""
-    keep_rows: bool = False
-    """Keep feature values and bodies in the recording, but for the columns to ``redact``."""
-    redact: tuple[str, ...] = ()
-    judge: bool = True
-
-
 @contextlib.contextmanager
-def prepared(scenario: Scenario, host: str, settings: Settings) -> Iterator[tuple[Plan, Promtool | None]]:
+def prepared(scenario: Scenario, settings: Settings) -> Iterator[tuple[Plan, Promtool | None]]:
     """The plan of a drill, and what evaluates its rules: everything that it needs runs while this is held.
 
-    ``host`` is the target where the settings name none. Raises :class:`ConfigError` and others of the errors tree
-    before anything is started, if the settings cannot be carried out.
+    Raises :class:`ConfigError` and others of the errors tree before anything is started, if the settings cannot be
+    carried out.
     """
-    config = load_config(settings.config)
-    target = pick_target(config, settings.target or host or None, settings.replicas)
-    scenario = _adjusted(scenario, settings, config, target)
+    scenario, target = subject(scenario, settings)
     # First of all: a Prometheus of ours would scrape the target as soon as it runs.
-    allowed = (*settings.allow_hosts, *config.allow_hosts)
-    refuse_foreign_hosts(target, allowed)
+    refuse_foreign_hosts(target, settings.allow_hosts)
     if settings.out is not None:
         refuse_unwritable(Path(settings.out))
     clock = settings.clock or scenario.clock
-    check(scenario, Ground(target, clock, own_prometheus=_which(settings, config)[0] != "server"))
+    check(scenario, Ground(target, clock, own_prometheus=_which(settings)[0] != "server"))
     with contextlib.ExitStack() as stack:
         reached = stack.enter_context(proxied(scenario, target, clock))
         page = None if scenario.canary is None else stack.enter_context(_metrics_page(scenario, clock, settings))
         plan = _plan(scenario, reached, clock, settings, page)
-        held = _virtual(plan, settings, config, allowed) if clock == "virtual" else _wall(plan, settings, config)
+        held = _virtual(plan, settings) if clock == "virtual" else _wall(plan, settings)
         yield stack.enter_context(held)
 
 
@@ -100,20 +72,15 @@ def _metrics_page(scenario: Scenario, clock: str, settings: Settings) -> context
     return served_page(facts, scenario.canary.name, port=settings.metrics_port)
 
 
-def subject(scenario: Scenario, host: str, settings: Settings) -> tuple[Scenario, Target]:
+def subject(scenario: Scenario, settings: Settings) -> tuple[Scenario, Target]:
     """The scenario and the target as the settings and driftdrill.toml make them: what a worker needs of a rig."""
-    config = load_config(settings.config)
-    target = pick_target(config, settings.target or host or None, settings.replicas)
-    return _adjusted(scenario, settings, config, target), target
-
-
-def _adjusted(scenario: Scenario, settings: Settings, config: Config, target: Target) -> Scenario:
+    target = pick_target(settings)
     if settings.seed is not None:
         scenario = replace(scenario, seed=settings.seed)
-    if target.name in config.rows:
-        file, truth = config.rows[target.name]
+    if target.name in settings.file.rows:
+        file, truth = settings.file.rows[target.name]
         scenario = replace(scenario, rows=lambda: csv_rows(file), truth=truth or scenario.truth)
-    return scenario
+    return scenario, target
 
 
 def csv_rows(file: str) -> Batch:
@@ -148,26 +115,24 @@ def _plan(scenario: Scenario, reached: Proxied, clock: str, settings: Settings, 
     )
 
 
-def _patterns(scenario: Scenario, settings: Settings, config: Config) -> tuple[str, ...]:
-    return settings.rules or config.rules or tuple(str(r) for r in scenario.rules)
+def _patterns(scenario: Scenario, settings: Settings) -> tuple[str, ...]:
+    return settings.rules or tuple(str(r) for r in scenario.rules)
 
 
 @contextlib.contextmanager
-def _virtual(
-    plan: Plan, settings: Settings, config: Config, allowed: tuple[str, ...]
-) -> Iterator[tuple[Plan, Promtool | None]]:
+def _virtual(plan: Plan, settings: Settings) -> Iterator[tuple[Plan, Promtool | None]]:
     """promtool, and a scraper of the target's metrics pages."""
     scenario, target = plan.scenario, plan.target
-    how, _ = _which(settings, config)
-    promtool = _promtool(how, settings, config)
-    files = _checked(_patterns(scenario, settings, config), promtool, scenario)
+    how, _ = _which(settings)
+    promtool = _promtool(how, settings)
+    files = _checked(_patterns(scenario, settings), promtool, scenario)
     intervals = {g.interval or scenario.evaluation_interval for f in files for g in f.groups}
     jobs, own = jobs_of(target, scenario.scrape_interval), _own_jobs(plan)
     refuse_foreign_hosts(
-        target, allowed, also=[d.url for j in jobs for d in j.discoveries if isinstance(d, HttpDiscovery)]
+        target, settings.allow_hosts, also=[d.url for j in jobs for d in j.discoveries if isinstance(d, HttpDiscovery)]
     )
     with Scraper([*jobs, *own], evaluation_intervals=intervals) as scraper:
-        refuse_foreign_hosts(target, allowed, also=[t.url for t in scraper.targets])
+        refuse_foreign_hosts(target, settings.allow_hosts, also=[t.url for t in scraper.targets])
         ours = [found for found in scraper.targets if any(found.job is job for job in jobs)]
         site = replace(plan.site, scraper=scraper, scraped=ours, configuration=ChangedJobs(scraper))
         yield replace(plan, rules=files, scraper=scraper, site=site, engine=f"promtool {promtool.version}"), promtool
@@ -179,11 +144,12 @@ def _own_jobs(plan: Plan) -> list[ScrapeJob]:
 
 
 @contextlib.contextmanager
-def _wall(plan: Plan, settings: Settings, config: Config) -> Iterator[tuple[Plan, Promtool | None]]:
+def _wall(plan: Plan, settings: Settings) -> Iterator[tuple[Plan, Promtool | None]]:
     """A Prometheus that scrapes the target and evaluates the rules, or the one that does already."""
     scenario, target = plan.scenario, plan.target
-    how, url = _which(settings, config)
-    connection = config.prometheus.connection
+    how, url = _which(settings)
+    file = settings.file.prometheus
+    connection = file.connection
     if url is not None and (connection is None or connection.url.rstrip("/") != url.rstrip("/")):
         connection = Connection(url)
     if target.prometheus_yml and how != "server":
@@ -192,12 +158,12 @@ def _wall(plan: Plan, settings: Settings, config: Config) -> Iterator[tuple[Plan
             hint="on the wall clock name that Prometheus (--prometheus URL), or drill in virtual time",
         )
     promtool = None
-    if how != "server":
-        promtool = _promtool(how, settings, config)
+    if how != "server" or settings.engine is not None:
+        promtool = _promtool(how, settings)
     else:
         with contextlib.suppress(StackError):  # without one, left sides and expressions are not known
-            promtool = _promtool(how, settings, config)
-    patterns = _patterns(scenario, settings, config)
+            promtool = _promtool(how, settings)
+    patterns = _patterns(scenario, settings)
     files = _checked(patterns, promtool, scenario) if patterns else ()
     jobs, own = jobs_of(target, scenario.scrape_interval) if how != "server" else [], _own_jobs(plan)
     with prometheus(
@@ -207,8 +173,8 @@ def _wall(plan: Plan, settings: Settings, config: Config) -> Iterator[tuple[Plan
         evaluation_interval=scenario.evaluation_interval,
         how=how,
         connection=connection,
-        binary=config.prometheus.binary,
-        image=config.prometheus.image or IMAGE,
+        binary=file.binary,
+        image=file.image or IMAGE,
         reloadable=any(fault.seam.reloads_prometheus for fault in scenario.faults),
     ) as server:
         files = files or served_rules(rules(server))
@@ -217,10 +183,8 @@ def _wall(plan: Plan, settings: Settings, config: Config) -> Iterator[tuple[Plan
         yield replace(plan, rules=files, server=server, site=site, engine=engine), server.promtool or promtool
 
 
-def _which(settings: Settings, config: Config) -> tuple[Literal["auto", "container", "binary", "server"], str | None]:
-    wanted = settings.prometheus
-    if wanted is None:
-        return config.prometheus.how, None
+def _which(settings: Settings) -> tuple[Literal["auto", "container", "binary", "server"], str | None]:
+    wanted = settings.prometheus or "auto"
     if "://" in wanted:
         return "server", wanted
     if wanted in ("auto", "container", "binary"):
@@ -228,14 +192,11 @@ def _which(settings: Settings, config: Config) -> tuple[Literal["auto", "contain
     raise ScenarioError(f"--prometheus must be auto, container, binary or a URL, not {wanted!r}")
 
 
-def _promtool(how: str, settings: Settings, config: Config) -> Promtool:
-    given = settings.promtool or config.prometheus.promtool
+def _promtool(how: str, settings: Settings) -> Promtool:
     kind: Literal["auto", "binary", "container"] = "auto"
-    if how == "binary" or given:
-        kind = "binary"
-    elif how == "container":
-        kind = "container"
-    return find_promtool(kind, binary=given, image=config.prometheus.image or IMAGE)
+    if how in ("binary", "container"):
+        kind = how  # type: ignore[assignment]
+    return find_engine(settings.engine, kind, image=settings.file.prometheus.image or IMAGE)
 
 
 def _checked(patterns: Sequence[str], promtool: Promtool | None, scenario: Scenario) -> tuple[RuleFile, ...]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seams.seam import Ground, Site
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.stack.faults.network import Proxy, proxy, toxiproxy
 
 

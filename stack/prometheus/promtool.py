@@ -57,6 +57,64 @@ def find_promtool(
     return Promtool((path,), version_of(path), "binary")
 
 
+_VERSION = re.compile(r"v?(\d+\.\d+(?:\.\d+(?:-[\w.]+)?)?)")
+"""2.42 or 3.5.3: what names a promtool by its version."""
+
+
+def find_engine(
+    engine: str | None = None, how: Literal["auto", "binary", "container"] = "auto", *, image: str = IMAGE
+) -> Promtool:
+    """The promtool that ``engine`` names: "promtool" or None is as :func:`find_promtool` finds one, else a version of
+    it (2.42 is any 2.42.x), else the path of one.
+
+    Of a version it looks at $DRIFTDRILL_PROMTOOL, at every ``promtool*`` on PATH and beside this Python, and for a
+    whole version at Prometheus's container image. Raises :class:`StackError` that says what was found, and where.
+    """
+    if engine is None or engine == "promtool":
+        return find_promtool(how, image=image)
+    version = _VERSION.fullmatch(engine)
+    return _of_version(version[1], image) if version else find_promtool("binary", binary=engine)
+
+
+def _of_version(wanted: str, image: str) -> Promtool:
+    found: list[str] = []
+    for path in _programs():
+        try:
+            version = version_of(path)
+        except StackError:
+            continue  # no promtool, whatever it is called
+        if _is(wanted, version):
+            return Promtool((path,), version, "binary")
+        found.append(f"{version} ({path})")
+    tagged = f"{image.rpartition(':')[0]}:v{wanted}"
+    try:
+        if wanted.count(".") < 2:
+            raise StackError(f"a container image has a whole version, as in {wanted}.0")
+        container.obtain(tagged)
+        return Promtool((tagged,), _version_in(tagged), "container")
+    except StackError as e:
+        raise StackError(
+            f"no promtool of version {wanted}: found {', '.join(found) or 'none'}; {e.cause}",
+            hint="put its folder on PATH, or give its path: --engine /opt/prometheus/promtool",
+        ) from e
+
+
+def _programs() -> list[str]:
+    """Every promtool that is at hand, each once: the one that is named first, then in the order of PATH."""
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), str(Path(sys.prefix) / "bin")]
+    named = [shutil.which(os.environ.get("DRIFTDRILL_PROMTOOL") or "promtool")]
+    named += [str(path) for folder in folders if folder for path in sorted(Path(folder).glob("promtool*"))]
+    known: dict[str, str] = {}
+    for path in named:
+        if path and os.path.isfile(path) and os.access(path, os.X_OK):
+            known.setdefault(os.path.realpath(path), os.path.abspath(path))
+    return list(known.values())
+
+
+def _is(wanted: str, version: str) -> bool:
+    return version == wanted or (wanted.count(".") < 2 and version.startswith(f"{wanted}."))
+
+
 def find_binary(name: str, given: str | None = None) -> str | None:
     """The absolute path of prometheus or promtool: as given, by $DRIFTDRILL_<NAME>, on PATH, or beside this Python.
 

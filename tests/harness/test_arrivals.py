@@ -8,7 +8,7 @@ import pytest
 
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.scenario.arrivals import even, trace
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.schedule import schedule

@@ -318,7 +318,7 @@ def test_no_prometheus_and_no_promtool_to_be_had_names_all_three_remedies(
 def test_a_promtool_that_is_no_program_is_told(cli: Cli, model: Toy) -> None:
     file = scenarios.write(cli.folder)
 
-    told = cli("run", file, "--target", model.url, "--promtool", cli.folder / "toy.yml").refused()
+    told = cli("run", file, "--target", model.url, "--engine", cli.folder / "toy.yml").refused()
 
     assert_told(told, "toy.yml is no program that can be run", "promtool")
 

@@ -19,7 +19,7 @@ import requests
 from driftdrill.harness.errors import DriftdrillError
 from driftdrill.harness.recording.reader import Recording, Samples, open_recording
 from driftdrill.harness.scenario.scenario import load as load_scenario
-from driftdrill.harness.setup.prepare import Settings
+from driftdrill.harness.setup.settings import settings_of
 from driftdrill.reports.data.verdict import Verdict
 from driftdrill.stack.errors import StackError
 from tests.harness import scenarios, toy
@@ -66,7 +66,7 @@ def drilled(tmp_path: Path, prometheus_binary: str, monkeypatch: pytest.MonkeyPa
         from driftdrill.harness.cli.drill import drill
 
         file = scenarios.write(tmp_path, base, **{"expect": QUIET, **fields})  # type: ignore[arg-type]
-        given = Settings(target=url, out=str(tmp_path / f"{next(numbers)}.drill"), **(settings or {}))
+        given = settings_of(target=url, out=str(tmp_path / f"{next(numbers)}.drill"), **(settings or {}))
         path, verdict = drill(load_scenario(file), given)
         assert verdict is not None
         return Drilled(open_recording(path), verdict)

@@ -43,10 +43,10 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def drilled(scenario: Scenario, target: Path, folder: Path) -> Verdict:
     from driftdrill.harness.cli.drill import drill
-    from driftdrill.harness.setup.prepare import Settings
+    from driftdrill.harness.setup.settings import settings_of
 
     replicas = max((f.replica or 0 for f in scenario.faults), default=0)
-    settings = Settings(target="four" if replicas else "one", config=str(target), out=str(folder / "trap.drill"))
+    settings = settings_of(target="four" if replicas else "one", config=str(target), out=str(folder / "trap.drill"))
     _, verdict = drill(scenario, settings)
     assert verdict is not None
     return verdict
@@ -117,7 +117,7 @@ def test_every_trap_names_both_rules_in_one_file_of_its_own() -> None:
 
 def test_a_trap_on_a_replica_says_what_it_needs(target: Path, tmp_path: Path) -> None:
     from driftdrill.harness.cli.drill import drill
-    from driftdrill.harness.setup.prepare import Settings
+    from driftdrill.harness.setup.settings import settings_of
 
     with pytest.raises(DriftdrillError, match="acts on replica 3"):
-        drill(trap("trap_one_replica"), Settings(target="one", config=str(target), out=str(tmp_path / "x.drill")))
+        drill(trap("trap_one_replica"), settings_of(target="one", config=str(target), out=str(tmp_path / "x.drill")))

@@ -14,7 +14,7 @@ import numpy as np
 import requests
 
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.stack.process import Process, running
 from tests.servers.environments import environment
 

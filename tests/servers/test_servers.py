@@ -15,7 +15,7 @@ from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.expect import quiet
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seeds import generator
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player

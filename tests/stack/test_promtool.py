@@ -13,7 +13,7 @@ import pytest
 
 from driftdrill.stack import container
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.prometheus.promtool import Promtool, check_rules, find_promtool, run
+from driftdrill.stack.prometheus.promtool import Promtool, check_rules, find_engine, find_promtool, run
 from driftdrill.stack.prometheus.server import promtool as stack_promtool
 
 GOOD = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up == 0\n"
@@ -210,6 +210,68 @@ def test_a_binary_given_relative_to_this_folder_is_found_from_its_own(
     monkeypatch.chdir(tmp_path)
     done = run(find_promtool(binary="./tool"), ["--version"], cwd=tmp_path / "elsewhere")
     assert done.returncode == 0
+
+
+def versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH with programs that say that they are promtools of these versions."""
+    for folder, name, said in (
+        ("a", "promtool", "promtool, version 2.42.0+ds (branch: x)"),
+        ("b", "promtool", "promtool, version 3.5.3 (branch: x)"),
+        ("b", "promtool-3.5.0-rc.1", "promtool, version 3.5.0-rc.1 (branch: x)"),
+        ("b", "promtool-broken", "hello"),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        program(tmp_path / folder / name, f"echo '{said}'")
+    monkeypatch.setenv("PATH", f"{tmp_path}/a{os.pathsep}{tmp_path}/b")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.delenv("DRIFTDRILL_PROMTOOL", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("engine", "where", "version"),
+    [
+        ("2.42", "a/promtool", "2.42.0"),
+        ("2.42.0", "a/promtool", "2.42.0"),
+        ("v3.5.3", "b/promtool", "3.5.3"),
+        ("3.5.0-rc.1", "b/promtool-3.5.0-rc.1", "3.5.0-rc.1"),
+        ("promtool-3.5.0-rc.1", "b/promtool-3.5.0-rc.1", "3.5.0-rc.1"),
+        ("{}/b/promtool", "b/promtool", "3.5.3"),
+    ],
+)
+def test_an_engine_is_named_by_its_version_or_its_path(
+    engine: str, where: str, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions(tmp_path, monkeypatch)
+
+    found = find_engine(engine.format(tmp_path), image="127.0.0.1:1/nobody/prometheus:v0")
+
+    assert (found.argv, found.version) == ((f"{tmp_path}/{where}",), version)
+
+
+@pytest.mark.parametrize("engine", [None, "promtool"])
+def test_the_engine_promtool_is_the_one_that_is_found_without_a_name(
+    engine: str | None, prometheus_binary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(Path(prometheus_binary).with_name("promtool"))
+    monkeypatch.setenv("DRIFTDRILL_PROMTOOL", path)
+
+    assert find_engine(engine) == find_promtool()
+    assert find_engine(engine).argv == (path,)
+
+
+@pytest.mark.parametrize("engine", ["3.4", "2.4", "3.5.0"])
+def test_a_version_that_is_not_here_is_told_with_those_that_are_and_where(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions(tmp_path, monkeypatch)
+
+    with pytest.raises(StackError) as told:
+        find_engine(engine, image="127.0.0.1:1/nobody/prometheus:v0")
+
+    assert f"no promtool of version {engine}" in told.value.cause
+    for version, where in (("2.42.0", "a/promtool"), ("3.5.3", "b/promtool"), ("3.5.0-rc.1", "b/promtool-3.5.0-rc.1")):
+        assert f"{version} ({tmp_path}/{where})" in told.value.cause
+    assert "--engine" in (told.value.hint or "")
 
 
 def test_running_it_costs_little_more_than_promtool_itself(prometheus_binary: str, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Model-serving protocols: rows to request bodies, responses to predictions. One file and one entry each."""
 
 from driftdrill.harness.errors import ConfigError, nearest
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Family, Predictions, Protocol, Request, Undecodable
 from driftdrill.harness.traffic.protocols.generic import JSON
 from driftdrill.harness.traffic.protocols.mlflow import MLFLOW

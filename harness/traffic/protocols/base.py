@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.body_layout.layout import Layout
 
 Predictions = list[float]

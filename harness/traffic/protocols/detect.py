@@ -7,7 +7,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftdrill.harness.errors import TargetError
-from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.protocols import PROTOCOLS, Protocol, protocol
 from driftdrill.harness.traffic.protocols.base import Ask, DetectAnswer, Detected
 from driftdrill.stack.connection import Connection

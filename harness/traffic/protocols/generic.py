@@ -8,7 +8,7 @@ from typing import Any
 
 from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, DetectAnswer, Detected, Family, Predictions, Protocol
 from driftdrill.harness.traffic.protocols.values import decoded, finder, lists, numbers, texts
 

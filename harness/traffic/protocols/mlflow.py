@@ -5,7 +5,7 @@ https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
 
 import re
 
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Protocol
 from driftdrill.harness.traffic.protocols.generic import templated
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Predictions, Protocol, Undecodable
 from driftdrill.harness.traffic.protocols.values import decoded, finder, numbers, texts
 

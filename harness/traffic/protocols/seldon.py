@@ -3,7 +3,7 @@
 https://docs.seldon.io/projects/seldon-core/en/latest/reference/apis/external-prediction.html
 """
 
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Protocol
 from driftdrill.harness.traffic.protocols.generic import templated
 

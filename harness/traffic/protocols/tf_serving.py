@@ -6,7 +6,7 @@ https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protoc
 from dataclasses import replace
 
 from driftdrill.harness.errors import ConfigError
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Protocol
 from driftdrill.harness.traffic.protocols.generic import templated
 

@@ -9,7 +9,7 @@ import pytest
 from driftdrill.harness.drive.capacity import Objective, RateProbe, closed_loop, highest_rate, prober
 from driftdrill.harness.errors import ScenarioError, TargetError
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Peer, always, listening
 

@@ -13,7 +13,7 @@ from driftdrill.harness.recording.reader import Recording, open_recording
 from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Fault
 from driftdrill.harness.scenario.scenario import Scenario
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.payload import Charset, Text
 from driftdrill.harness.traffic.protocols import protocol

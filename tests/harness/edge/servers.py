@@ -10,7 +10,7 @@ import numpy as np
 from driftdrill.harness.edge.cases import valid
 from driftdrill.harness.edge.probe import Prober
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.stack.connection import Connection

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from driftdrill.harness.config import Config, load_config
 from driftdrill.harness.edge.example import example
 from driftdrill.harness.errors import ConfigError, DriftdrillError, TargetError
-from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.setup.file import Config, load_config
+from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.protocols.base import DetectAnswer
 from driftdrill.stack.connection import Connection

@@ -9,7 +9,7 @@ import pytest
 from driftdrill.harness.edge.cases import CASES, prepared
 from driftdrill.harness.edge.probe import ADVICE, WORDS, Bounds, CaseProgress, probe
 from driftdrill.harness.errors import TargetError
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from tests.harness.edge.servers import React, prober, served
 
 QUIET: Any = lambda done, of: None  # noqa: E731

@@ -13,7 +13,7 @@ from driftdrill.harness.scenario.expect import quiet
 from driftdrill.harness.scenario.fault import Batch, Fault
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seeds import generator
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.schedule import arrivals

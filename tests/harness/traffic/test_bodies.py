@@ -12,7 +12,7 @@ from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.expect import quiet
 from driftdrill.harness.scenario.fault import Batch, Fault
 from driftdrill.harness.scenario.scenario import Scenario
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic import ready_bodies as module
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol

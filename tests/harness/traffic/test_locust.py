@@ -59,7 +59,7 @@ def drilled(tmp_path: Path, command: list[str], expect: str = 'quiet("Busy")') -
     assert promtool is not None
     # A child must patch as plain Locust does; the variable is this test process's own.
     env = {k: v for k, v in os.environ.items() if k != "LOCUST_SKIP_MONKEY_PATCH"} | {"PYTHONPATH": str(ROOT)}
-    whole = [sys.executable, "-m", *command, "--promtool", promtool, "--out", str(out)]
+    whole = [sys.executable, "-m", *command, "--engine", promtool, "--out", str(out)]
     whole = [str(file) if part == "FILE" else part for part in whole]
     done = subprocess.run(whole, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout + done.stderr, out

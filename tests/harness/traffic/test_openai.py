@@ -9,7 +9,7 @@ import pytest
 from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player

@@ -13,7 +13,7 @@ import pytest
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.scenario.curve import constant
 from driftdrill.harness.scenario.fault import Batch, Fault
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Block, Blocks
 from driftdrill.harness.traffic.body_layout.layout import layout_of
 from driftdrill.harness.traffic.payload import (

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import pytest
 
 from driftdrill.harness.recording.reader import open_recording
 from driftdrill.harness.scenario.scenario import Scenario, load
-from driftdrill.harness.target import ProtocolOptions
+from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.blocks import BLOCK_ROWS, Blocks
 from driftdrill.harness.traffic.protocols import protocol
 from driftdrill.harness.traffic.schedule import schedule
@@ -41,6 +41,8 @@ drill = Scenario(
 class Load(ModelUser):
     scenario = drill
 """
+SEED = 5
+"""Not the scenario's own: the workers hear of it from their master."""
 RULES = """
 groups:
   - name: load
@@ -78,12 +80,13 @@ def started(folder: Path, service: Service, binary: str, *options: str) -> Runni
     env |= {"PYTHONPATH": str(ROOT), "DRIFTDRILL_PROMETHEUS": binary}
     command = [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--host", service.url, "--only-summary"]
     port = str(_free_port())
-    command += ["--master-bind-port", port, "--master-port", port, "--prometheus", "binary", "--promtool", promtool]
+    command += ["--seed", str(SEED)]
+    command += ["--master-bind-port", port, "--master-port", port, "--prometheus", "binary", "--engine", promtool]
     popen = subprocess.Popen(
         [*command, "--out", str(out), *options],
         env=env, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
-    return Running(popen, out, load(file))
+    return Running(popen, out, replace(load(file), seed=SEED))
 
 
 def _free_port() -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from driftdrill.harness.errors import ConfigError, TargetError
 from driftdrill.harness.scenario.fault import Batch
-from driftdrill.harness.target import ProtocolOptions, Target
+from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.protocols import PROTOCOLS, Undecodable, protocol
 from driftdrill.harness.traffic.protocols.detect import detect, find_metrics, other_protocol, settled
 from driftdrill.harness.traffic.protocols.values import finder, numbers

@@ -1,11 +1,11 @@
 """Target: the model endpoint that is drilled, and where its metrics are scraped. Read from driftdrill.toml."""
 
-import ipaddress
-import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
 
 from driftdrill.harness.errors import TargetError
 from driftdrill.stack.connection import Connection, Secret
@@ -39,8 +39,7 @@ class ProtocolOptions:
     model: str | None = None
 
 
-@dataclass(frozen=True)
-class Listens:
+class Listens(msgspec.Struct, frozen=True, tag="listens"):
     """Whoever listens on an address's port on this machine is its process; ``restart`` starts it again after a crash,
     by default the command that it runs."""
 
@@ -126,34 +125,3 @@ def page_of(service: Connection) -> MetricsEndpoint:
     """The metrics page at /metrics of a service's server, with its credentials."""
     page = replace(service, url=_root(service.url).at("/metrics"))
     return MetricsEndpoint(page, instance=f"{page.host}:{page.port}")
-
-
-def refuse_foreign_hosts(target: Target, allowed: tuple[str, ...], also: Iterable[str] = ()) -> None:
-    """Raise :class:`TargetError` unless every address is loopback or its host is allowed by name.
-
-    ``also`` are further URLs that will be asked.
-    """
-    hosts = [c.host for c in (*target.all, *(m.connection for m in target.metrics))]
-    hosts += [c.via[0] for c in target.all]
-    for host in dict.fromkeys([*hosts, *(urlsplit(url).hostname or "" for url in also)]):
-        if host in allowed or _is_loopback(host):
-            continue
-        raise TargetError(
-            f"{host} is not this machine, and a drill sends it traffic and faults",
-            hint=f"if it may be drilled, say so: --allow-host {host}",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether every address that ``host`` resolves to is loopback; a name that resolves to none is not."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        pass
-    if host == "localhost":
-        return True
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except OSError as e:
-        raise TargetError(f"{host} cannot be resolved: {e.strerror}", hint="check the host name of the target") from e
-    return bool(found) and all(ipaddress.ip_address(str(a)).is_loopback for a in found)
