@@ -73,6 +73,9 @@ def test_distances_on_laws_that_are_no_rows_are_those_of_their_weights() -> None
     assert half.missing == pytest.approx(0.1)
     # Half of the rows are the three (0.5), half are the weighted four of which a fifth is missing (0.4).
     assert half.cdf(np.array([1.0]))[0] == pytest.approx((0.5 / 3 + 0.4 * 0.5) / 0.9)
+    quarter = mixture(law, law_of_values(plain), 0.25, plain)
+    assert quarter.missing == pytest.approx(0.75 * 0.2)
+    assert quarter.cdf(np.array([1.0]))[0] == pytest.approx((0.75 * 0.8 * 0.5 + 0.25 / 3) / 0.85)
     gone = Law(np.zeros_like, 1.0, plain[:0])
     assert mixture(gone, gone, 0.5, plain).cdf(plain).tolist() == [0.0, 0.0, 0.0]
     with pytest.raises(BadValue, match="every value is missing"):
@@ -85,6 +88,7 @@ def test_bins_are_the_references_quantiles_and_a_value_that_fills_one_has_its_ow
     assert frozen_edges(np.arange(1.0, 8.0), 3).tolist() == [3.0, 5.0]
     below = float(np.nextafter(0.0, -np.inf))
     assert frozen_edges(np.repeat([0.0, 1.0, 2.0], [6, 2, 2]), 5).tolist() == [below, 0.0, 1.0]
+    assert frozen_edges(np.repeat([0.0, 1.0, 2.0, 3.0], [4, 2, 2, 2]), 5).tolist() == [below, 0.0, 1.0, 2.0]
     assert frozen_edges(np.full(9, 3.0), 4).tolist() == [float(np.nextafter(3.0, -np.inf)), 3.0]
     assert frozen_edges(np.array([1.0, 2.0]), 2).tolist() == [float(np.nextafter(1.0, -np.inf)), 1.0]
 

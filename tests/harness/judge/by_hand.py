@@ -55,8 +55,8 @@ def requests(intended: Any, prediction: Any, truth: Any = None, **given: Any) ->
         "failure": np.full(n, "", dtype=np.str_),
         "prediction": np.asarray(prediction, dtype=np.float64).reshape(n, -1 if n else 1),
         "truth": None if truth is None else np.asarray(truth, dtype=np.float64).reshape(n, -1 if n else 1),
-        "strength": {"fault": strength},
-        "changed": {"fault": strength > 0},
+        "strength": strength if isinstance(strength, dict) else {"fault": strength},
+        "changed": {} if isinstance(strength, dict) else {"fault": strength > 0},
         "missed": 0,
     }
     return Requests(**(columns | given))

@@ -109,6 +109,10 @@ def test_the_interval_of_an_auc_follows_from_exponential_scores(area: float, pos
     assert auc_low(area, positives, negatives) == pytest.approx(area - norm.ppf(0.975) * error, rel=1e-9)
 
 
+def test_what_is_told_apart_without_an_error_has_no_interval() -> None:
+    assert auc_low(1.0, 3, 5) == 1.0
+
+
 def test_a_decision_is_taken_at_the_threshold_and_an_unanswered_row_is_wrong() -> None:
     nan = np.nan
     binary = correct(np.array([0.5, 0.49, 0.5, 0.49, nan, nan]), np.array([1.0, 1.0, 0.0, 0.0, 0.0, 1.0]), 0.5)
@@ -152,7 +156,8 @@ def test_only_requests_that_the_fault_could_hit_are_compared_with_the_baseline()
     assert (harm.before, harm.during) == (1.0, 0.0)
     assert harm.drop == pytest.approx(newcombe(2, 2, 0, 2))
     # A fault that is held has no strength of its own for each request: the whole phase counts.
-    held = [{"name": "outage", "held": True, "seam": "held"}, {"name": "page", "held": True, "seam": "page"}]
+    held = [{"name": n, "held": True, "seam": n} for n in ("page", "scrape")]
+    held.append({"name": "outage", "held": True, "seam": "held"})
     (harm,) = harms(meta(faults=held), BY_NAME, requests(at, prediction, truth, strength=strength))
     assert (harm.fault, harm.rows_during, harm.during) == ("outage", 3, 1 / 3)
 
@@ -178,7 +183,7 @@ def test_harm_is_unknown_without_truth_without_a_smallest_harm_and_without_rows(
     assert (harm.word, harm.note) == ("UNKNOWN", "the scenario states no smallest_harm")
     for alone in (400.0, 1000.0):
         (harm,) = harms(meta(), BY_NAME, requests([alone], [0.0], [0.0]))
-        assert (harm.word, harm.note) == ("UNKNOWN", "no rows to compare")
+        assert (harm.word, harm.note, harm.unanswered) == ("UNKNOWN", "no rows to compare", 0)
     (harm,) = harms(meta(), BY_NAME, requests(at, [2.0, 2.0], [2.0, 2.0]))
     assert harm.details == {}
 

@@ -62,6 +62,24 @@ def test_the_most_requests_in_flight_are_counted_from_send_to_end(tmp_path: Path
     assert most_in_flight(never) == 0
 
 
+def test_a_send_that_was_late_is_in_flight_from_its_own_moment(tmp_path: Path) -> None:
+    """Each takes 0.9 s; the one due at 1000 s goes out 0.5 s late, and is still in flight as the next begins."""
+    late = np.where(np.arange(2700) == 1000, 500_000, 0)
+    found = recorded(tmp_path, took=[900_000] * 2700, late=late.tolist()).requests()
+    assert most_in_flight(found) == 2
+    late[1001] = 500_000
+    late[1000] = 0
+    assert most_in_flight(recorded(tmp_path / "b", took=[500_000] * 2700, late=late.tolist()).requests()) == 1
+
+
+def test_requests_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+    failure = ["timeout"] * 3 + ["dropped"] + [""] * 2696
+    found = recorded(tmp_path, failure=failure, missed=7)
+    assert counts(found.meta, found.requests()) == {
+        "planned": 2700, "sent": 2700, "answered": 2696, "failed": 4, "missed": 7,
+    }  # fmt: skip
+
+
 def test_virtual_time_says_nothing_of_latency(tmp_path: Path) -> None:
     found = recorded(tmp_path)
     assert latencies(found.meta, BY_NAME, found.requests()) == ()

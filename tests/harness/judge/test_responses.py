@@ -129,7 +129,7 @@ def test_too_short_a_recovery_is_told_and_blames_no_alert(recovery: float, word:
     if word == "FIRED":
         assert response.note == "still firing at the end; recovery is shorter than the 3m30s that it needs"
     # Without a recovery the drill ends with the fault, wherever that phase is said to lie.
-    assert said(firing(1000, 1801), phases={**BY_NAME, "recovery": Phase("recovery", 0, 0)}).resolved_at is None
+    assert said(firing(1000, 1801), phases={**BY_NAME, "recovery": Phase("recovery", 900, 900)}).resolved_at is None
     assert said(firing(1000, 1800), phases={**BY_NAME, "recovery": Phase("recovery", 0, 0)}).resolved_at == 1800
 
 
@@ -137,6 +137,8 @@ def test_only_instances_that_carry_the_labels_count() -> None:
     tracks = (track("Hot", firing(1000, 1800), bin="a", job="m"), track("Cold", firing(950, 1800), bin="b"))
     for labels, word in (({"bin": "a"}, "FIRED"), ({"bin": "b"}, "SILENT"), ({"bin": "a", "job": "n"}, "SILENT")):
         assert respond(facts(tracks=tracks), rule(), labels, None, expected=False).word == word
+    told = respond(facts(tracks=tracks), rule(), {"bin": "a"}, None, expected=False)
+    assert (told.alert, told.labels, told.note, told.expected) == ("Hot", {"bin": "a"}, "", False)
     assert carries({"a": "1", "b": "2"}, {"b": "2"})
     assert not carries({"a": "1"}, {"b": "2"})
 
@@ -165,6 +167,7 @@ def test_the_peak_is_the_left_sides_nearest_to_the_threshold_from_the_fault_on()
 
 def test_a_left_side_that_came_no_nearer_than_before_says_nothing() -> None:
     assert near(THRESHOLD, {600: 8, 1000: 8}) is None
+    assert near(THRESHOLD, {300: 9, 1000: 8}) is None
     assert near("heat < 10", {600: 20, 1000: 20}) is None
     assert near("heat < 10", {600: 20, 1000: 0}) is None
     assert near("heat < 10", {1000: -1}) is None
@@ -192,7 +195,7 @@ def test_a_silent_alert_says_how_near_it_came() -> None:
         "peaked at 80% of its threshold (> 10)"
     )
     assert said((800, 901, "pending"), known=plain).note.startswith("above its threshold for 1m41s, 34s")
-    assert said((900, 1100, "pending"), known=plain).note.endswith("0 s too short for `for: 2 min`")
+    assert said((900, 1100, "pending"), known=plain).note.endswith("0s too short for `for: 2m`")
     assert said(known=plain, left={600: 8, 1000: 8}).note == ("its left side did not move towards the threshold (> 10)")
     assert respond(facts(left=None), plain, {}, None, True).note == "its expression was never true"
     nothing = replace(facts(), left={"heat": ()})

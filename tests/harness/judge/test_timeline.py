@@ -155,17 +155,17 @@ groups:
 
 
 def test_a_recorded_series_that_vanished_is_gone_for_the_groups_that_read_it(prometheus_binary: str) -> None:
-    """Heat is there to 600 s and again from 900 s; what a slower group recorded of it ends with it, at once.
+    """Heat is gone from 605 to 665 s, at one evaluation of the slower group; what that recorded of it ends at once.
 
-    Without a stale marker the last sample would be found for five more minutes.
+    Without a stale marker the sample of 600 s would be found until there is another.
     """
-    heat = samples("heat", dict.fromkeys([*np.arange(5.0, 600, 15), *np.arange(905.0, 1190, 15)], 20.0))
+    heat = samples("heat", dict.fromkeys([*np.arange(5.0, 600, 15), *np.arange(665.0, 1190, 15)], 20.0))
     ended = samples("heat", {605.0: STALE})
     heat = type(heat)(heat.labels, *_merged(heat, ended))
     made = evaluate([heat], rules(CHAIN), find_promtool(), end=1200.0, interval=15.0)
     assert made.errors == {}
     (hot,) = made.alerts
-    assert [(i.start, i.end) for i in hot.intervals] == [(60, 660), (960, 1215)]
+    assert [(i.start, i.end) for i in hot.intervals] == [(60, 660), (720, 1215)]
 
 
 def _merged(*parts) -> tuple[np.ndarray, np.ndarray]:

@@ -76,6 +76,18 @@ def test_a_fault_on_requests_must_have_had_a_strength_and_changed_something() ->
     assert said == "fault 'fault' was not really in force: it changed none of 300 requests"
 
 
+def test_every_fault_must_have_been_in_force_whatever_was_before_it() -> None:
+    nothing = np.zeros(len(AT))
+    started = {"event": "fault", "name": "outage", "strength": 1.0, "wrong": None}
+    said = reasons(
+        events=(started, END),
+        about={"faults": [*HELD, {"name": "one", "held": False}, {"name": "two", "held": False}]},
+        strength={"one": nothing, "two": nothing},
+        changed={"one": nothing > 0, "two": nothing > 0},
+    )
+    assert said == [f"fault {name!r} was never in force: its strength stayed 0" for name in ("one", "two")]
+
+
 @pytest.mark.parametrize(
     ("events", "reason"),
     [
@@ -129,7 +141,13 @@ def test_every_target_must_have_been_scraped_at_its_own_interval() -> None:
     assert reasons([up(), slow], about={"targets": two, "scrape_intervals": [15.0, 60.0]}) == []
     assert len(reasons([up(), slow], about={"targets": two})) == 3
     assert reasons([up()], about={"targets": two}) == ["target job='m' instance='j' was never scraped"]
+    assert len(reasons([up(lambda t: 0.0, instance="j")], about={"targets": two})) == 4
     assert reasons([], about={"targets": []}) == ["no target was scraped"]
+    # A scrape at the moment at which a phase begins is that phase's own.
+    exact = samples("up", {t: float(t not in (300, 600)) for t in range(0, 2700, 300)})
+    assert reasons([exact], about={"scrape_interval": 300.0}) == [
+        "target job='m' instance='i' was up at 0 of 2 scrapes in the baseline phase"
+    ]
     # A phase that is shorter than a scrape interval may have none.
     rare = up(every=300.0)
     assert reasons([rare], about={"scrape_interval": 1000.0}) == []
@@ -183,6 +201,8 @@ def test_an_alert_that_must_fire_may_be_neither_firing_in_the_baseline_nor_pendi
     assert clean_start(
         BY_NAME, frozenset({"Hot", "Cold"}), [track("Hot", (0, 900, "firing"), bin=b) for b in "ab"]
     ) == (baseline)
+    cold, hot = track("Cold", (0, 900, "firing")), track("Hot", (400, 500, "firing"))
+    assert clean_start(BY_NAME, frozenset({"Hot"}), [cold, hot]) == baseline
     assert reasons(must_fire=frozenset({"Hot"}), alerts=(track("Hot", (0, 400, "firing")),)) == baseline
 
 
@@ -218,6 +238,16 @@ def test_a_model_whose_scores_say_nothing_of_the_truth_is_the_wrong_one() -> Non
         "is this the right model? on clean rows its predictions say nothing of the truth (AUC 0.50)"
     ]
     assert told[130][0] == []
+    # An area of 0.76 is enough of 196 positive rows among 200, and too little of 4.
+    inside = np.flatnonzero((AT >= 300) & (AT < 900))
+    rare, prediction = np.zeros(len(AT)), np.zeros(len(AT))
+    rare[inside[:4]] = 1.0
+    prediction[inside] = np.linspace(0.9, 0.1, len(inside))
+    prediction[inside[:4]] = [0.95, 0.8, 0.7, 0.4]
+    area = auc(prediction[inside], rare[inside])
+    assert area == pytest.approx(0.76, abs=0.001)
+    assert auc_low(area, 4, 196) < 0.5 < auc_low(area, 196, 4)
+    assert len(reasons(prediction=prediction, truth=rare)) == 1
     assert reasons(truth=None, prediction=TRUTH * 0, about={"truth": None}) == []
     # Of one class alone there is no area, and nothing is said.
     assert reasons(truth=TRUTH * 0, prediction=TRUTH) == []
