@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.shared import ROOT, demo_of_wrong_join
+
 ARGUMENTS = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
 
 
@@ -91,11 +92,23 @@ def test_the_built_in_scenarios_are_listed_outside_the_checkout(installed: Path,
 
 @pytest.mark.slow
 def test_the_demo_runs_outside_the_checkout(installed: Path, tmp_path: Path, prometheus_binary: str) -> None:
-    done = run([installed / "driftdrill", "demo", "--only", "wrong_join", "--prometheus", "binary"], tmp_path)
+    """One of its shortest drills: its model, its rules and its report are in the wheel."""
+    done = run([installed / "driftdrill", "demo", "--only", "trap_label_mismatch", "--prometheus", "binary"], tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     (report,) = tmp_path.glob("driftdrill-report/*/report.html")
-    assert "each flight gets another flight" in report.read_text(encoding="utf-8")
+    assert "labels that do not match" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_recording_of_the_checkout_is_judged_by_the_wheel(
+    installed: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    recording = demo_of_wrong_join(tmp_path_factory)
+    done = run([installed / "driftdrill", "judge", recording, "--html", "report.html"], tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "each flight gets another flight" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_a_signal_while_the_target_is_probed_ends_at_once(cli: Cli, number: sign
         running = cli.start("run", scenarios.write(cli.folder), "--target", model.url)
         assert asked.wait(60), running.err
         running.send(number)
-        cause, _ = running.wait(8).refused(130)
+        cause, _ = running.wait(30).refused(130)
 
     assert cause == f"interrupted by {number.name}"
     assert not list(cli.folder.glob("*.drill"))
@@ -132,7 +132,7 @@ def test_a_signal_while_prometheus_has_not_yet_scraped_the_target_ends_at_once(
         running = cli.start("run", scenarios.write(cli.folder, scenarios.WALL), "--target", model.url)
         assert scraped.wait(60), running.err
         running.send(number)
-        cause, _ = running.wait(15).refused(130)
+        cause, _ = running.wait(30).refused(130)
 
     assert cause == f"interrupted by {number.name}"
 
@@ -164,7 +164,7 @@ def test_a_signal_while_promtool_checks_the_rules_ends_at_once(
     reached(running)
     running.send(number)
 
-    cause, _ = running.wait(8).refused(130)
+    cause, _ = running.wait(30).refused(130)
     assert cause == f"interrupted by {number.name}"
 
 
@@ -176,7 +176,7 @@ def test_a_signal_while_the_drill_is_judged_keeps_the_whole_recording(
 
     reached(running)
     running.send(number)
-    done = running.wait(8)
+    done = running.wait(30)
 
     assert done.refused(130)[0] == f"interrupted by {number.name}"
     assert done.recording.events()[-1]["complete"] is True
@@ -191,7 +191,7 @@ def test_a_signal_ends_the_judge_verb_too(cli: Cli, model: Toy, slow_promtool: P
     reached(running)
     running.send(number)
 
-    assert running.wait(8).refused(130)[0] == "interrupted"
+    assert running.wait(30).refused(130)[0] == "interrupted"
 
 
 def test_a_second_signal_does_not_wait_for_the_first(cli: Cli) -> None:
@@ -210,7 +210,7 @@ def test_a_second_signal_does_not_wait_for_the_first(cli: Cli) -> None:
         running.send(signal.SIGINT)
         running.says("once more ends it at once")
         running.send(signal.SIGTERM)
-        done = running.wait(6)
+        done = running.wait(9)  # the scrape's time-out is 10 s
         released.set()
 
     assert done.refused(130)[0] == "interrupted by SIGTERM"

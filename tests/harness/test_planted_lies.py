@@ -152,6 +152,7 @@ def test_a_generator_that_is_too_slow_makes_the_drill_invalid(cli: Cli, promethe
         cli.folder,
         scenarios.WALL,
         rate="constant(300_000)",
+        late_after="0.05",
         warm_up="0",
         baseline="0.5",
         fault="1.2",
@@ -169,7 +170,7 @@ def test_a_generator_that_is_too_slow_makes_the_drill_invalid(cli: Cli, promethe
 def test_a_generator_that_was_suspended_makes_the_drill_invalid(cli: Cli, watched: tuple[Toy, Server]) -> None:
     """As a laptop that is closed: what was due meanwhile is sent late, by the generator's own fault."""
     model, server = watched
-    file = scenarios.write(cli.folder, scenarios.WALL, warm_up="2", recovery="1", expect="[]")
+    file = scenarios.write(cli.folder, scenarios.WALL, warm_up="2", recovery="1", expect="[]", late_after="1")
     running = cli.start("run", file, "--target", model.url, "--prometheus", server.connection.url)
 
     running.says("baseline")

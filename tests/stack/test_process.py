@@ -77,7 +77,7 @@ def test_a_forked_copy_of_us_does_not_keep_it_alive(tmp_path: Path) -> None:
         worker.start()
         begun = time.monotonic()
     try:
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 15
         assert process.exit_code() == 143
     finally:
         worker.kill()

@@ -202,7 +202,7 @@ def test_it_is_ready_within_two_seconds(own_way: Way) -> None:
             assert ready(server)
             return time.monotonic() - begun
 
-    assert any(once() < 2.0 for _ in range(5))  # the machine may be busy with other tests
+    assert any(once() < 2.0 for _ in range(10))  # the machine may be busy with other tests
 
 
 def test_nothing_of_it_is_left_afterwards(own_way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,23 +73,36 @@ def clean(batch: Batch, _: np.random.Generator) -> Batch:
     return batch
 
 
-def run(
-    service: Service, pace: Pace, duration: float, change: Change = clean, at: float = 0, replicas: int = 1
-) -> Outcome:
-    """Held-out rows, from ``at`` on (seconds) changed; what the rules say when they see the page ``replicas`` times."""
-    rng, told = np.random.default_rng(0), defaultdict[str, list[str]](list)
-    scrapes = round(duration / pace.interval)
+Pages = Sequence[str]
+"""The metrics page at each scrape."""
+
+
+def run(service: Service, pace: Pace, duration: float, change: Change = clean, at: float = 0) -> Outcome:
+    """Held-out rows, from ``at`` on (seconds) changed; what the rules say of the service that answers them."""
+    return told(drive(service, pace, duration, change, at), pace)
+
+
+def drive(service: Service, pace: Pace, duration: float, change: Change = clean, at: float = 0) -> Pages:
+    """What the service tells, scrape by scrape, while it answers held-out rows, from ``at`` on changed."""
+    rng, pages = np.random.default_rng(0), []
     with requests.Session() as session:
-        for number in range(scrapes):
+        for number in range(round(duration / pace.interval)):
             batch = draw(round(pace.rate * pace.interval), rng)
             batch = change(batch, rng) if number * pace.interval >= at else batch
             session.post(service.predict_url, json={"rows": as_rows(batch)}, timeout=30).raise_for_status()
-            page = session.get(service.metrics_url, timeout=30).text
-            now = {name: value for instance in range(replicas) for name, value in scrape(page, instance)}
-            for name in told.keys() | now.keys():
-                gone = "stale" if told[name][-1:] not in (["stale"], ["_"]) else "_"
-                told[name] += ["_"] * (number - len(told[name])) + [now.get(name, gone)]
-    return evaluate(pace, told, scrapes)
+            pages.append(session.get(service.metrics_url, timeout=30).text)
+    return pages
+
+
+def told(pages: Pages, pace: Pace, replicas: int = 1) -> Outcome:
+    """What the rules say when ``replicas`` services tell these pages."""
+    series = defaultdict[str, list[str]](list)
+    for number, page in enumerate(pages):
+        now = {name: value for instance in range(replicas) for name, value in scrape(page, instance)}
+        for name in series.keys() | now.keys():
+            gone = "stale" if series[name][-1:] not in (["stale"], ["_"]) else "_"
+            series[name] += ["_"] * (number - len(series[name])) + [now.get(name, gone)]
+    return evaluate(pace, series, len(pages))
 
 
 def scrape(page: str, instance: int) -> Iterator[tuple[str, str]]:

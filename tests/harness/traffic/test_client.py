@@ -3,6 +3,7 @@
 import gzip
 import logging
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -53,14 +54,16 @@ def test_requests_in_a_row_use_one_connection() -> None:
 
 
 def test_requests_at_once_use_a_connection_each() -> None:
-    def slow(peer: Peer) -> None:
+    all_asked = threading.Barrier(3, timeout=20)
+
+    def together(peer: Peer) -> None:
         while peer.request() is not None:
-            time.sleep(0.05)
+            all_asked.wait()
             peer.reply()
 
-    with listening(slow) as server:
-        client = Client(Connection(server.url), "/predict", "application/json")
-        gevent.joinall([gevent.spawn(client.post, b"{}") for _ in range(3)], timeout=5, raise_error=True)
+    with listening(together) as server:
+        client = Client(Connection(server.url, timeout=30), "/predict", "application/json")
+        gevent.joinall([gevent.spawn(client.post, b"{}") for _ in range(3)], timeout=30, raise_error=True)
         client.close()
     assert server.connections == 3
 
@@ -131,7 +134,7 @@ def test_a_broken_response_is_a_failure_of_its_kind(data: bytes, kind: str) -> N
 def test_a_server_that_never_answers_costs_no_more_than_the_timeout() -> None:
     begun = time.monotonic()
     assert failure(_hold, timeout=0.3).kind == "timeout"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
 
 
 def _hold(peer: Peer) -> None:
@@ -148,7 +151,7 @@ def test_an_endless_trickle_costs_no_more_than_the_timeout() -> None:
 
     begun = time.monotonic()
     assert failure(trickle, timeout=0.4).kind == "timeout"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "], ids=["body", "head"])
