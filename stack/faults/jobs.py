@@ -11,6 +11,7 @@ import msgspec
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.kind import within
 from driftdrill.stack.scrape.job import ScrapeJob, TargetGroup
+from driftdrill.stack.scrape.regex import fullmatch
 from driftdrill.stack.scrape.relabel import Relabel
 
 
@@ -84,6 +85,9 @@ class DropByRelabel(JobFault, frozen=True, repr_omit_defaults=True, tag="drop_by
 
     id: ClassVar[str] = "mon.relabel_drop"
     metric: str
+
+    def __post_init__(self) -> None:
+        fullmatch(self.metric)  # raises for what RE2 refuses
 
     def __call__(self, job: ScrapeJob) -> ScrapeJob:
         rule = Relabel(action="drop", source_labels=("__name__",), regex=self.metric)

@@ -4,12 +4,11 @@ Follows model/relabel/relabel.go of Prometheus 3; 2.x refuses label names that a
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.scrape.re2 import expand, fullmatch
+from driftdrill.stack.scrape.regex import Pattern, expand, fullmatch
 
 ACTIONS = (
     "replace",
@@ -49,7 +48,7 @@ class Relabel:
     modulus: int = 0
     target_label: str = ""
     replacement: str = "$1"
-    pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    pattern: Pattern = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "action", self.action.lower())

@@ -171,6 +171,15 @@ def _relabelling() -> list[Case]:
         "keepequal": [{"source_labels": ["x"], "target_label": "y", "action": "keepequal"}],
         "dropequal": [{"source_labels": ["x"], "target_label": "y", "action": "dropequal"}],
         "anchored": [{"source_labels": ["x"], "regex": "one", "action": "drop"}],
+        "unicode": [
+            {
+                "source_labels": ["path"],
+                "regex": r"/(?P<first>\pL+)/(.*)",
+                "target_label": "${first}",
+                "replacement": "$2",
+            }
+        ],
+        "exploding": [{"source_labels": ["path"], "regex": "((.|..)+)+#", "action": "drop"}],
         "no-name": [{"regex": "__name__", "action": "labeldrop"}],
         "empty-regex": [{"source_labels": ["y"], "regex": "", "target_label": "was_empty", "replacement": "yes"}],
     }

@@ -187,6 +187,7 @@ def test_a_changed_interval_never_meets_an_evaluation(jobs: list[ScrapeJob]) -> 
     [
         (lambda: WrongPort(port=0), "port must be in"),
         (lambda: WrongPath("nothing"), "path must begin with /"),
+        (lambda: DropByRelabel("(?=model)"), r"'\(\?=model\)' is not a regular expression .* invalid perl operator"),
         (lambda: RenameJob(to=""), "to must be a name"),
         (lambda: ScrapeInterval(interval=0), "interval must be at least"),
         (lambda: SampleLimit(samples=0), "samples must be at least 1"),

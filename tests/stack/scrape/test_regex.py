@@ -1,4 +1,4 @@
-"""Prometheus's patterns in Python's ``re``, beside a real server: its label_replace matches as relabelling does."""
+"""Prometheus's patterns beside a real server: its label_replace matches as relabelling does."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import requests
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.prometheus.api import Server
 from driftdrill.stack.prometheus.server import prometheus
-from driftdrill.stack.scrape.re2 import expand, fullmatch
+from driftdrill.stack.scrape.regex import expand, fullmatch
 
 INPUTS = [
     "a",
@@ -42,6 +42,7 @@ a  ab|a  a|ab  a.*  .+?b  (a)(b)?  (a|b)+  (a)|(b)  .*  [ab]{2}  a{2,}  a{,2}  {
 ^a$  a$b  a^b  (^a|b$)  \Aab\z  \b\w+\b  a\B.*  \b*a  ^*a  $?a  (?m)^a$  (?m:a$)
 (?i)ab  a(?i)b  a(?i)b|B  (a(?i)b)b?  (?i:A)b  (?i)a(?-i)b  (?i-s:A)B  (?is)A.B  (?U)a+(b*)  (?U)a+?
 (?P<n>a+)(?P<m>b)  (?P<n>a  (?P=n)  (?=a)  (?!a)  (?<=a)  (?#x)a  (?>a)  (ab  ab)
+\pL+  \PL+  \p{Latin}+  \p{Greek}  [\p{Lu}\d]+  [^\pL]  \pX  (?i)É  (?i:É)  ((a{10}){10}){11}  (\pL{1,100}){10}
 a**  a*+  a++  a?+  a*?  a+?b  a{2}?  a{1,2}{2}  a{1001}  a{2,1}  *a  +  a|*
 """.split(),  # noqa: SIM905
     *["", " ", "a b", r"a\ b", "a #b"],
@@ -106,6 +107,69 @@ def test_a_dot_matches_a_line_end_as_in_prometheus_3() -> None:
     assert not fullmatch("ab$").fullmatch("ab\n")
 
 
-def test_a_unicode_class_is_refused_with_its_reason() -> None:
-    with pytest.raises(StackError, match=r"Unicode classes .* name the characters"):
-        fullmatch(r"\p{Greek}+")
+def test_two_differences_are_known(server: Server) -> None:
+    assert _theirs(server, r"a\C?b", "") is None
+    assert _ours(r"a\C?b", "") is not None
+    theirs, ours = _theirs(server, "(?P<n>a)?(?P<n>b)", "<$n>"), _ours("(?P<n>a)?(?P<n>b)", "<$n>")
+    assert theirs is not None
+    assert theirs | {"b": "<>"} == ours
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa)+b", "(a*)*b", "(.*)(.*)(.*)(.*)b", r"(\w+\s?)+b"])
+def test_a_pattern_that_makes_backtracking_explode_ends_on_a_long_text(pattern: str) -> None:
+    """Python's ``re`` needs 2 to the power of the length for the first: forty characters take it for ever."""
+    compiled = fullmatch(pattern)
+    assert compiled.fullmatch("a" * 100_000) is None
+    assert compiled.fullmatch("a" * 100_000 + "b") is not None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("(", "missing )"),
+        ("a**", "bad repetition operator: **"),
+        (r"(?=a)b", "invalid perl operator: (?="),
+        (r"(a)\1", r"invalid escape sequence: \1"),
+        (r"\pX", r"invalid character class range: \pX"),
+        ("a{1001}", "invalid repetition size: {1001}"),
+        ("\ud800", "surrogates not allowed"),
+    ],
+)
+def test_a_refused_pattern_is_shown_with_the_words_of_re2_and_nothing_else_is_printed(
+    pattern: str, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StackError) as refused:
+        fullmatch(pattern)
+    assert f"{pattern!r} is not a regular expression of Prometheus (RE2): " in str(refused.value)
+    assert said in str(refused.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("template", "expanded"),
+    [  # the documentation of Go's Regexp.Expand, case by case
+        ("$1-$n", "k-k"),
+        ("$1x", ""),  # the longest name there is: ${1x}, not ${1}x
+        ("${1}x", "kx"),
+        ("$10", ""),  # ${10}, not ${1}0
+        ("${1}0", "k0"),
+        ("$9|$none|${none}", "||"),  # out of range, or not in the pattern
+        ("$3", ""),  # a group that took no part
+        ("$$1 $$", "$1 $"),
+        ("$0", "k=v"),
+        ("$01", ""),  # a name, since a number has no leading zero
+        ("$ ${ ${} ${a b} $-", "$ ${ ${} ${a b} $-"),  # malformed: as it stands
+        ("$" + "9" * 5000, ""),
+        (r"\1\g<n>", r"\1\g<n>"),  # Python's own words mean nothing
+    ],
+)
+def test_a_replacement_expands_as_go_documents_it(template: str, expanded: str) -> None:
+    match = fullmatch("(?P<n>k)=(v)(x)?").fullmatch("k=v")
+    assert match is not None
+    assert expand(template, match) == expanded
+
+
+def test_groups_are_cut_at_characters_and_not_at_bytes() -> None:
+    match = fullmatch(r"(?i)(?P<who>\pL+)-(é)").fullmatch("Zoë-É")
+    assert match is not None
+    assert expand("$2/${who}", match) == "É/Zoë"
