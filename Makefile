@@ -48,7 +48,7 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
-	@$(BIN)/python tools/homonyms
+	@$(BIN)/python tools/homonyms.py
 
 .PHONY: bench
 bench: .venv/installed-dev

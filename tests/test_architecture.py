@@ -49,7 +49,7 @@ def test_every_module_of_the_rooms_is_named() -> None:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    script = ROOT / "tools" / "homonyms"
+    script = ROOT / "tools" / "homonyms.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 0, done.stdout
@@ -59,8 +59,8 @@ def test_a_class_of_a_name_that_is_taken_is_listed(tmp_path: Path) -> None:
     """Seen to fail: two modules, one name."""
     for folder in ("tools", "driftdrill", *ROOMS[:-1]):
         (tmp_path / folder).mkdir()
-    script = tmp_path / "tools" / "homonyms"
-    script.write_text((ROOT / "tools" / "homonyms").read_text(encoding="utf-8"), encoding="utf-8")
+    script = tmp_path / "tools" / "homonyms.py"
+    script.write_text((ROOT / "tools" / "homonyms.py").read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "stack" / "a.py").write_text("class Answer: ...\n", encoding="utf-8")
     (tmp_path / "reports" / "b.py").write_text("\n\nclass Answer: ...\n", encoding="utf-8")
 

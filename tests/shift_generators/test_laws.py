@@ -170,7 +170,7 @@ def test_the_public_names_are_these() -> None:
             "TooFewEffective",
             "UnknownColumn",
             "Unreachable",
-            "WrongType",
+            "WrongKind",
             "affine",
             "between",
             "case_category",

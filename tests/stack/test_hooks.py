@@ -144,7 +144,7 @@ def test_functions_run_from_their_source_with_what_lies_beside_the_hook_and_leav
             py_compile.compile(str(file))  # as running it by Python, Locust or pytest does
     f = run_python(file.read_bytes(), file, "hooks_of_a_scenario")
 
-    with hook(apply=f.apply, revert=f.revert).hold(None) as held:
+    with hold(hook(apply=f.apply, revert=f.revert)) as held:
         held.set(1)
 
     assert mode.read_text() == "fresh"

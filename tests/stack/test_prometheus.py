@@ -18,10 +18,10 @@ import pytest
 from driftdrill.stack import container, process
 from driftdrill.stack.connection import Connection, Secret
 from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus import server as stack_prometheus
 from driftdrill.stack.prometheus.api import Server, died, query, query_range, ready, rules, targets
 from driftdrill.stack.prometheus.promtool import version_of
 from driftdrill.stack.prometheus.server import find_prometheus, prometheus
-from driftdrill.stack.prometheus.server import server as stack_prometheus
 from driftdrill.stack.scrape.job import page_job
 from tests.stack.pages import Answer, serve
 

@@ -13,8 +13,8 @@ import pytest
 
 from driftdrill.stack import container
 from driftdrill.stack.errors import StackError
+from driftdrill.stack.prometheus import promtool as stack_promtool
 from driftdrill.stack.prometheus.promtool import Promtool, check_rules, find_engine, find_promtool, run
-from driftdrill.stack.prometheus.server import promtool as stack_promtool
 
 GOOD = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up == 0\n"
 BAD = "groups:\n- name: g\n  rules:\n  - alert: Good\n    expr: up == 0\n\n  - alert: Bad\n    expr: rate(up)\n"

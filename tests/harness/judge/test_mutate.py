@@ -13,8 +13,9 @@ from driftdrill.harness.judge.engine.parallel import in_parallel
 from driftdrill.harness.judge.engine.promtool_run import TooManyAlerts
 from driftdrill.harness.judge.evidence import Drill, Judged
 from driftdrill.harness.judge.judge import with_alerts
+from driftdrill.harness.judge.mutants import trials
 from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
-from driftdrill.harness.judge.mutants.operators import mutants, trials
+from driftdrill.harness.judge.mutants.operators import mutants
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.reader import Recording
 from driftdrill.harness.scenario.expect import everything_else, fires, moves, quiet, resolves
