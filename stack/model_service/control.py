@@ -23,9 +23,9 @@ class Misconfigured:
     switch: Switch
     ttl: float
 
-    def set(self, share: float) -> None:
+    def set(self, strength: float) -> None:
         """Change that share of the rows, 0 to 1, from now on. Raises :class:`StackError`."""
-        _ask("PUT", self.url, self.token, msgspec.json.encode(SwitchOrder(self.switch, share, self.ttl)))
+        _ask("PUT", self.url, self.token, msgspec.json.encode(SwitchOrder(self.switch, strength, self.ttl)))
 
     def state(self) -> SwitchState | None:
         """What the service says of it; None where it is off. Raises :class:`StackError`."""
