@@ -12,6 +12,7 @@ import pytest
 
 from driftdrill import judge
 from driftdrill.harness.errors import RecordingError
+from driftdrill.harness.recording.gzip_members import member
 from driftdrill.harness.recording.meta import SCHEMA
 from driftdrill.harness.recording.reader import open_recording
 from driftdrill.reports.data.verdict import Verdict
@@ -23,7 +24,12 @@ EXAMPLES = ROOT / "docs" / "example" / "recordings"
 FIRED = ("InputDrift", "MissingValues", "PredictionDrift")
 WORDS = {
     RECORDING: (True, FIRED, dict.fromkeys(("rows", "payload", "load", "network", "switch"), "HARMFUL"), True),
-    EXAMPLES / "delays_in_seconds.drill": (True, ("InputDrift", "PredictionDrift"), {"dep_delay x60": "HARMFUL"}, True),
+    EXAMPLES / "delays_in_seconds.drill": (
+        True,
+        ("DecisionShift", "InputDrift", "PredictionDrift"),
+        {"dep_delay x60": "HARMFUL"},
+        True,
+    ),
     EXAMPLES / "wrong_join.drill": (True, (), {"wrong join of dep_delay": "HARMFUL"}, True),
 }
 
@@ -46,8 +52,6 @@ def test_a_fault_that_touched_nothing_is_told_at_each_seam(tmp_path: Path) -> No
     """The same recording, but its events and columns say that the faults changed nothing."""
     copy = tmp_path / "idle.drill"
     shutil.copytree(RECORDING, copy)
-    from driftdrill.harness.recording.gzip_members import member
-
     events = open_recording(RECORDING).events()
     idle = [e | ({"touched": 0} if "touched" in e else {}) for e in events]
     (copy / "events.jsonl.gz").write_bytes(b"".join(member(json.dumps(e).encode() + b"\n") for e in idle))
@@ -56,17 +60,8 @@ def test_a_fault_that_touched_nothing_is_told_at_each_seam(tmp_path: Path) -> No
 
     reasons = judge(copy).validity.reasons
 
-    assert {
-        name
-        for name in ("rows", "payload", "page", "network", "switch")
-        if any(f"fault '{name}'" in r for r in reasons)
-    } == {
-        "rows",
-        "payload",
-        "page",
-        "network",
-        "switch",
-    }
+    silent = ("rows", "payload", "page", "network", "switch")
+    assert [name for name in silent if any(f"fault {name!r} was" in r for r in reasons)] == list(silent)
 
 
 def test_a_recording_of_another_version_is_refused_by_name_with_the_way_out(tmp_path: Path) -> None:
