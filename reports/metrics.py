@@ -1,6 +1,6 @@
 """The harness's own metrics in Prometheus's text format: what a drill is doing now, and what the last ones found.
 
-Plain functions from values to text; whoever drives a drill serves the text at ``/metrics`` as ``CONTENT_TYPE``.
+Plain functions from values to text; whoever drives a drill serves the text at ``/metrics``.
 Every name starts with ``driftdrill_``; units are Prometheus's base units.
 """
 
@@ -14,9 +14,6 @@ from prometheus_client.registry import Collector
 
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.verdict import Verdict
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Our names and labels need nothing newer; every Prometheus reads it."""
 
 PhaseName = Literal["warm_up", "baseline", "fault", "recovery"]
 PHASES: tuple[str, ...] = get_args(PhaseName)

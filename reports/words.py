@@ -102,7 +102,12 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:,.3f} ms" if math.isfinite(seconds) else "?"
 
 
-SINCE = {"intended": "from the intended start", "send": "from the send"}
+SINCE = {
+    "intended": "from the intended start",
+    "send": "from the send",
+    "to first token": "to the first token",
+    "between tokens": "between tokens",
+}
 
 
 def share(value: float) -> str:

@@ -76,6 +76,8 @@ class RequestColumns(Generic[Ints, Floats, Texts, Flags, Truth]):
     """Fault of requests -> strength."""
     changed: dict[str, Flags] = field(default_factory=dict)
     """Fault of requests -> whether it changed the request."""
+    measured: dict[str, Floats] = field(default_factory=dict)
+    """What the protocol reads of an answer besides predictions (tokens, seconds to the first); NaN where nothing."""
     missed: int = 0
     """Slots that the generator itself began too late."""
 
@@ -100,6 +102,7 @@ RequestBlock: Any = msgspec.defstruct(
         *((name, column.json) for name, column in COLUMNS.items()),
         ("strength", dict[str, list[float]]),
         ("changed", dict[str, list[int]]),
+        ("measured", dict[str, list[float | None]], msgspec.field(default_factory=dict)),
         ("missed", int, 0),
     ],
 )

@@ -92,8 +92,13 @@ class Recording:
         columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in COLUMNS}
         strength: dict[str, list[npt.NDArray[Any]]] = {n: [] for n in names}
         changed: dict[str, list[npt.NDArray[Any]]] = {n: [] for n in names}
+        measured: dict[str, list[tuple[int, npt.NDArray[np.float64]]]] = {}
+        read = 0
         for _, block in self._blocks("requests", RequestBlock):
             missed += block.missed
+            for name, values in block.measured.items():
+                measured.setdefault(name, []).append((read, np.array(values, dtype=np.float64)))
+            read += len(block.slot)
             for name, column in COLUMNS.items():
                 columns[name].append(np.array(getattr(block, name), dtype=column.dtype))
             zero = [0] * len(block.slot)  # what is all zero in a block is left out of it
@@ -102,7 +107,7 @@ class Recording:
                 changed[name].append(np.array(block.changed.get(name, zero), dtype=np.bool_))
         order = np.argsort(_joined(columns["slot"], np.int64), kind="stable")
 
-        def read(name: str, column: Column) -> npt.NDArray[Any] | None:
+        def whole(name: str, column: Column) -> npt.NDArray[Any] | None:
             if name == "truth" and not self.meta.truth:
                 return None
             values = _joined(columns[name], column.dtype)
@@ -110,9 +115,10 @@ class Recording:
             return values / column.scale if column.scale != 1 else values
 
         return Requests(
-            **{name: read(name, column) for name, column in COLUMNS.items()},  # type: ignore[arg-type]
+            **{name: whole(name, column) for name, column in COLUMNS.items()},  # type: ignore[arg-type]
             strength={n: _joined(v, np.float64)[order] for n, v in strength.items()},
             changed={n: _joined(v, np.bool_)[order] for n, v in changed.items()},
+            measured={n: _placed(found, read)[order] for n, found in measured.items()},
             missed=missed,
         )
 
@@ -140,6 +146,14 @@ class Recording:
 
 def _joined(parts: list[npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:
     return np.concatenate(parts) if parts else np.array([], dtype=dtype)
+
+
+def _placed(parts: list[tuple[int, npt.NDArray[np.float64]]], size: int) -> npt.NDArray[np.float64]:
+    """A column of ``size`` that only some blocks have; NaN elsewhere."""
+    out = np.full(size, np.nan)
+    for at, values in parts:
+        out[at : at + len(values)] = values
+    return out
 
 
 def _numbers(

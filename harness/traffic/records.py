@@ -1,7 +1,7 @@
 """What is recorded of the requests that ended: columns of plain values, cheap to add to, to send and to write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from driftdrill.harness.recording.columns import COLUMNS, RequestColumns
@@ -13,9 +13,6 @@ NAN = float("nan")
 @dataclass
 class Records(RequestColumns[list[int], list[float], list[str], list[bool], list[float]]):
     """Requests that ended, in order of their end."""
-
-    measured: dict[str, list[float]] = field(default_factory=dict)
-    """What the protocol reads from responses besides predictions (tokens, seconds to the first); NaN where nothing."""
 
     def add(
         self,

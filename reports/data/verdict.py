@@ -14,7 +14,7 @@ SCHEMA = 1
 
 ResponseWord = Literal["FIRED", "LATE", "SILENT", "UNRESOLVED", "FALSE_ALARM", "NOT_JUDGED"]
 HarmWord = Literal["HARMFUL", "HARMLESS", "INCONCLUSIVE", "UNKNOWN"]
-Since = Literal["intended", "send"]
+Since = Literal["intended", "send", "to first token", "between tokens"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class LatencyPercentiles:
 
     phase: str
     since: Since
-    """From when seconds count: the intended start, so that a queue before the target shows, or the send."""
+    """From when seconds count: the intended start, so that a queue before the target shows, or the send; or, of a
+    language model's stream, the seconds from the send to the first token and the mean seconds between tokens."""
     requests: int
     percentiles: tuple[tuple[float, float], ...]
     """(percent, seconds that so many percent of the requests did not exceed), to the microsecond."""

@@ -1,4 +1,8 @@
-"""Elements of a page, built as a tree, so that no text of a verdict can ever become markup."""
+"""Elements of a page, built as a tree, so that no text of a verdict can ever become markup.
+
+Why no templates: jinja2 writes a table of 16,000 cells in a quarter of the time (13 ms of CPU to 54 here), but escapes
+text only where a template has autoescape on and nobody wrote ``|safe``; a report is written once a drill.
+"""
 
 import base64
 import hashlib

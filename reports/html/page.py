@@ -1,4 +1,8 @@
-"""One page for one drill or several: self-contained, no external resource, light and dark, screen and paper."""
+"""One page for one drill or several: self-contained, no external resource, light and dark, screen and paper.
+
+Its pictures are SVG of our own: a page that must work from ``file://`` would carry all of plotly.js, 4.8 MB, where a
+day of samples takes 0.26 MB here.
+"""
 
 from collections.abc import Sequence
 from importlib.resources import files

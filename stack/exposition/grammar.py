@@ -35,7 +35,7 @@ _OPEN_SAMPLE = re.compile(
     rb" (?P<value>[^ \n]++)(?: (?P<stamp>(?!# \{)[^ \n]++))?"
     rb"(?P<exemplar> # " + _BLOCK + rb" [^ \n]++(?: [^ \n]++)?)?"
 )
-_TEXT_META = re.compile(rb"[ \t]*+#[ \t]++(HELP|TYPE)[ \t]++(?:" + _NAME + rb"|" + _QUOTED + rb")(.*+)")
+_TEXT_META = re.compile(rb"[ \t]*+#[ \t]++(HELP|TYPE)[ \t]++(" + _NAME + rb"|" + _QUOTED + rb")(.*+)")
 _TEXT_META_START = re.compile(rb"[ \t]*+#[ \t]++(?:HELP|TYPE)[ \t]")
 _OPEN_META = re.compile(rb"# (HELP|TYPE|UNIT) (" + _NAME + rb"|" + _QUOTED + rb")( .*+)")
 _LABEL = re.compile(
@@ -75,6 +75,16 @@ class Line:
     stamp: bytes
     name: bytes
     block: bytes
+
+
+@dataclass(frozen=True)
+class MetadataLine:
+    """A HELP, TYPE or UNIT line: ``name`` without quotes, ``at`` is where it stands in the line, quotes included."""
+
+    kind: bytes
+    name: bytes
+    text: bytes
+    at: slice
 
 
 def media_type(content_type: str, fallback: str | None) -> str:
@@ -142,31 +152,36 @@ def cut(line: bytes, form: str) -> Line:
     return Line(match["series"], match["value"], match["stamp"] or b"", match["name"] or b"", match["block"] or b"")
 
 
+def metadata(line: bytes, form: str) -> MetadataLine | None:
+    """What a metadata line says, whether Prometheus takes its text or not; None where it is none."""
+    match = (_TEXT_META if form == TEXT else _OPEN_META).fullmatch(line)
+    if match is None:
+        return None
+    name = _unquote(match[2]) if match[2].startswith(b'"') else match[2]
+    return MetadataLine(match[1], name, match[3][1:], slice(*match.span(2)))
+
+
 def comment(line: bytes, form: str) -> bytes | None:
     """The type that a comment line sets for the samples after it, or None if it sets none.
 
     Raises :class:`PageError` for a line that is no comment, and for metadata that Prometheus refuses.
     """
-    if form == TEXT:
+    meta = metadata(line, form)
+    if meta is None:
+        if form == OPENMETRICS:
+            raise PageError(f"expected a sample, HELP, TYPE or UNIT, got {shown(line)}")
         if not line.lstrip(b" \t").startswith(b"#"):
             raise PageError(f"expected a comment, got {shown(line)}")
-        if not _TEXT_META_START.match(line):
-            return None
-        match = _TEXT_META.fullmatch(line)
-        if match is None:
+        if _TEXT_META_START.match(line):
             raise PageError(f"expected a metric name after HELP or TYPE, got {shown(line)}")
-        kind, text = match[1], match[2][1:]
-    else:
-        match = _OPEN_META.fullmatch(line)
-        if match is None:
-            raise PageError(f"expected a sample, HELP, TYPE or UNIT, got {shown(line)}")
-        kind, text = match[1], match[3][1:]
+        return None
+    kind, text = meta.kind, meta.text
     if kind == b"TYPE":
         if text not in (_TEXT_TYPES if form == TEXT else _OPEN_TYPES):
             raise PageError(f"invalid metric type {shown(text)}")
         return text
-    if kind == b"UNIT" and text and not match[2].strip(b'"').endswith(b"_" + text):
-        raise PageError(f"unit {shown(text)} is not a suffix of its metric {shown(match[2])}")
+    if kind == b"UNIT" and text and not meta.name.endswith(b"_" + text):
+        raise PageError(f"unit {shown(text)} is not a suffix of its metric {shown(meta.name)}")
     if kind == b"HELP":
         _check_utf8(text)
     return None
@@ -247,8 +262,16 @@ def shown(raw: bytes) -> str:
     return repr(text) + ("…" if len(raw) > SHOWN else "")
 
 
-def _pairs(block: bytes, form: str) -> Iterator[tuple[bytes, bytes | None]]:
-    """Names and values without quotes and escapes; a quoted metric name stands alone, with None. Values are UTF-8."""
+def label_of(part: re.Match[bytes]) -> bytes:
+    """The name of the label that a part is of; a quoted metric name stands alone."""
+    return b"__name__" if part["value"] is None else part["name"] or _unquote(part["quoted"])
+
+
+def parts(block: bytes, form: str) -> Iterator[re.Match[bytes]]:
+    """A block's labels as they stand there, by the groups ``name`` or ``quoted``, and ``value``.
+
+    Raises :class:`PageError` where it comes to what Prometheus refuses.
+    """
     at, end = 1, len(block) - 1
     if form == OPENMETRICS and block and _blank_outside_quotes(block):
         raise PageError(f"OpenMetrics allows no blank in {shown(block)}")
@@ -264,7 +287,14 @@ def _pairs(block: bytes, form: str) -> Iterator[tuple[bytes, bytes | None]]:
             raise PageError(f"expected a comma or }} at {shown(block[at:])}")
         if value is not None:
             _check_utf8(value)
-        yield match["name"] or _unquote(quoted), None if value is None else _unquote(value)
+        yield match
+
+
+def _pairs(block: bytes, form: str) -> Iterator[tuple[bytes, bytes | None]]:
+    """Names and values without quotes and escapes; a quoted metric name stands alone, with None. Values are UTF-8."""
+    for match in parts(block, form):
+        name, value = match["name"] or _unquote(match["quoted"]), match["value"]
+        yield name, None if value is None else _unquote(value)
 
 
 def _blank_outside_quotes(block: bytes) -> bool:

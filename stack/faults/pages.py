@@ -15,15 +15,16 @@ import msgspec
 from msgspec.structs import replace
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.exposition.pageline import (
-    LABEL,
-    META,
+from driftdrill.stack.exposition.grammar import metadata
+from driftdrill.stack.exposition.samples import (
     SUFFIX,
     Sample,
     counters,
     draw,
+    form_of,
+    lines_of,
+    read,
     sample_of,
-    samples,
     written,
 )
 from driftdrill.stack.faults.kind import unit_interval, within
@@ -57,9 +58,9 @@ class PageFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tr
         return 0.0
 
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
-        out: list[bytes] = []
-        for line in page.split(b"\n"):
-            sample = sample_of(line)
+        out, form = list[bytes](), form_of(page)
+        for line in lines_of(page):
+            sample = sample_of(line, form)
             if sample is None or not self._fits(sample) or draw(self._drawn(sample)) >= strength:
                 out.append(line)
             else:
@@ -97,17 +98,17 @@ class RenameMetric(PageFault, frozen=True, repr_omit_defaults=True, tag="rename_
         self._need_names(metric=self.metric, to=self.to)
 
     def _change(self, sample: Sample, strength: float) -> list[Sample]:
-        return [sample._replace(name=self._renamed(sample.name))]
+        return [sample.renamed(self._renamed(sample.name))]
 
     def _renamed(self, name: str) -> str:
         return self.to if name == self.metric else self.to + name[len(SUFFIX.sub("", name)) :]
 
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
         page = PageFault._apply(self, page, strength, rng)
-        lines = page.split(b"\n")
+        lines, form = lines_of(page), form_of(page)
         for i, line in enumerate(lines):
-            if strength == 1 and (meta := META.fullmatch(line)) and meta[2].decode() == self.metric:
-                lines[i] = b"# %s %s%s" % (meta[1], self.to.encode(), meta[3])
+            if strength == 1 and (meta := metadata(line, form)) and meta.name == self.metric.encode():
+                lines[i] = line[: meta.at.start] + self.to.encode() + line[meta.at.stop :]
         return b"\n".join(lines)
 
 
@@ -122,9 +123,7 @@ class RenameLabel(PageFault, frozen=True, repr_omit_defaults=True, tag="rename_l
         self._need_names(label=self.label, to=self.to)
 
     def _change(self, sample: Sample, strength: float) -> list[Sample]:
-        old, new = self.label.encode(), self.to.encode()
-        block = LABEL.sub(lambda m: b'%s="%s"' % (new, m[2]) if m[1] == old else m[0], sample.block)
-        return [sample._replace(block=block)]
+        return [sample.relabelled(self.label, self.to)]
 
 
 class AddLabel(PageFault, frozen=True, repr_omit_defaults=True, tag="add_label"):
@@ -156,11 +155,11 @@ class HideZeros(PageFault, frozen=True, repr_omit_defaults=True, tag="hide_zeros
     id: ClassVar[str] = "mon.counter_born"
 
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
-        counter = counters(page)
+        counter, form = counters(page), form_of(page)
         return b"\n".join(
             line
-            for line in page.split(b"\n")
-            if (sample := sample_of(line)) is None
+            for line in lines_of(page)
+            if (sample := sample_of(line, form)) is None
             or not (counter(sample) and sample.number() == 0 and self._fits(sample))
             or draw(sample.series) >= strength
         )
@@ -174,7 +173,7 @@ class Freeze(PageFault, frozen=True, repr_omit_defaults=True, tag="freeze"):
 
     def starting(self, page: bytes) -> Self:
         """With the values of ``page``."""
-        fit = (sample for sample in samples(page) if self._fits(sample))
+        fit = (sample for _, sample in read(page)[1] if self._fits(sample))
         return replace(self, values={s.series.decode("utf-8", "replace"): s.value.decode("latin-1") for s in fit})
 
     def _change(self, sample: Sample, strength: float) -> list[Sample]:
@@ -191,7 +190,7 @@ class ResetCounters(PageFault, frozen=True, repr_omit_defaults=True, tag="reset_
     def starting(self, page: bytes) -> Self:
         """With the counters of ``page``."""
         counter = counters(page)
-        fit = (sample for sample in samples(page) if self._fits(sample) and counter(sample))
+        fit = (sample for _, sample in read(page)[1] if self._fits(sample) and counter(sample))
         return replace(self, values={s.series.decode("utf-8", "replace"): s.number() for s in fit})
 
     def _change(self, sample: Sample, strength: float) -> list[Sample]:
@@ -215,10 +214,9 @@ class WorkerCounters(PageFault, frozen=True, repr_omit_defaults=True, tag="worke
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
         counter = counters(page)
         share = 2 * int(rng.integers(1, self.workers + 1)) / (self.workers * (self.workers + 1))
-        lines = page.split(b"\n")
-        for i, line in enumerate(lines):
-            sample = sample_of(line)
-            if sample and counter(sample) and self._fits(sample) and draw(sample.series) < strength:
+        lines, shown = read(page)
+        for i, sample in shown:
+            if counter(sample) and self._fits(sample) and draw(sample.series) < strength:
                 number = sample.number() * share
                 whole = not sample.name.endswith("_sum") and math.isfinite(number)
                 lines[i] = sample._replace(value=written(float(math.floor(number)) if whole else number)).line
@@ -240,8 +238,7 @@ class ExplodeCardinality(PageFault, frozen=True, repr_omit_defaults=True, tag="e
         self._need_names(label=self.label)
 
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
-        lines = page.split(b"\n")
-        shown = [(i, sample) for i, line in enumerate(lines) if (sample := sample_of(line)) is not None]
+        lines, shown = read(page)
         first = next((sample for _, sample in shown if self._fits(sample)), None)
         if first is None:
             return page
@@ -268,7 +265,7 @@ class BucketCoverage(PageFault, frozen=True, repr_omit_defaults=True, tag="bucke
     top: float
 
     def _drawn(self, sample: Sample) -> bytes:
-        return LABEL.sub(lambda m: b"" if m[1] == b"le" else m[0], sample.series)  # a histogram is hit as a whole
+        return sample.without("le")  # a histogram is hit as a whole
 
     def _change(self, sample: Sample, strength: float) -> list[Sample]:
         le = sample.labels().get("le", "") if sample.name.endswith("_bucket") else ""
@@ -295,10 +292,9 @@ class SkewTimestamps(PageFault, frozen=True, repr_omit_defaults=True, tag="skew_
         return b""
 
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
-        lines = page.split(b"\n")
-        for i, line in enumerate(lines):
-            sample = sample_of(line)
-            if sample is not None and self._fits(sample):
+        lines, shown = read(page)
+        for i, sample in shown:
+            if self._fits(sample):
                 lines[i] = sample._replace(value=written(sample.number() + strength * self.seconds)).line
         return b"\n".join(lines)
 
@@ -338,12 +334,10 @@ class Corrupt(_WholePage, frozen=True, repr_omit_defaults=True, tag="corrupt"):
     id: ClassVar[str] = "mon.bad_exposition"
 
     def _spoil(self, page: bytes, rng: "Generator") -> bytes:
-        lines = page.split(b"\n")
-        fit = [i for i, line in enumerate(lines) if (sample := sample_of(line)) is not None and self._fits(sample)]
+        lines, shown = read(page)
+        fit = [(i, sample) for i, sample in shown if self._fits(sample)]
         if fit:
-            at = fit[int(rng.integers(len(fit)))]
-            sample = sample_of(lines[at])
-            assert sample is not None
+            at, sample = fit[int(rng.integers(len(fit)))]
             lines[at] = sample._replace(value=b"\xff<html>").line
         return b"\n".join(lines)
 
@@ -355,11 +349,11 @@ class WrongMetricType(_WholePage, frozen=True, repr_omit_defaults=True, tag="wro
     to: str = "timer"
 
     def _spoil(self, page: bytes, rng: "Generator") -> bytes:
-        lines = page.split(b"\n")
+        lines, form = lines_of(page), form_of(page)
         for i, line in enumerate(lines):
-            meta = META.fullmatch(line)
-            if meta and meta[1] == b"TYPE" and fnmatchcase(meta[2].decode(), self.metric or "*"):
-                lines[i] = b"# TYPE %s %s" % (meta[2], self.to.encode())
+            meta = metadata(line, form)
+            if meta and meta.kind == b"TYPE" and fnmatchcase(meta.name.decode(), self.metric or "*"):
+                lines[i] = b"%s %s" % (line[: meta.at.stop], self.to.encode())
         return b"\n".join(lines)
 
 

@@ -20,7 +20,7 @@ from driftdrill.harness.traffic.blocks import Blocks
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player
 from driftdrill.harness.traffic.protocols.base import Protocol
-from driftdrill.harness.traffic.protocols.detect import detect, find_metrics, other_protocol, settled
+from driftdrill.harness.traffic.protocols.detect import detect, other_protocol, settled
 from driftdrill.harness.traffic.records import Records
 from driftdrill.harness.traffic.schedule import arrivals
 from driftdrill.stack.connection import Connection
@@ -133,13 +133,6 @@ def test_a_path_that_is_not_there_is_a_failed_request_and_the_hint_names_the_pro
     hint = other_protocol(wrong)
     assert hint is not None
     assert served.server.detected.name in hint
-
-
-def test_its_metrics_page_is_found_where_servers_of_its_protocol_keep_it(served: Served) -> None:
-    target, _ = spoken(served)
-    found = find_metrics(Connection(served.url), target.protocol)
-    # Those with a port of their own have it at the test's choice, not at the usual place.
-    assert found == (served.metrics_url if served.server.metrics.startswith("/") else None)
 
 
 def test_requests_recorded_agree_with_its_own_counter_to_the_request(served: Served) -> None:

@@ -12,6 +12,9 @@ from driftdrill.harness.traffic.player import UNSENT
 from driftdrill.reports.data.timeline import Phase
 from driftdrill.reports.data.verdict import LatencyPercentiles, Since
 
+TOKENS: Mapping[Since, str] = {"to first token": "time_to_first_token", "between tokens": "inter_token_time"}
+"""What a streamed answer of a language model has besides, and how a recording calls it."""
+
 
 def counts(meta: Meta, requests: Requests) -> dict[str, int]:
     """Requests by what became of them, and on the wall clock the most that were in flight at once."""
@@ -43,6 +46,7 @@ def latencies(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> tu
 
     From the intended start every request counts that was due, from the send every one that was sent; one that failed
     counts with the time until it did. What the end of the drill cut off does not count.
+    Of streamed tokens those answers count that had them.
     """
     if meta.clock != "wall":
         return ()
@@ -53,6 +57,11 @@ def latencies(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> tu
         inside = (requests.intended >= phase.start) & (requests.intended < phase.end)
         for since, kinds in left_out.items():
             seconds = whole[since][inside & ~np.isin(requests.failure, kinds)]
+            if len(seconds):
+                out.append(LatencyPercentiles(phase.name, since, len(seconds), _rounded(seconds)))
+        for since, name in TOKENS.items():
+            seconds = requests.measured.get(name, np.empty(0))[inside if name in requests.measured else slice(0)]
+            seconds = seconds[~np.isnan(seconds)]
             if len(seconds):
                 out.append(LatencyPercentiles(phase.name, since, len(seconds), _rounded(seconds)))
     return tuple(out)

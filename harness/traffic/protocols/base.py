@@ -97,11 +97,9 @@ class Detected:
 class Family:
     """One entry of PROTOCOLS. ``make`` may ask the server what the options leave open (``ask`` is None offline).
 
-    ``health`` is a path that answers 200 when the server is ready. ``metrics`` are places where servers of the family
-    keep their metrics page: a path, or a port of its own and a path (":8082/metrics").
+    ``health`` is a path that answers 200 when the server is ready.
     """
 
     make: Callable[[ProtocolOptions, Ask | None], Protocol]
     detect: Callable[[Ask], Detected | None]
     health: str = ""
-    metrics: tuple[str, ...] = ("/metrics",)

@@ -1,13 +1,11 @@
 """What a server speaks, found by harmless GETs: its own answers to the questions that each protocol asks."""
 
 from dataclasses import fields, replace
-from urllib.parse import urlsplit
 
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
 from driftdrill.harness.errors import TargetError
-from driftdrill.harness.setup.target import ProtocolOptions, Target
+from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.protocols import PROTOCOLS, Protocol, protocol
 from driftdrill.harness.traffic.protocols.base import Ask, DetectAnswer, Detected
 from driftdrill.stack.connection import Connection
@@ -75,26 +73,3 @@ def other_protocol(target: Target) -> str | None:
     said = [f"protocol = {found.options.name!r}"]
     said += [f"{f} = {v!r}" for f in ("model", "path", "body") if (v := getattr(found.options, f)) is not None]
     return f"{found.why}; in driftdrill.toml: {', '.join(said)}"
-
-
-def find_metrics(connection: Connection, options: ProtocolOptions) -> str | None:
-    """The URL of the server's metrics page, looked for where servers of its protocol keep it; None if not there."""
-    parts = urlsplit(connection.url)
-    host = f"[{connection.host}]" if ":" in connection.host else connection.host
-    for place in PROTOCOLS[options.name].metrics:
-        if place.startswith(":"):
-            port, _, path = place[1:].partition("/")
-            root = replace(connection, url=f"{parts.scheme}://{host}:{port}")
-        else:
-            path, root = place, replace(connection, url=f"{parts.scheme}://{parts.netloc}")
-        answer = asking(root)("/" + path.lstrip("/"))
-        if answer.status == 200 and _is_page(answer.text):
-            return root.at(path)
-    return None
-
-
-def _is_page(text: str) -> bool:
-    try:
-        return any(family.samples for family in text_string_to_metric_families(text))
-    except ValueError:
-        return False

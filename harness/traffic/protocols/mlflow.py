@@ -26,4 +26,4 @@ def _detect(ask: Ask) -> Detected | None:
     return None
 
 
-MLFLOW = Family(_make, _detect, health="/ping", metrics=())
+MLFLOW = Family(_make, _detect, health="/ping")

@@ -107,4 +107,4 @@ def _detect(ask: Ask) -> Detected | None:
     return Detected(ProtocolOptions("v2", model=model), f"/v2 answers as {server or 'a V2 server'}")
 
 
-V2 = Family(_make, _detect, health="/v2/health/ready", metrics=("/metrics", ":8082/metrics", ":8002/metrics"))
+V2 = Family(_make, _detect, health="/v2/health/ready")

@@ -23,4 +23,4 @@ def _detect(ask: Ask) -> Detected | None:
     return None
 
 
-SELDON = Family(_make, _detect, health="/health/status", metrics=(":6000/metrics", ":6000/prometheus", "/prometheus"))
+SELDON = Family(_make, _detect, health="/health/status")

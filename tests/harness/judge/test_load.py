@@ -46,6 +46,21 @@ def test_latency_from_the_intended_start_and_from_the_send_are_told_apart(tmp_pa
     assert (told["fault", "intended"].requests, told["fault", "send"].requests) == (900, 810)
 
 
+def test_the_first_token_of_a_stream_and_the_time_between_tokens_are_told(tmp_path: Path) -> None:
+    """In milliseconds the number of the request; every second answer was one token, and in the fault phase all were."""
+    first = np.arange(2700) / 1000
+    between = [0.02 if i % 2 and i < 900 else None for i in range(2700)]
+    measured = {"time_to_first_token": first.tolist(), "inter_token_time": between, "prompt_tokens": [7.0] * 2700}
+    found = recorded(tmp_path, measured=measured)  # type: ignore[arg-type]
+    told = {(x.phase, x.since): x for x in latencies(wall(found), BY_NAME, found.requests())}
+    assert dict(told["baseline", "to first token"].percentiles)[50.0] == 0.599
+    assert dict(told["fault", "to first token"].percentiles)[99.99] == 1.799
+    assert told["fault", "to first token"].requests == 900
+    assert told["baseline", "between tokens"].requests == 300
+    assert dict(told["baseline", "between tokens"].percentiles)[50.0] == 0.02
+    assert ("fault", "between tokens") not in told
+
+
 def test_what_the_end_of_the_drill_cut_off_counts_in_neither(tmp_path: Path) -> None:
     cut = (np.arange(2700) >= 1000) & (np.arange(2700) < 1800)
     found = recorded(tmp_path, failure=np.where(cut, "unfinished", "").tolist())

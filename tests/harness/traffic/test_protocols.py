@@ -11,7 +11,7 @@ from driftdrill.harness.errors import ConfigError, TargetError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.protocols import PROTOCOLS, Undecodable, protocol
-from driftdrill.harness.traffic.protocols.detect import detect, find_metrics, other_protocol, settled
+from driftdrill.harness.traffic.protocols.detect import detect, other_protocol, settled
 from driftdrill.harness.traffic.protocols.values import finder, numbers
 from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Listening, Peer, listening
@@ -269,13 +269,6 @@ def test_the_hint_for_a_wrong_protocol_says_what_to_write() -> None:
         same = other_protocol(Target("t", Connection(server.url), PAGES["V1"][1]))
     assert hint == "/v1/models lists iris; in driftdrill.toml: protocol = 'v1', model = 'iris'"
     assert same is None
-
-
-def test_the_metrics_page_is_found_if_it_is_one() -> None:
-    for page, found in (("up 1\n", True), ("<html>", False), ("", False)):
-        with answering({"/metrics": page}) as server:
-            url = find_metrics(Connection(server.url), ProtocolOptions("json"))
-        assert url == (f"{server.url}/metrics" if found else None)
 
 
 def test_every_entry_makes_a_protocol_and_detects_nothing_on_a_dead_address() -> None:

@@ -18,6 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
+from driftdrill.stack.exposition.grammar import OPENMETRICS, TEXT
+from driftdrill.stack.exposition.page import PageParser
 from driftdrill.stack.faults.network import Page, proxy
 from driftdrill.stack.faults.pages import (
     PAGE_FAULTS,
@@ -278,8 +280,54 @@ def test_promtool_refuses_what_is_meant_to_be_refused_and_nothing_else(
 
 
 def test_lines_that_no_fault_can_read_stay_as_they_are() -> None:
-    page = b'# a comment\n\n{"utf.8", a="b"} 1\nnot a sample\nup 1 1700000000000\n'
-    assert DropSeries()(page, 1, rng()) == b'# a comment\n\n{"utf.8", a="b"} 1\n'
+    page = b"# a comment\n\nnot a sample\nup 1 1700000000000\n"
+    assert DropSeries()(page, 1, rng()) == b"# a comment\n\nnot a sample\n"
+
+
+REFUSED_BY_PROMETHEUS = [  # as text each, but for the last two, which are OpenMetrics
+    b"up 1\r",
+    b"up one",
+    b"up 1_0",
+    b"up 1 later",
+    b"up 1 2 3",
+    b'up 1 # {trace="a"} 1',
+    b"up{code} 1",
+    b"up{code=200} 1",
+    b'up{code="200" job="a" = } 1',
+    b'up{code="200",code="500"} 1',
+    b'up{code="\xff"} 1',
+    b"up{}} 1",
+    b"up  1\n# EOF",
+    b'up{code="200", job="a"} 1\n# EOF',
+]
+
+
+@pytest.mark.parametrize("page", REFUSED_BY_PROMETHEUS)
+def test_what_prometheus_refuses_is_no_sample_to_a_fault(page: bytes) -> None:
+    """All of them were, to a grammar that was laxer than the scraper's."""
+    form = OPENMETRICS if page.endswith(b"EOF") else TEXT
+    assert PageParser(lambda labels: 1).parse(page + b"\n", form).error is not None
+    assert DropSeries()(page, 1, rng()) == page
+    assert PoisonNaN()(page, 1, rng()) == page
+
+
+@pytest.mark.parametrize(
+    ("fault", "line", "expected"),
+    [
+        (PoisonNaN(metric="up"), b'up {code="200"}\t1', b'up {code="200"}\tNaN'),
+        (PoisonNaN(), b'up{code="200"}1', b'up{code="200"}NaN'),
+        (PoisonNaN(labels={"code": '2"0'}), rb'up{code="2\"0"} 1', rb'up{code="2\"0"} NaN'),
+        (PoisonNaN(metric="up"), b'up{text="one\ntwo"} 1', b'up{text="one\ntwo"} NaN'),
+        (DropSeries(), b'up{text="one\nup 2', b'up{text="one\nup 2'),  # a page that ends in quotes
+        (PoisonNaN(metric="my.metric"), b'{"my.metric",a="b"} 1', b'{"my.metric",a="b"} NaN'),
+        (RenameMetric(metric="up", to="down"), b'{"up",a="b"} 1', b'{"down",a="b"} 1'),
+        (RenameMetric(metric="up", to="down"), b"#  TYPE\tup gauge\nup 1", b"#  TYPE\tdown gauge\ndown 1"),
+        (RenameLabel("a", "c"), b'up{x="a=\\"d",a = "d"} 1', b'up{x="a=\\"d",c="d"} 1'),
+        (WrongMetricType(), b'# TYPE "my.metric" gauge', b'# TYPE "my.metric" timer'),
+    ],
+)
+def test_what_prometheus_reads_a_fault_reads_too(fault: PageFault, line: bytes, expected: bytes) -> None:
+    assert fault(line + b"\n", 1, rng()) == expected + b"\n"
 
 
 def test_every_fault_says_what_it_is_and_refuses_what_it_cannot_do(exporter: Exporter) -> None:
