@@ -31,11 +31,11 @@ demo: .venv/installed-demo
 	@tools/ensure-prometheus
 	@$(BIN)/driftdrill demo $(ARGS)
 
-# Five at once on two processors: more than half of their time tests wait. The order is tests/conftest.py's.
+# Four at once on two processors: half of their time tests wait. The order is tests/conftest.py's.
 .PHONY: test
 test: .venv/installed-dev
 	@tools/ensure-prometheus
-	@$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-servers
 test-servers: .venv/installed-dev
