@@ -112,7 +112,9 @@ def test_a_package_of_somebody_elses_hides_nothing_of_ours(name: str, tmp_path: 
 
 @pytest.mark.parametrize("name", ["harness", "reports", "stack", "scenarios", "shift_generators"])
 def test_a_room_is_no_package_of_its_own(name: str) -> None:
-    """At the top of a checkout it would be a second copy, with classes of its own."""
+    """At the top of a checkout it would be a second copy, with classes of its own; an sdist has none there."""
+    if not (ROOT / name).is_dir():
+        pytest.skip("in an sdist the rooms are below driftdrill/ only")
     done = python(f"import {name}", ROOT, ROOT)
 
     assert done.returncode == 1

@@ -55,7 +55,8 @@ def test_the_wheel_holds_one_package_and_its_data(wheel: Path) -> None:
     assert {"driftdrill/scenarios/rules/demo.yml", "driftdrill/scenarios/wrong_join.py"} <= set(names)
     assert not [name for name in names if "/tests/" in name or name.endswith((".pyc", ".drill"))]
     rooms = ("harness", "reports", "scenarios", "shift_generators", "stack")
-    here = {f"driftdrill/{p.relative_to(ROOT)}" for room in rooms for p in (ROOT / room).rglob("*.py")}
+    here = {str(p.relative_to(ROOT)) for room in rooms for p in (ROOT / "driftdrill" / room).rglob("*.py")}
+    assert here
     assert here <= set(names), "every module of the checkout is in it"
 
 

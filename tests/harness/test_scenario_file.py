@@ -107,6 +107,8 @@ def test_of_a_package_that_is_the_users_own_only_our_names_are_said_anew(tmp_pat
 
 def test_under_locust_the_second_copy_in_a_checkout_says_what_to_write(tmp_path: Path) -> None:
     """Locust runs the file itself. Where there is no copy to be found, all that can be said is Python's own word."""
+    if not (ROOT / "harness").is_dir():
+        pytest.skip("in an sdist the rooms are below driftdrill/ only")
     file = written(tmp_path, "one", imports="from harness import Fault")
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(file), "--headless"],
