@@ -67,7 +67,8 @@ def test_an_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     (packed,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(packed) as archive:
         assert not [member.name for member in archive if member.issym() or member.islnk()]
-        archive.extractall(tmp_path, filter="data")
+    # Debian's Python 3.11.2 has no filters of tarfile yet.
+    assert run(["tar", "-xzf", packed, "-C", tmp_path], tmp_path).returncode == 0
     (unpacked,) = tmp_path.glob("driftdrill-*/")
     done = run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, unpacked], tmp_path)
 
