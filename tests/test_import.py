@@ -86,6 +86,15 @@ def test_importing_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
     assert set(done.stdout.split()) == set(allowed)
 
 
+def test_what_a_scenario_is_written_with_loads_numpy_and_nothing_else_that_is_heavy(tmp_path: Path) -> None:
+    """Its faults' seams reach networks, processes and Prometheus only when a drill puts them in."""
+    written = "from driftdrill import Fault, Scenario, control, fires; from driftdrill.faults import rescale"
+    done = python(f"{written}; print(*(m for m in {HEAVY!r} if m in sys.modules))", tmp_path, ROOT)
+
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"numpy"}
+
+
 @pytest.mark.parametrize("verb", [["--help"], ["list"], ["judge", "--help"], ["run", "--help"]], ids=" ".join)
 def test_a_verb_that_sends_nothing_loads_no_locust(verb: list[str], tmp_path: Path) -> None:
     """`list` runs the scenario files, which name Locust's user class; that may load it, the others may not."""

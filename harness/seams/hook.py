@@ -2,11 +2,13 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from driftdrill.harness.errors import RigError, ScenarioError, nearest
 from driftdrill.harness.seams.seam import Ground, InForce, Injected, Seam, Site
-from driftdrill.harness.setup.target import Target
+
+if TYPE_CHECKING:  # which loads an HTTP client, and a scenario needs none
+    from driftdrill.harness.setup.target import Target
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class HookSeam(Seam):
         super().check(fault, ground)
         _hook(fault, ground.target)
 
-    def asks_golden(self, fault: Injected, target: Target) -> bool:
+    def asks_golden(self, fault: Injected, target: "Target") -> bool:
         """Where the hook has no check of its own."""
         return _hook(fault, target).check is None
 
@@ -49,7 +51,7 @@ class HookSeam(Seam):
         return hold(_hook(fault, site.target))
 
 
-def _hook(fault: Injected, target: Target) -> Any:
+def _hook(fault: Injected, target: "Target") -> Any:
     """The hook itself. Raises :class:`RigError` where the target has none of that name."""
     if not isinstance(fault.how, Control):
         return fault.how

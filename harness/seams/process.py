@@ -1,11 +1,13 @@
 """Faults of the process or container that serves the target, and burners beside it."""
 
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.seams.seam import Ground, InForce, Injected, Seam, Site, chosen, together
-from driftdrill.harness.setup.target import Listens, Target
+
+if TYPE_CHECKING:  # which loads an HTTP client, and a scenario needs none
+    from driftdrill.harness.setup.target import Target
 
 
 class ProcessSeam(Seam):
@@ -32,8 +34,10 @@ class ProcessSeam(Seam):
         return together(hold(fault.how, _process(address)) for address in chosen(fault, site.addresses))
 
 
-def _process(address: Target) -> Any:
+def _process(address: "Target") -> Any:
     """The process of an address: the one that listens there now, if that is how it is known."""
+    from driftdrill.harness.setup.target import Listens
+
     if not isinstance(address.process, Listens):
         return address.process
     from driftdrill.stack.faults.process.targets import listening

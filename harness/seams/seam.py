@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from driftdrill.harness.errors import RigError, ScenarioError
-from driftdrill.harness.setup.target import Target
+
+if TYPE_CHECKING:  # which loads an HTTP client, and a scenario needs none
+    from driftdrill.harness.setup.target import Target
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ class InForce(Protocol):
 class Ground:
     """What a drill is to be driven on, as far as faults must know it before anything starts."""
 
-    target: Target
+    target: "Target"
     clock: str
     own_prometheus: bool
     """Whether Prometheus is one that this drill starts."""
@@ -52,7 +54,7 @@ class Ground:
 class Site:
     """Where the faults of a drill are put in, once what it needs runs."""
 
-    target: Target
+    target: "Target"
     """As it is, without proxies of this drill."""
     seed: int = 0
     proxies: tuple[Any, ...] = ()
@@ -64,10 +66,10 @@ class Site:
     scraped: Sequence[Any] = ()
     """What is scraped of the target: targets of ``scraper``, or the places of its jobs in the configuration."""
     configuration: Any = None
-    """What changes the scrape configuration; see :mod:`driftdrill.harness.seams.scrape_job`."""
+    """What changes the scrape configuration; see :mod:`driftdrill.harness.drive.scraping.configuration`."""
 
     @property
-    def addresses(self) -> tuple[Target, ...]:
+    def addresses(self) -> "tuple[Target, ...]":
         """The target as if it had one of its addresses only, for each."""
         return tuple(self.target.address(i) for i in range(len(self.target.all)))
 
@@ -108,7 +110,7 @@ class Seam:
         """Whether it acts on HTTP messages on their way, so that requests must tell their number."""
         return False
 
-    def asks_golden(self, fault: Injected, target: Target) -> bool:
+    def asks_golden(self, fault: Injected, target: "Target") -> bool:
         """Whether only golden answers can tell that it is in force."""
         return False
 

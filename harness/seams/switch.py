@@ -1,11 +1,13 @@
 """Switches of the demo model: misconfigurations that its admin interface puts in force."""
 
 from contextlib import AbstractContextManager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.seams.seam import InForce, Injected, Seam, Site, chosen, together
-from driftdrill.harness.setup.target import Target
+
+if TYPE_CHECKING:  # which loads an HTTP client, and a scenario needs none
+    from driftdrill.harness.setup.target import Target
 
 
 class SwitchSeam(Seam):
@@ -22,7 +24,7 @@ class SwitchSeam(Seam):
         return together(_switched(fault, address) for address in chosen(fault, site.addresses))
 
 
-def _switched(fault: Injected, address: Target) -> AbstractContextManager[InForce]:
+def _switched(fault: Injected, address: "Target") -> AbstractContextManager[InForce]:
     from driftdrill.stack.model_service.control import misconfigured
 
     if address.admin is None:

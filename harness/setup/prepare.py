@@ -12,6 +12,7 @@ from typing import Literal
 
 from driftdrill.harness.drive.metrics_page import MetricsPage, counts, served_page
 from driftdrill.harness.drive.plan import Plan
+from driftdrill.harness.drive.scraping.configuration import ChangedJobs, LoadedJobs
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import ConfigError, RuleError, ScenarioError
 from driftdrill.harness.judge.judge import unresolvable
@@ -19,7 +20,6 @@ from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.writer import refuse_unwritable
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.scenario.scenario import Scenario
-from driftdrill.harness.seams.scrape_job import ChangedJobs, LoadedJobs
 from driftdrill.harness.seams.seam import Ground
 from driftdrill.harness.setup.allow import refuse_foreign_hosts
 from driftdrill.harness.setup.proxied import Proxied, check, proxied

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from driftdrill.harness.drive.scraping.configuration import ChangedJobs, LoadedJobs
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.recording.stale import STALE_BITS
 from driftdrill.harness.scenario.fault import Fault
-from driftdrill.harness.seams.scrape_job import ChangedJobs, LoadedJobs
 from driftdrill.harness.seams.seam import InForce
 from driftdrill.stack.connection import Connection
 from driftdrill.stack.errors import StackError
