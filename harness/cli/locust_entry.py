@@ -1,21 +1,19 @@
 """What Locust hosts: one drill from settings to verdict. `driftdrill run` and `locust -f FILE` both come here."""
 
-import contextlib
-import os
-import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from driftdrill.harness.cli.interrupts import signals
 from driftdrill.harness.cli.progress import Plain, finish, write_outputs
 from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.drive.drive import drive, player_for
-from driftdrill.harness.drive.plan import KEPT, Plan, Steering
+from driftdrill.harness.drive.plan import Plan, Steering
 from driftdrill.harness.drive.workers import Workers, serve
-from driftdrill.harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, Interrupted, told
+from driftdrill.harness.errors import EXIT_USAGE, ConfigError, DriftdrillError, told
 from driftdrill.harness.judge.judge import judge
 from driftdrill.harness.seams.seam import Site
 from driftdrill.harness.setup.options import OPTIONS, add_locust_arguments
@@ -88,38 +86,6 @@ def _part(hosted: Hosted, order: Mapping[str, Any], clock: WallClock) -> Player:
         rows_per_request=order["rows_per_request"],
     )
     return player_for(plan, spoken, clock, hosted.report, (order["index"], order["workers"]))
-
-
-@contextlib.contextmanager
-def signals(steering: Steering) -> Iterator[None]:
-    """While held, Ctrl-C and SIGTERM raise :class:`Interrupted` in this greenlet.
-
-    A drive is told, and ends between two blocks; whatever else runs (preflight, judging) is interrupted at once,
-    and a second signal interrupts anything.
-    """
-    import gevent
-
-    here = gevent.getcurrent()
-
-    def asked(number: int, _: object) -> None:
-        first = not steering.stop
-        steering.stop = f"interrupted by {signal.Signals(number).name}"
-        if steering.driving and first:
-            # Not print: this may run in the middle of one.
-            os.write(2, f"{steering.stop}: the drill is ending; once more ends it at once\n".encode())
-            return
-        if gevent.getcurrent() is here:
-            raise KeyboardInterrupt
-        gevent.kill(here, KeyboardInterrupt)
-
-    before = {n: signal.signal(n, asked) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except KeyboardInterrupt as e:
-        raise Interrupted(steering.stop, hint=KEPT if steering.recording else None) from e
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 # `locust -f FILE`: the same drill, with the same options.

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from driftdrill.harness.cli.interrupts import raise_again_what_is_swallowed
 from driftdrill.harness.errors import EXIT_USAGE, DriftdrillError, Interrupted, told
 
 VERBS = {
@@ -71,6 +72,7 @@ def main(args: list[str] | None = None) -> int:
     given = [a for a in given if a != "--debug"]
     # As Ctrl-C: what is held is let go, what is open is closed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    raise_again_what_is_swallowed()
     code = _run(given, debug)
     sys.stdout.flush()
     sys.exit(code)

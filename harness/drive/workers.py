@@ -164,7 +164,7 @@ class _Part:
                 failed = f"{type(e).__name__}: {e}"
             self._send(failed, done=False)
         self.player.stop()
-        self.hosted.report.flush()
+        self.hosted.report_all()
         self._send(failed, done=True)
 
     def _send(self, failed: str, *, done: bool) -> None:

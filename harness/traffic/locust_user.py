@@ -89,9 +89,18 @@ class Hosted:
         """How one request is reported to Locust's statistics."""
         return LocustReport(self.environment)
 
+    def report_all(self) -> None:
+        """Locust's statistics know of every request so far; a worker's are on their way to its master.
+
+        A master that ends the test waits half a second for its workers' last statistics, whatever the machine's load.
+        """
+        self.report.flush()
+        if isinstance(self.environment.runner, WorkerRunner):
+            self.environment.runner._send_stats()
+
     def quit(self, exit_code: int) -> None:
         """End the test; failed requests are observations and do not decide the exit code."""
-        self.report.flush()
+        self.report_all()
         self.environment.process_exit_code = exit_code
         if self.environment.runner is not None:
             self.environment.runner.quit()

@@ -52,6 +52,31 @@ def check_interrupted(done: Done, number: signal.Signals) -> Recording:
     return done.recording
 
 
+SWALLOWED = """
+import os, signal, sys, time
+from driftdrill.harness.cli import main
+
+class Library:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{signal})
+        time.sleep(60)  # the handler raises here, and Python drops it
+
+def command(*_, **__):
+    Library()
+    time.sleep(60)
+
+main.cli.main = command
+main.main([])
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
+def test_a_signal_while_a_finalizer_runs_is_not_lost(cli: Cli, number: signal.Signals) -> None:
+    cause, _ = cli.start(program=(sys.executable, "-c", SWALLOWED.format(signal=number.name))).wait(30).refused(130)
+
+    assert cause == "interrupted"
+
+
 # Ctrl-C and SIGTERM, phase by phase.
 
 

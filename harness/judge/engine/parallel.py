@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ def in_parallel(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
     count = min(len(things), cores())
     if count < 2:
         return [work(thing) for thing in things]
+    tempfile.gettempdir()  # found once, by writing a file: one of many processes might be ended in the middle of that
     ours, control = os.pipe()
     with open(ours, "rb"), open(control, "wb") as end:
         pool = multiprocessing.get_context("fork").Pool(count, _begin, (work, ours, control))
