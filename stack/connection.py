@@ -9,13 +9,15 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import msgspec
-import requests
 
 from driftdrill.stack.errors import StackError
+
+if TYPE_CHECKING:
+    from requests import Session
 
 FilePath = Annotated[str, msgspec.Meta(extra={"path": True})]
 """A file by its path: whoever decodes a configuration file makes it relative to that file's folder."""
@@ -154,8 +156,10 @@ class Connection:
             text = text.replace(value, "***") if value else text
         return text
 
-    def session(self) -> requests.Session:
+    def session(self) -> "Session":
         """A requests session that sends the headers and certificates; it ignores the environment's proxies."""
+        import requests  # 60 ms, which children that hold a fault need not wait for
+
         session = requests.Session()
         session.trust_env = False
         session.headers.update(self.reveal_headers())

@@ -5,13 +5,11 @@ accepts is accepted, what it refuses is refused. Differences of 2.x: quoted (UTF
 ``le`` and ``quantile`` values are kept as written.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-
-import numpy as np
-import numpy.typing as npt
 
 TEXT, OPENMETRICS = "text/plain", "application/openmetrics-text"
 
@@ -52,9 +50,8 @@ _OPEN_TYPES = frozenset(
     {b"counter", b"gauge", b"histogram", b"gaugehistogram", b"summary", b"info", b"stateset", b"unknown"}
 )
 _ESCAPE = re.compile(rb'\\(["\\n])')
-_FLOAT_BYTES = b"0123456789+-.eEiInNfFtTyYaA"
-_FLOAT_WORDS = frozenset(s + w for s in (b"", b"+", b"-") for w in (b"inf", b"infinity")) | {b"nan"}
-NORMAL_NAN = np.uint64(0x7FF8000000000001).view(np.float64)
+FLOAT_BYTES = b"0123456789+-.eEiInNfFtTyYaA"
+FLOAT_WORDS = frozenset(s + w for s in (b"", b"+", b"-") for w in (b"inf", b"infinity")) | {b"nan"}
 SHOWN = 60
 
 
@@ -218,29 +215,17 @@ def _add(out: dict[str, str], line: Line, name: bytes, value: bytes) -> None:
     out[key] = text
 
 
-def floats(raw: list[bytes]) -> tuple[npt.NDArray[np.float64], str | None]:
-    """Values as Go's ParseFloat reads them: float64 (n,) and None, or those before the first bad one and why.
-
-    Every NaN gets the bit pattern of Prometheus's ordinary NaN, so that none looks like a stale marker.
-    """
+def number(raw: bytes) -> float:
+    """A value as Go's ParseFloat reads it. Raises :class:`PageError`."""
     try:
-        if b"".join(raw).translate(None, _FLOAT_BYTES):
+        if raw.translate(None, FLOAT_BYTES):
             raise ValueError
-        values = np.fromiter(map(float, raw), np.float64, len(raw))
-        odd = np.flatnonzero(~np.isfinite(values))
-        if any(raw[i].lower() not in _FLOAT_WORDS for i in odd):
+        value = float(raw)
+        if not math.isfinite(value) and raw.lower() not in FLOAT_WORDS:
             raise ValueError
     except ValueError:
-        if len(raw) == 1:
-            return np.empty(0), f"cannot parse {shown(raw[0])} as a float"
-        half = len(raw) // 2  # bisection: the good half costs one conversion
-        first, why = floats(raw[:half])
-        if why is not None:
-            return first, why
-        second, why = floats(raw[half:])
-        return np.concatenate((first, second)), why
-    values[odd[np.isnan(values[odd])]] = NORMAL_NAN
-    return values, None
+        raise PageError(f"cannot parse {shown(raw)} as a float") from None
+    return value
 
 
 def stamp_ms(raw: bytes, form: str) -> int:
@@ -250,10 +235,10 @@ def stamp_ms(raw: bytes, form: str) -> int:
         if stamp >= 1 << 63:
             raise PageError(f"timestamp {shown(raw)} is out of range")
         return stamp
-    values, why = floats([raw])
-    if why is not None or not np.isfinite(values[0]):
-        raise PageError(f"invalid timestamp {shown(raw)}")
-    return int(values[0] * 1000)
+    try:
+        return int(number(raw) * 1000)
+    except (PageError, ValueError, OverflowError):
+        raise PageError(f"invalid timestamp {shown(raw)}") from None
 
 
 def shown(raw: bytes) -> str:
@@ -307,9 +292,10 @@ def _check_exemplar(raw: bytes) -> None:
     if any(value is None for _, value in _pairs(block[1], OPENMETRICS)):
         raise PageError(f"expected label=value in the exemplar {shown(raw)}")
     value, *stamp = raw[block.end() + 1 :].split(b" ")
-    _, why = floats([value])
-    if why is not None:
-        raise PageError(f"exemplar: {why}")
+    try:
+        number(value)
+    except PageError as e:
+        raise PageError(f"exemplar: {e}") from None
     for one in stamp:
         stamp_ms(one, OPENMETRICS)
 
@@ -328,15 +314,15 @@ def _check_utf8(raw: bytes) -> None:
 
 def _normalised(value: str) -> str:
     """Go's labels.FormatOpenMetricsFloat: the shortest digits, always with a point or an exponent."""
-    values, why = floats([value.encode()])
-    if why is not None:
+    try:
+        bound = number(value.encode())
+    except PageError:
         return value
-    number = float(values[0])
-    if not np.isfinite(number):
-        return {np.inf: "+Inf", -np.inf: "-Inf"}.get(number, "NaN")
-    if number == 0:
+    if not math.isfinite(bound):
+        return {math.inf: "+Inf", -math.inf: "-Inf"}.get(bound, "NaN")
+    if bound == 0:
         return "0.0"
-    exact = Decimal(repr(number)).normalize()
+    exact = Decimal(repr(bound)).normalize()
     if -4 <= exact.adjusted() < 6:
         text = f"{exact:f}"
         return text if "." in text else text + ".0"

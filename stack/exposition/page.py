@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from driftdrill.stack.exposition.grammar import (
+    FLOAT_BYTES,
+    FLOAT_WORDS,
     OPENMETRICS,
     TEXT,
     Line,
@@ -18,8 +20,8 @@ from driftdrill.stack.exposition.grammar import (
     SeriesError,
     comment,
     cut,
-    floats,
     labels,
+    number,
     shown,
     stamp_ms,
     whole,
@@ -51,6 +53,7 @@ class PageSamples:
 
 
 _NONE = np.empty(0, np.int64)
+NORMAL_NAN = np.uint64(0x7FF8000000000001).view(np.float64)
 NOTHING = PageSamples(_NONE, np.empty(0), None, {}, _NONE)
 
 
@@ -79,7 +82,7 @@ class PageParser:
             self._read(_lines(body, form), form, b"\t" in body, reading)
         except PageError as e:
             error, refused = str(e), int(isinstance(e, SeriesError))
-        values, why = floats(reading.values)
+        values, why = _floats(reading.values)
         n = len(values)
         if why is not None:
             error, refused = why, 0
@@ -147,9 +150,7 @@ class PageParser:
             out.stamps.append((at, float(stamp_ms(line.stamp, form))))
         found = self._ids.get(line.series)
         if found is None:
-            _, why = floats([line.value])
-            if why is not None:
-                raise PageError(why)
+            number(line.value)
             found = self._resolve(labels(line, form, kind))
             if found != UNWANTED:
                 self._ids[line.series] = found
@@ -174,6 +175,32 @@ class _Reading:
         self.values: list[bytes] = []
         self.stamps: list[tuple[int, float]] = []
         self.fresh: list[tuple[bytes, int]] = []
+
+
+def _floats(raw: list[bytes]) -> tuple[npt.NDArray[np.float64], str | None]:
+    """Values, each as the grammar's ``number`` reads it: float64 (n,) and None, or those before the first bad one and
+    why.
+
+    Every NaN gets the bit pattern of Prometheus's ordinary NaN, so that none looks like a stale marker.
+    """
+    try:
+        if b"".join(raw).translate(None, FLOAT_BYTES):
+            raise ValueError
+        values = np.fromiter(map(float, raw), np.float64, len(raw))
+        odd = np.flatnonzero(~np.isfinite(values))
+        if any(raw[i].lower() not in FLOAT_WORDS for i in odd):
+            raise ValueError
+    except ValueError:
+        if len(raw) == 1:
+            return np.empty(0), f"cannot parse {shown(raw[0])} as a float"
+        half = len(raw) // 2  # bisection: the good half costs one conversion
+        first, why = _floats(raw[:half])
+        if why is not None:
+            return first, why
+        second, why = _floats(raw[half:])
+        return np.concatenate((first, second)), why
+    values[odd[np.isnan(values[odd])]] = NORMAL_NAN
+    return values, None
 
 
 def _stamps(reading: _Reading, n: int) -> npt.NDArray[np.float64] | None:

@@ -16,10 +16,10 @@ from driftdrill.stack.exposition.grammar import (
     Line,
     PageError,
     cut,
-    floats,
     label_of,
     labels,
     metadata,
+    number,
     parts,
     whole,
 )
@@ -173,4 +173,10 @@ def _labels(head: bytes, block: bytes, form: str) -> Mapping[str, str] | None:
 
 
 def _is_float(value: bytes) -> bool:
-    return value.replace(b".", b"", 1).isdigit() or floats([value])[1] is None
+    if value.replace(b".", b"", 1).isdigit():
+        return True
+    try:
+        number(value)
+    except PageError:
+        return False
+    return True

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-import requests
 
 from driftdrill.stack.child import Child, serve
 from driftdrill.stack.connection import Connection
@@ -69,14 +68,15 @@ class Driver:
 
     def __init__(self, settings: Remote) -> None:
         self._server, self._name, self._ttl = Connection(settings.server), settings.name, settings.ttl
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = Connection(settings.server).session()
         self._heard, self._withdrawn, self._made = time.monotonic(), False, True
         self._in_force: dict[str, Toxic] = {}
         made = self._call("POST", "proxies", name=self._name, upstream=settings.upstream, listen=settings.listen)
         self._listen = str(made["listen"])
 
     def _call(self, method: str, path: str, **fields: object) -> Any:
+        import requests
+
         try:
             answer = self._session.request(method, self._server.at(path), json=fields or None, timeout=ANSWER)
         except requests.RequestException as e:

@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 import msgspec
 import psutil
-import requests
 
 from driftdrill.durations import format_duration
 from driftdrill.stack.connection import Connection, Secret
@@ -85,6 +84,8 @@ class Call(msgspec.Struct, frozen=True, tag="call"):
 
     def run(self, timeout: float) -> None:
         """Send it. Raises :class:`StackError`."""
+        import requests  # loaded where a hook is called, not in every child that holds a fault
+
         headers = {"Content-Type": "application/json", **self.headers}
         connection = Connection(self.url, headers=headers, bearer=self.bearer)
         try:
