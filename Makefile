@@ -21,6 +21,7 @@ endif
 help:
 	@echo "make demo    drill a real model with a real Prometheus, and show the report (3 minutes, installation included)"
 	@echo "make test    run the tests; what this machine cannot run is named at the end"
+	@echo "make test-install   type what the README prints; build, install and use the wheel"
 	@echo "make test-servers   test the protocols on seven real model servers, each in an environment of its own (3 GB)"
 	@echo "make check   ruff, mypy, pyright, import-linter, homonyms"
 	@echo "make bench   run the benchmarks"
@@ -31,11 +32,16 @@ demo: .venv/installed-demo
 	@tools/ensure-prometheus
 	@$(BIN)/driftdrill demo $(ARGS)
 
-# Four at once on two processors: half of their time tests wait. The order is tests/conftest.py's.
+# Five at once on two processors: half of their time tests wait. The order is tests/conftest.py's.
 .PHONY: test
 test: .venv/installed-dev
 	@tools/ensure-prometheus
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: test-install
+test-install: .venv/installed-dev
+	@tools/ensure-prometheus
+	@$(BIN)/python -m pytest tests/install -m install -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-servers
 test-servers: .venv/installed-dev

@@ -5,7 +5,6 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,18 +18,19 @@ from driftdrill.stack.connection import Connection
 from driftdrill.stack.prometheus.api import Server, targets
 from driftdrill.stack.prometheus.server import prometheus
 from driftdrill.stack.scrape.job import page_job
+from tests.harness.forked import Forked
 from tests.harness.toy import Toy
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "DRIFTDRILL_TEST_MARK"
 
 
-def eventually(met: Callable[[], bool], what: str, within: float = 30.0) -> None:
+def eventually(met: Callable[[], bool], what: str, within: float = 30.0, every: float = 0.01) -> None:
     """Wait for a condition, bounded."""
     deadline = time.monotonic() + within
     while not met():
         assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def assert_told(told: tuple[str, str], cause: str, remedy: str = "") -> None:
@@ -75,7 +75,7 @@ class Done:
 class Running:
     """A command that runs."""
 
-    popen: "subprocess.Popen[bytes]"
+    popen: "Forked | subprocess.Popen[bytes]"
     folder: Path
     mark: str
     temp: Path
@@ -107,11 +107,15 @@ class Running:
         wanted = f"{MARK}={self.mark}".encode()
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
+            pid = int(entry.name)
             try:
-                if int(entry.name) != self.popen.pid and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                # A fork that runs no program of its own shows the environment of whoever it was forked from.
+                ours = os.getsid(pid) == self.popen.pid or wanted in (entry / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue  # it ended meanwhile, or is not ours to look at
+            if line and ours and pid != self.popen.pid:
+                found[pid] = line
         return found
 
     def wait(self, timeout: float = 60.0, *, left: bool = False) -> Done:
@@ -143,21 +147,25 @@ class Cli:
         mark = secrets.token_hex(8)
         ours = {"PYTHONPATH": str(ROOT), MARK: mark, "TMPDIR": str(temp), "LOCUST_SKIP_MONKEY_PATCH": None}
         given = {**os.environ, **ours, **self.env, **(env or {})}
-        command = [*(program or (sys.executable, "-m", "driftdrill.harness.cli")), *map(str, args)]
         known = {name: value for name, value in given.items() if value is not None}
+        popen = self._real(program, args, known) if program else Forked([*map(str, args)], self.folder, known)
+        running = Running(popen, self.folder, mark, temp)
+        self.started.append(running)
+        return running
+
+    def _real(
+        self, program: tuple[str, ...], args: tuple[object, ...], env: dict[str, str]
+    ) -> "subprocess.Popen[bytes]":
         with (self.folder / ".stdout").open("wb") as out, (self.folder / ".stderr").open("wb") as err:
-            popen = subprocess.Popen(
-                command,
+            return subprocess.Popen(
+                [*program, *map(str, args)],
                 cwd=self.folder,
-                env=known,
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
             )
-        running = Running(popen, self.folder, mark, temp)
-        self.started.append(running)
-        return running
 
     def __call__(self, *args: object, env: dict[str, str] | None = None, timeout: float = 60.0) -> Done:
         """Run a command to its end."""

@@ -104,7 +104,7 @@ def watch(running: Running) -> tuple[Done, set[str]]:
         seen.update(running.children().values())
         return running.ended
 
-    eventually(look, "the drill ends", 90)
+    eventually(look, "the drill ends", 90, every=0.05)
     seen.add(" ".join(map(str, running.popen.args)))  # type: ignore[arg-type]
     return running.wait(), seen
 

@@ -303,6 +303,7 @@ def not_judged() -> Verdict:
     )  # fmt: skip
 
 
+@functools.cache
 def many_alerts() -> Verdict:
     """Forty alerts with twelve series each, long names, six faults."""
     features = [f"feature_number_{i}" for i in range(12)]
@@ -367,6 +368,7 @@ def empty() -> Verdict:
     return replace(BASE, validity=Validity(False, ("the target went away after 3s",)))
 
 
+@functools.cache
 def a_day() -> Verdict:
     """24 hours of samples every 15 seconds, ten alerts of twelve series."""
     phases = (3600.0, 28800.0, 28800.0, 25200.0)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy.stats import lognorm, norm
-from sklearn.linear_model import LogisticRegression
 
 from driftdrill.shift_generators import (
     GaussianCopula,
@@ -53,6 +52,8 @@ ONES = np.ones(N)
 
 def coefficients(batch: dict[str, np.ndarray]) -> np.ndarray:
     """Intercept, then those of x and z, by maximum likelihood."""
+    from sklearn.linear_model import LogisticRegression
+
     features = np.column_stack([batch["x"], batch["z"]])
     model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=500).fit(features, batch["y"])
     return np.append(model.intercept_, model.coef_)

@@ -4,9 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
 from scipy.stats import binomtest, norm
-from sklearn import metrics
 
 from driftdrill.harness.judge.findings.harm import (
     Z95,
@@ -66,6 +64,8 @@ def scored(seed: int, n: int = 500) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_auc_and_log_loss_are_what_scikit_learn_computes(seed: int) -> None:
+    from sklearn import metrics  # a second, which only the worker that runs this need spend
+
     score, truth = scored(seed)
     assert auc(score, truth) == pytest.approx(metrics.roc_auc_score(truth, score), rel=1e-12)
     inside = np.clip(score, 0.05, 0.95)
@@ -100,6 +100,8 @@ def test_the_interval_of_an_auc_is_that_of_hanley_and_mcneils_own_example() -> N
 def test_the_interval_of_an_auc_follows_from_exponential_scores(area: float, positives: int, negatives: int) -> None:
     """Hanley and McNeil's model, integrated: negatives are Exp(1), positives exponential with the same area."""
     rate = (1 - area) / area
+    from scipy.integrate import quad
+
     two_positives, _ = quad(lambda x: math.exp(-x) * math.exp(-rate * x) ** 2, 0, math.inf)
     two_negatives, _ = quad(lambda y: rate * math.exp(-rate * y) * (1 - math.exp(-y)) ** 2, 0, math.inf)
     variance = (
@@ -163,6 +165,8 @@ def test_only_requests_that_the_fault_could_hit_are_compared_with_the_baseline()
 
 
 def test_several_rows_a_request_count_each() -> None:
+    from sklearn import metrics
+
     at, truth = [400.0, 1000.0], [[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]
     prediction = [[0.1, 0.9, 0.8], [0.9, 0.9, np.nan]]
     (harm,) = harms(meta(rows_per_request=3), BY_NAME, requests(at, prediction, truth))

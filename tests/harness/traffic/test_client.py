@@ -355,17 +355,17 @@ def _refusing(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "says"),
+    ("handler", "timeout", "says"),
     [
-        (_refusing, r"^proxy: .* refused a tunnel: HTTP/1.1 407 Proxy Authentication Required"),
-        (lambda peer: peer.sock.recv(65536), r"^proxy: .* gave no answer to CONNECT"),
-        (lambda peer: peer.server.ending.wait(10), r"^timeout: "),
+        (_refusing, 30, r"^proxy: .* refused a tunnel: HTTP/1.1 407 Proxy Authentication Required"),
+        (lambda peer: peer.sock.recv(65536), 30, r"^proxy: .* gave no answer to CONNECT"),
+        (lambda peer: peer.server.ending.wait(10), 0.5, r"^timeout: "),
     ],
     ids=["refuses", "closes", "hangs"],
 )
-def test_a_proxy_that_opens_no_tunnel_is_told_by_name(handler: Handler, says: str) -> None:
+def test_a_proxy_that_opens_no_tunnel_is_told_by_name(handler: Handler, timeout: float, says: str) -> None:
     with listening(handler) as proxy, pytest.raises(RequestFailed, match=says):
-        Client(Connection("https://127.0.0.1:9", proxy=proxy.url, timeout=0.5), "/", "application/json").post(b"")
+        Client(Connection("https://127.0.0.1:9", proxy=proxy.url, timeout=timeout), "/", "application/json").post(b"")
 
 
 def test_a_proxy_that_is_not_there_is_told_by_name() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_wheel import ARGUMENTS, ROOT, run
+from tests.install.test_wheel import ARGUMENTS, ROOT, run
 
+pytestmark = pytest.mark.install
 ROOMS = ("harness", "reports", "scenarios", "shift_generators", "stack")
 BUILD = [sys.executable, "-m", "build", "--no-isolation"]
 

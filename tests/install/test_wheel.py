@@ -13,6 +13,7 @@ import pytest
 
 from tests.shared import ROOT, demo_of_wrong_join
 
+pytestmark = pytest.mark.install
 ARGUMENTS = ["-m", "pip", "--disable-pip-version-check", "--quiet"]
 
 
