@@ -303,3 +303,29 @@ def test_missing_values_are_a_bin_and_unseen_levels_too() -> None:
 def test_a_size_that_means_nothing_is_refused(wrong: object) -> None:
     with pytest.raises(BadValue):
         wrong()  # type: ignore[operator]
+
+
+def test_bins_and_smoothing_are_those_that_were_asked_for() -> None:
+    for asked in ({"bins": 3}, {"smoothing": 4000.0}):
+        found = sized(mean_shift("x"), psi=0.25, **asked).solve(ROWS)  # type: ignore[arg-type]
+        (new,) = (out["x"] for out in simulated(found, ROWS, rng(), repeats=1))
+        assert distance("psi", X, **asked)(new) == pytest.approx(0.25, rel=0.01)  # type: ignore[arg-type]
+        assert distance("psi", X)(new) != pytest.approx(0.25, rel=0.05)
+
+
+def test_a_share_or_a_tilt_lowers_accuracy_as_asked_by_the_rows_own_weights() -> None:
+    """Accuracy falls from 1 by the share of rows whose level is new, and under a prior by the weights alone."""
+
+    def knows_a(batch: dict[str, np.ndarray]) -> np.ndarray:
+        return np.where(batch["level"] == "a", batch["y"], 1 - batch["y"])
+
+    found = sized(novel_category("level"), accuracy_drop=0.3, scorer=knows_a, truth="y").solve(ROWS)
+    assert found.gain == pytest.approx(0.3 / np.mean(ROWS["level"] == "a"), rel=0.01)
+
+    def knows_1(batch: dict[str, np.ndarray]) -> np.ndarray:
+        return np.ones(len(batch["y"]), np.int64)
+
+    tilted = sized(tilt("x", theta=-1.0), accuracy_drop=0.1, scorer=knows_1, truth="y").solve(ROWS)
+    assert tilted.weigh is not None
+    weights = tilted.weigh(ROWS)
+    assert np.mean(ROWS["y"]) - np.average(ROWS["y"], weights=weights) == pytest.approx(0.1, rel=0.01)
