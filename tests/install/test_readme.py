@@ -28,7 +28,7 @@ def printed(page: str) -> list[str]:
 
 
 COMMANDS = printed(README)
-NOT_RUN_HERE = {"make test"}  # it is what runs this
+NOT_RUN_HERE = {"make test"}  # all other tests
 SHORTER = {"make demo": "make demo ARGS='--only wrong_join'"}  # one of its four drills
 HAS_FINDINGS = "driftdrill edge"  # exit code 1, as the README says
 PORT = "8000"

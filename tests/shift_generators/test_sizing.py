@@ -314,7 +314,7 @@ def test_bins_and_smoothing_are_those_that_were_asked_for() -> None:
 
 
 def test_a_share_or_a_tilt_lowers_accuracy_as_asked_by_the_rows_own_weights() -> None:
-    """Accuracy falls from 1 by the share of rows whose level is new, and under a prior by the weights alone."""
+    """Accuracy falls from 1 by the share of rows whose level is new, and under a tilt by the weights alone."""
 
     def knows_a(batch: dict[str, np.ndarray]) -> np.ndarray:
         return np.where(batch["level"] == "a", batch["y"], 1 - batch["y"])
