@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         sine,
         step,
     )
-    from driftdrill.harness.scenario.expect import everything_else, exists, fires, moves, quiet, resolves, stays
+    from driftdrill.harness.scenario.expect import everything_else, exists, fires, moves, quiet, resolves, silent, stays
     from driftdrill.harness.scenario.fault import Batch, Fault
     from driftdrill.harness.scenario.scenario import Scenario
     from driftdrill.harness.scenario.workloads import diurnal, soak, spike, steady
@@ -70,6 +70,7 @@ __all__ = [
     "seasonal",
     "seconds",
     "sigmoid",
+    "silent",
     "sine",
     "soak",
     "spike",
@@ -86,7 +87,7 @@ _HOMES = {
         "Curve constant hours ladder minutes piecewise pulse ramp recorded recurring seasonal seconds sigmoid sine step"
     ),
     "driftdrill.harness.errors": "DriftdrillError",
-    "driftdrill.harness.scenario.expect": "everything_else exists fires moves quiet resolves stays",
+    "driftdrill.harness.scenario.expect": "everything_else exists fires moves quiet resolves silent stays",
     "driftdrill.harness.scenario.fault": "Batch Fault",
     "driftdrill.harness.seams.hook": "control",
     "driftdrill.harness.seams.load": "load",

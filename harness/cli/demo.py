@@ -38,6 +38,7 @@ def command(out: Path, prometheus: str | None, only: tuple[str, ...]) -> int:
     from driftdrill.harness.cli.progress import columns, write_outputs
     from driftdrill.harness.setup.settings import settings_of
     from driftdrill.reports import text
+    from driftdrill.reports.data.verdict import worst
     from driftdrill.stack.model_service import serve_replicas
 
     scenarios = _chosen(only or DRILLS)
@@ -63,7 +64,7 @@ def command(out: Path, prometheus: str | None, only: tuple[str, ...]) -> int:
     page = folder / "report.html"
     write_outputs(verdicts, {"html_file": page, "junit_file": folder / "junit.xml"})
     click.echo(f"\nOpen {page.resolve().as_uri()}")
-    return max(v.exit_code for v in verdicts)
+    return worst(v.exit_code for v in verdicts)
 
 
 def _chosen(names: Sequence[str]) -> "dict[str, Scenario]":

@@ -34,6 +34,7 @@ def command(recordings: tuple[Path, ...], rules: tuple[str, ...], **given: Any) 
     from driftdrill.harness.judge.engine.parallel import in_parallel
     from driftdrill.harness.judge.findings.accept import accept, load_accepted
     from driftdrill.harness.judge.findings.engines import compared
+    from driftdrill.reports.data.verdict import worst
     from driftdrill.stack.prometheus.promtool import find_engine
 
     engines = [find_engine(engine) for engine in given["engine"] or [None]]
@@ -47,4 +48,4 @@ def command(recordings: tuple[Path, ...], rules: tuple[str, ...], **given: Any) 
     verdicts = in_parallel(verdict, recordings)
     codes = [finish(verdict) for verdict in verdicts]
     write_outputs(verdicts, given)
-    return max(codes)
+    return worst(codes)

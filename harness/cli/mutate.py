@@ -38,6 +38,7 @@ def command(
     from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
     from driftdrill.harness.recording.reader import open_recording
     from driftdrill.reports import mutation_text
+    from driftdrill.reports.data.verdict import worst
     from driftdrill.stack.prometheus.promtool import find_engine
     from driftdrill.stack.rules.files import load_rule_files
 
@@ -52,7 +53,7 @@ def command(
             "  mutants are tried on drills that hold: correct the rules or the scenario, or leave these out",
             file=sys.stderr,
         )
-        return max(codes)
+        return worst(codes)
     found = mutate(clean, promtool, only=only, operators=operators)
     click.echo(mutation_text.render(found, colour=sys.stdout.isatty()), nl=False)
     if json_file is not None:

@@ -1,5 +1,6 @@
 """What a verdict is decided from: a drill as it was recorded, and what rules made of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,19 +10,23 @@ import msgspec
 
 from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine import evaluate as engine
-from driftdrill.harness.judge.findings import limits
+from driftdrill.harness.judge.engine import fold
+from driftdrill.harness.judge.findings import limits, whose
 from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.recording import history as past
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Recording, Samples
-from driftdrill.harness.scenario.expect import Expectation, Fires
-from driftdrill.reports.data.timeline import Labels, Phase, Track
+from driftdrill.harness.scenario.expect import Expectation
+from driftdrill.harness.scenario.expect_alerts import Fires
+from driftdrill.harness.scenario.expectation import shown
+from driftdrill.reports.data.timeline import AlertTrack, Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Response
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
 STRONGEST = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "SILENT", "NOT_JUDGED")
+NOTICED = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE")
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,23 @@ class Drill:
         return frozenset(s.labels.get("__name__", "") for s in self.scraped)
 
     @cached_property
+    def ended(self) -> Mapping[str, Sequence[float]]:
+        """Metric -> when series of it had their last sample, of those that did not last to the end."""
+        last: dict[str, list[float]] = {}
+        limit = self.phases["recovery"].end - 2 * self.meta.scrape_interval
+        for s in self.scraped:
+            times = s.times[~s.stale]
+            if len(times) and times[-1] / 1000 < limit:
+                last.setdefault(s.labels.get("__name__", ""), []).append(float(times[-1]) / 1000)
+        return last
+
+    @cached_property
     def wall_only(self) -> frozenset[str]:
         return limits.wall_only(self.meta, self.events, self.scraped)
+
+    @cached_property
+    def real_time_only(self) -> frozenset[str]:
+        return limits.real_time_only(self.meta, self.events, self.scraped)
 
     @cached_property
     def fault_began(self) -> float | None:
@@ -126,20 +146,44 @@ class Judged:
         return len(self.evaluated) // max(1, len(self.moments))
 
     @cached_property
+    def made(self) -> tuple[tuple[AlertTrack, ...], ...]:
+        """What the alerts did at each shift and moment, on whatever target."""
+        if not self.live:
+            return tuple(e.alerts for e in self.evaluated)
+        served = fold.from_server(self.drill.served, self.rules, self.drill.meta.evaluation_interval)
+        # A server's own ALERTS do not tell apart two rules of one name and labels; the engine does.
+        unclear = fold.alike(self.rules)
+        return tuple(
+            (*(t for t in served if t.alert not in unclear), *(t for t in e.alerts if t.alert in unclear))
+            for e in self.evaluated
+        )
+
+    @cached_property
     def facts(self) -> tuple[Facts, ...]:
-        drill, step = self.drill, self.drill.meta.evaluation_interval
+        drill = self.drill
+        fault = drill.phases["fault"]
+        ups = [s.times / 1000 for s in drill.scraped if s.labels.get("__name__") == "up"]
+        first = min((float(t) for times in ups for t in times if fault.start <= t < fault.end), default=None)
         return tuple(
             Facts(
                 drill.phases,
                 drill.fault_began,
-                engine.from_server(drill.served, self.rules, step) if self.live else evaluated.alerts,
-                evaluated.series,
+                [t for t in tracks if not self.elsewhere(t)],
+                evaluated.points,
                 drill.history.seconds if drill.history else 0.0,
-                step,
+                drill.meta.evaluation_interval,
                 drill.meta.scrape_interval,
+                evaluated.moments,
+                first,
+                drill.ended,
             )
-            for evaluated in self.evaluated
+            for evaluated, tracks in zip(self.evaluated, self.made, strict=True)
         )
+
+    def elsewhere(self, track: AlertTrack) -> str:
+        """Which other target an alert's instance is about; empty where it may be the drilled one's."""
+        known = None if track.rule is None else self.rules.known[track.rule]
+        return whose.elsewhere(track, known, self.rules, self.drill.meta)
 
     def phase(self, name: str) -> Phase:
         return self.drill.phases[name]
@@ -150,43 +194,66 @@ class Judged:
     def series(self, expr: str) -> tuple[Track, ...]:
         return self.evaluated[0].series.get(expr, ())
 
+    def failed(self, expr: str) -> str:
+        return next(iter(self.evaluated[0].failed.get(expr, {}).values()), "")
+
+    def ticks(self, name: str) -> int:
+        phase, step = self.drill.phases[name], self.drill.meta.evaluation_interval
+        return math.ceil(phase.end / step) - math.ceil(phase.start / step)
+
     def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
         known = [k for k in self.rules.alerts if alert is None or k.rule.name == alert]
         if alert is not None and not known:
             return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged"),)
-        found = tuple(self._respond(k, labels, within) for k in known)
+        fitting = [k for k in known if k.may_be(labels)]
+        if not fitting:
+            places = ", ".join(k.where for k in known)
+            note = f"no rule of this name can have {shown(labels)}: {places}"
+            return (Response(str(alert), "NOT_JUDGED", known[0].where, dict(labels), True, note=note),)
+        found = tuple(self._respond(k, labels, within) for k in fitting)
         # Of several rules of one name, the one that did most.
         return found if alert is None else (min(found, key=lambda r: STRONGEST.index(r.word)),)
 
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
         expected = known.rule.name in self.named()
-        each = [respond(facts, known, labels, within, expected) for facts in self.facts]
+        untested = "" if self.live else limits.untested(known, self.drill.real_time_only)
+        each = [respond(facts, known, labels, within, expected, untested) for facts in self.facts]
         limited = limits.marks(known, self.drill.wall_only, self.drill.present, not self.live, self.moments)
+        limited += limits.on_the_edge(known, self.facts[0])
         at = [over_phases(each[start : start + self.shifts]) for start in range(0, len(each), self.shifts)]
-        return replace(over_moments(at, self.moments) if self.moments else at[0], marks=limited)
+        one = over_moments(at, self.moments) if self.moments else at[0]
+        return replace(one, marks=limited)
 
     @cached_property
     def listed(self) -> Mapping[str, str]:
         """Alerts that are listed only -> why."""
-        out = {}
-        for known in self.rules.alerts:
-            name = known.rule.name
-            if name in self.evaluated[0].errors:
-                out[name] = "cannot be evaluated"
-            elif name in ALWAYS_FIRING and name not in self.named():
-                out[name] = "fires always by design"
-        return out
+        names = {k.rule.name for k in self.rules.alerts} - self.named()
+        return {name: "fires always by design" for name in ALWAYS_FIRING if name in names}
+
+    @cached_property
+    def others(self) -> Mapping[str, str]:
+        """Instances that fired on another target -> which."""
+        fired = [t for t in self.made[0] if any(i.state == "firing" for i in t.intervals)]
+        return {t.alert + shown(t.labels): where for t in fired if (where := self.elsewhere(t))}
 
     @cached_property
     def each(self) -> Sequence[Response]:
-        """What every judged alert did, within its expectation's limits."""
-        fires = {e.alert: e for e in self.drill.expect if isinstance(e, Fires)}
+        """What every judged rule did, within its expectation's limits."""
         out = []
         for known in self.rules.alerts:
-            if known.rule.name not in self.listed:
-                e = fires.get(known.rule.name)
-                labels, within = (e.labels, e.within) if e else ({}, None)
-                out.append(self._respond(known, labels, within))
+            if known.rule.name in self.listed:
+                continue
+            asked = [
+                e
+                for e in self.drill.expect
+                if isinstance(e, Fires) and e.alert == known.rule.name and known.may_be(e.labels)
+            ]
+            whole = self._respond(known, {}, asked[0].within if len(asked) == 1 else None)
+            if len(asked) == 1 and asked[0].labels:
+                some = self._respond(known, asked[0].labels, asked[0].within)
+                # What no instance of these labels did, another may have done: the alert is not silent then.
+                whole = whole if some.word not in NOTICED and whole.word in NOTICED else some
+            out.append(whole)
         return out
 
     @cached_property

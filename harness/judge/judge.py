@@ -11,6 +11,7 @@ import numpy as np
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.errors import RecordingError, RuleError, UsageError
 from driftdrill.harness.judge.engine import evaluate as engine
+from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.evidence import Drill, Judged
 from driftdrill.harness.judge.findings import limits
 from driftdrill.harness.judge.findings.harm import harms
@@ -18,13 +19,15 @@ from driftdrill.harness.judge.findings.load import counts, latencies
 from driftdrill.harness.judge.findings.responses import MOMENT_NOTE, PHASE_NOTE
 from driftdrill.harness.judge.findings.timeline import timeline
 from driftdrill.harness.judge.findings.validity import validity
+from driftdrill.harness.judge.rules.analysed import analyse
 from driftdrill.harness.judge.rules.moments import Moment, moment, refuse_unreadable
-from driftdrill.harness.judge.rules.rules import Rules, analyse
+from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Recording, Samples, open_recording
-from driftdrill.harness.scenario.expect import Expectation, Resolves
+from driftdrill.harness.scenario.expect import Expectation
+from driftdrill.harness.scenario.expect_alerts import Resolves
 from driftdrill.reports.data.verdict import Finding, Response, Validity, Verdict
-from driftdrill.stack.prometheus.promtool import Promtool, find_promtool
+from driftdrill.stack.prometheus.promtool import Promtool, check_loaded, find_promtool
 from driftdrill.stack.rules.files import RuleFile, load_rule_files, parse
 
 
@@ -93,20 +96,33 @@ def under(
     meta = drill.meta
     live = own and meta.clock == "wall" and not moments
     name = meta.engine if live else f"promtool {promtool.version}"
-    lefts = [k.analysed.threshold.left for k in rules.alerts if k.analysed.threshold is not None]
+    lefts = [k.analysed.left for k in rules.alerts if k.analysed.left is not None]
     exprs = [*lefts, *drill.exprs]
     if live:
-        shifts = [engine.live_phases(drill.served, rules)]
+        shifts = [fold.live_phases(drill.served, rules)]
     else:
         step = meta.evaluation_interval
         shifts = [[s] * len(rules.groups) for s in _phases(_needed(drill, rules, exprs), step, phases)]
     runs = [(shift, m) for m in moments or (None,) for shift in shifts]
+    _refuse_unloadable(promtool, rules.files)
     if len(runs) == 1:
         made = [evaluated(drill, rules, promtool, exprs, *runs[0])]
     else:
         with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
             made = list(pool.map(lambda run: evaluated(drill, rules, promtool, exprs, *run), runs))
     return Judged(drill, rules, tuple(made), name, live, tuple(m.said for m in moments))
+
+
+_accepted: set[tuple[Promtool, tuple[str, ...]]] = set()
+"""Engines and the rule files that they have no complaint about: each is asked once."""
+
+
+def _refuse_unloadable(promtool: Promtool, files: Sequence[RuleFile]) -> None:
+    """Raise the engine's complaint, with file and line, about a rule file that it would not load."""
+    key = promtool, tuple(f.text for f in files)
+    if key not in _accepted:
+        check_loaded(promtool, files)
+        _accepted.add(key)
 
 
 def evaluated(
@@ -159,7 +175,7 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
         requests=counts(meta, requests),
         latency=latencies(meta, drill.phases, requests),
         rules=tuple(str(f.path) for f in judged.rules.files),
-        listed=tuple(f"{name}: {why}" for name, why in judged.listed.items()),
+        listed=tuple(f"{name}: {why}" for name, why in {**judged.listed, **judged.others}.items()),
         versions=meta.versions,
         recording=str(drill.recording.path),
         fail_on=tuple(fail_on),
@@ -185,13 +201,20 @@ def _about_rules(judged: Judged) -> list[Finding]:
             held=False,
             code="rule.error",
             expected=f"{name} evaluates at every tick",
-            seen=why,
+            seen=f"{errors.why}, at {_moments(errors.times)}",
             where=known[name].where if name in known else "",
-            hint="this rule was left out, the others were judged; correct its expression",
+            hint="Prometheus leaves the rule as it was then, and says so in its log only: correct its expression",
         )
-        for name, why in sorted(judged.evaluated[0].errors.items())
+        for name, errors in sorted(judged.evaluated[0].errors.items())
     ]
     return out + [f for r in judged.each if (f := _dependent(judged, r)) is not None]
+
+
+def _moments(times: Sequence[float]) -> str:
+    if not times:
+        return "some evaluation"
+    first = rounded_duration(max(0.0, times[0]))
+    return f"{len(times)} evaluations from {first} on" if len(times) > 1 else first
 
 
 def _dependent(judged: Judged, r: Response) -> Finding | None:

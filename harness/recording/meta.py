@@ -36,6 +36,8 @@ class Meta(msgspec.Struct, kw_only=True, frozen=True):
     """Labels of every scrape target."""
     scrape_intervals: list[float] = []
     """Seconds, one a target."""
+    keeps_labels: bool = False
+    """Whether some job leaves ``job`` or ``instance`` to the page (honor_labels) or to metric_relabel_configs."""
     rules: list[tuple[str, str]]
     """(file in rules/, path as the user gave it)."""
     engine: str

@@ -35,6 +35,10 @@ class AlertTrack:
     labels: Labels
     intervals: tuple[Interval, ...]
     annotations: dict[str, str] = field(default_factory=dict)
+    where: str = ""
+    """Its rule, rules.yml:17."""
+    rule: int | None = None
+    """Its rule's place among all rules, from 0; several rules may have one name."""
 
 
 @dataclass(frozen=True)

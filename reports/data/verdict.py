@@ -3,6 +3,7 @@
 The JSON form is versioned by ``Verdict.schema``; a reader refuses a version that it does not know.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +30,19 @@ class Validity:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why an alert stayed silent, or what else is wrong with its rule: what one check found."""
+
+    check: str
+    """Its name, and that of its page: docs/why/no_such_metric.md."""
+    says: str
+    """One sentence, with the values seen."""
+    hint: str = ""
+    cannot_fire: bool = False
+    """Whether the rule could not have fired from what was there before the fault."""
+
+
+@dataclass(frozen=True)
 class Response:
     """What one alert did. Times are seconds from scenario start; ``where`` is rules.yml:17."""
 
@@ -51,6 +65,16 @@ class Response:
     """One sentence of evidence: "peaked at 83 % of its threshold, 4 minutes too short for `for: 10m`"."""
     marks: tuple[str, ...] = ()
     """What limits this judgement: "wall clock only", "rebased time()"."""
+    evaluations: int | None = None
+    """How many times the rule was evaluated."""
+    with_value: int | None = None
+    """At how many of them what it compares had a value; None where that is not known."""
+    instances: tuple[Labels, ...] = ()
+    """Labels of the instances that fired."""
+    vanished: bool = False
+    """Whether it resolved because what it compares had no value any more."""
+    why: tuple[Reason, ...] = ()
+    """Why it stayed silent, and what else is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,8 @@ class Finding:
     hint: str = ""
     accepted: str = ""
     """Why the team accepts it, if it does: such a finding fails nothing."""
+    refuted: bool = True
+    """Of one that did not hold: whether the evidence speaks against it, or proves nothing either way."""
 
 
 @dataclass(frozen=True)
@@ -163,15 +189,19 @@ class Verdict:
         return [r for r in self.responses if r.word in ("FIRED", "LATE", "UNRESOLVED")]
 
     @property
+    def asserts_nothing(self) -> bool:
+        """Whether neither the scenario nor --fail-on asks anything of the drill."""
+        return not self.findings and not self.fail_on
+
+    @property
     def exit_code(self) -> int:
-        """0 every expectation held, 1 one failed, 3 INVALID."""
+        """0 every expectation held, 1 the evidence refutes one, 3 nothing is proven: INVALID, an expectation that could
+        not be judged, none at all."""
         if not self.validity.valid:
             return 3
-        if self.failures:
+        if any(f.refuted for f in self.failures) or ("silent_failure" in self.fail_on and self.silent_failures):
             return 1
-        if "silent_failure" in self.fail_on and self.silent_failures:
-            return 1
-        return 0
+        return 3 if self.failures or self.asserts_nothing else 0
 
     def to_json(self) -> bytes:
         """The versioned JSON form, UTF-8, indented; a lone surrogate, which UTF-8 cannot hold, becomes "?"."""
@@ -188,6 +218,11 @@ def _encodable(value: object) -> object:
     if isinstance(value, dict):
         return {_encodable(k): _encodable(v) for k, v in value.items()}
     return [_encodable(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several verdicts: what is refuted outranks what proves nothing, and that what held."""
+    return max(codes, key=(0, 3, 1).index)
 
 
 class UnknownSchema(ValueError):

@@ -216,6 +216,12 @@ def check_rules(promtool: Promtool, patterns: Iterable[str | Path]) -> tuple[Rul
     Raises :class:`StackError` with promtool's message, and the file and line that it means.
     """
     rule_files = load_rule_files(patterns)
+    check_loaded(promtool, rule_files)
+    return rule_files
+
+
+def check_loaded(promtool: Promtool, rule_files: Sequence[RuleFile]) -> None:
+    """``promtool check rules`` on rule files that were read. Raises as :func:`check_rules`."""
     with tempfile.TemporaryDirectory(prefix="driftdrill-") as folder:
         names = [f"{number}.yml" for number in range(len(rule_files))]
         for name, rule_file in zip(names, rule_files, strict=True):
@@ -223,7 +229,6 @@ def check_rules(promtool: Promtool, patterns: Iterable[str | Path]) -> tuple[Rul
         done = run(promtool, ["check", "rules", "--lint=none", *names], cwd=Path(folder))
     if done.returncode:
         raise _complaint(done.stderr, rule_files)
-    return rule_files
 
 
 def _complaint(said: str, rule_files: Sequence[RuleFile]) -> StackError:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from driftdrill.harness.judge.rules.rules import Rules, union
+from driftdrill.harness.judge.rules.reading import union
+from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.stack.rules.files import Group
 
 

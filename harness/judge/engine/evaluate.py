@@ -2,18 +2,23 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 import numpy as np
 
+from driftdrill.harness.judge.engine.automaton import intervals
 from driftdrill.harness.judge.engine.batches import Batch, batched
-from driftdrill.harness.judge.engine.promtool_run import ALERTS, Axis, Key, Points, run_until_clean
+from driftdrill.harness.judge.engine.fold import PLACE, Placing, alert_times, fold, order, place, tracks
+from driftdrill.harness.judge.engine.promtool_input import Axis
+from driftdrill.harness.judge.engine.promtool_run import Got, Key, Points, run_once
+from driftdrill.harness.judge.rules.analysed import ALERTS, analyse
 from driftdrill.harness.judge.rules.moments import Clock
-from driftdrill.harness.judge.rules.rules import KnownRule, Rules, analyse, union
+from driftdrill.harness.judge.rules.reading import union
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules, may_read
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.harness.recording.stale import STALE
-from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Track
+from driftdrill.reports.data.timeline import AlertTrack, Labels, Track
 from driftdrill.stack.prometheus.promtool import Promtool
 from driftdrill.stack.rules.files import Group, Rule
 
@@ -21,15 +26,34 @@ Rebase = Callable[[Sequence[Samples], float], Sequence[Samples]]
 
 
 @dataclass(frozen=True)
+class RuleErrors:
+    """A rule that cannot be evaluated at some moments."""
+
+    why: str
+    """The engine's words at the first of them."""
+    times: tuple[float, ...]
+    """Scenario seconds."""
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """What the rules made of the samples; times are scenario seconds."""
 
     alerts: tuple[AlertTrack, ...]
-    recorded: tuple[Track, ...]
-    series: Mapping[str, tuple[Track, ...]]
-    """Further expressions -> their series at every evaluation."""
-    errors: Mapping[str, str]
-    """Rule name -> why it cannot be evaluated; such a rule is left out, the others are judged."""
+    recorded: tuple[Track, ...] = ()
+    points: Mapping[str, Points] = field(default_factory=dict)
+    """Further expressions -> what they were at every evaluation, NaN included."""
+    errors: Mapping[str, RuleErrors] = field(default_factory=dict)
+    """Rule name -> when and why it cannot be evaluated."""
+    failed: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
+    """Further expressions -> when and why they cannot be evaluated."""
+    moments: tuple[float, ...] = ()
+    """A moment of evaluation of each group of the rules."""
+
+    @cached_property
+    def series(self) -> Mapping[str, tuple[Track, ...]]:
+        """Further expressions as tracks."""
+        return {expr: tracks(points) for expr, points in self.points.items()}
 
 
 def evaluate(
@@ -56,31 +80,130 @@ def evaluate(
     Raises :class:`MonitoringError` if promtool fails.
     """
     batches = batched(rules, interval, phases)
-    intervals = [batch.interval for batch in batches]
+    paces = [batch.interval for batch in batches]
     made: Points = {}
     fed: list[Samples] = []
     alerts: list[AlertTrack] = []
-    errors: dict[str, str] = {}
+    errors: dict[str, RuleErrors] = {}
     wanted = list(dict.fromkeys(exprs))
-    series: dict[str, tuple[Track, ...]] = {}
+    points: dict[str, Points] = {}
+    failed: dict[str, Mapping[float, str]] = {}
+    apart = _twice(rules)
+    placed = place(rules)
     for i, batch in enumerate(batches):
         last = i == len(batches) - 1
         names = batch.makes if recorded else _read_later(batch, batches[i + 1 :], wanted)
-        axis = Axis.of(samples, intervals, batch.phase, end)
+        axis = Axis.of(samples, paces, batch.phase, end)
         zero = axis.shift / 1000
-        given = [*rebase(samples, zero), *fed]
         asked = wanted if last else []
-        groups = [replace(g, rules=tuple(replace(r, expr=clock(r.expr, zero)) for r in g.rules)) for g in batch.groups]
-        put = [clock(expr, zero) for expr in asked]
-        got = run_until_clean(groups, given, axis, batch.interval, promtool, put, errors, names)
+        got, broken = _run(
+            [_put(g, rules, apart, clock, zero) for g in batch.groups],
+            [*rebase(samples, zero), *fed],
+            axis,
+            batch.interval,
+            promtool,
+            [clock(expr, zero) for expr in asked],
+            names,
+            end,
+        )
         found = got.points(0)
-        alerts += fold(_alert_times(found), partial(_same, batch.interval), got.annotations)
-        for key, points in found.items():
+        alerts += fold(alert_times(found), placed, partial(_same, batch.interval), got.annotations)
+        for key, series in found.items():
             if dict(key).get("__name__") != ALERTS and key not in made:  # else it is what an earlier run fed
-                made[key] = points
-                fed.append(_as_samples(dict(key), *points, batch.interval, end))
-        series |= {expr: tracks(got.points(n)) for n, expr in enumerate(asked, 1)}
-    return Evaluated(tuple(sorted(alerts, key=_order)), tracks(made), series, errors)
+                made[key] = series
+                fed.append(_as_samples(dict(key), *series, batch.interval, end))
+        points |= {expr: got.points(n) for n, expr in enumerate(asked, 1)}
+        failed |= {expr: got.failed[n] for n, expr in enumerate(asked, 1) if n in got.failed}
+        for n, b in enumerate(broken, len(asked) + 1):
+            when = got.failed.get(n, {})
+            errors[b.rule.name] = RuleErrors(b.why, tuple(when))
+            if b.rule.kind == "alert":
+                moments = [axis.seconds(at) for at in axis.ticks(batch.interval)]
+                alerts += _by_hand(placed, b, got.points(n), moments, when)
+    groups = tuple(phases) or (0.0,) * len(rules.groups)
+    return Evaluated(tuple(sorted(alerts, key=order)), tracks(made), points, errors, failed, groups)
+
+
+@dataclass(frozen=True)
+class _Broken:
+    group: Group
+    rule: Rule
+    why: str
+
+
+def _run(
+    groups: Sequence[Group],
+    samples: Sequence[Samples],
+    axis: Axis,
+    step: float,
+    promtool: Promtool,
+    asked: Sequence[str],
+    names: frozenset[str],
+    end: float,
+) -> tuple[Got, list[_Broken]]:
+    """One batch. A rule that errors at one moment hides what all others do: it is left out, its expression is asked
+    for instead, and what a recording rule of that kind makes is fed. Answers those rules too, with the engine's words.
+    """
+    broken: list[_Broken] = []
+    given = list(samples)
+    while True:
+        gone = [b.rule for b in broken]
+        left = [replace(g, rules=tuple(r for r in g.rules if r not in gone)) for g in groups]
+        got = run_once(left, given, axis, step, promtool, [*asked, *(r.expr for r in gone)], names)
+        if got.broken:
+            broken += [_Broken(g, r, got.broken[r.name]) for g in left for r in g.rules if r.name in got.broken]
+            continue
+        fresh = [
+            _as_samples({**dict(key), **b.group.labels, **b.rule.labels, "__name__": b.rule.name}, *series, step, end)
+            for n, b in enumerate(broken, len(asked) + 1)
+            if b.rule.kind == "record"
+            for key, series in got.points(n).items()
+        ]
+        if len(given) == len(samples) + len(fresh):
+            return got, broken
+        given = [*samples, *fresh]
+
+
+def _same(step: float, known: KnownRule | None) -> float:
+    """All groups of one run are evaluated at one interval."""
+    return step
+
+
+def _put(group: Group, rules: Rules, apart: frozenset[str], clock: Clock, zero: float) -> Group:
+    """The group as the engine gets it."""
+    own = {id(k.rule): k.index for k in rules.known if k.alert and k.rule.name in apart}
+    out = []
+    for rule in group.rules:
+        marked = {**rule.labels, PLACE: str(own[id(rule)])} if id(rule) in own else rule.labels
+        out.append(replace(rule, expr=clock(rule.expr, zero), labels=marked))
+    return replace(group, rules=tuple(out))
+
+
+def _twice(rules: Rules) -> frozenset[str]:
+    """The names that several alerts have; none where a rule reads ALERTS, which must be as a server has them."""
+    if any(may_read(k.rule.expr, [ALERTS]) for k in rules.known):
+        return frozenset()
+    names = [k.rule.name for k in rules.alerts]
+    return frozenset(name for name in names if names.count(name) > 1)
+
+
+def _by_hand(
+    placed: Placing, broken: _Broken, points: Points, moments: Sequence[float], errors: Mapping[float, str]
+) -> list[AlertTrack]:
+    """The tracks of an alert that errors at some moments; labels that are templates are left out."""
+    said = {**broken.group.labels, **broken.rule.labels}
+    active: dict[Key, list[float]] = {}
+    for key, (times, _) in points.items():
+        labels = {k: v for k, v in key if k != "__name__"} | {k: v for k, v in said.items() if "{{" not in v}
+        active.setdefault(tuple(sorted(labels.items())), []).extend(times)
+    out = []
+    for key, spans in intervals(broken.rule, active, moments, errors).items():
+        labels = dict(key)
+        known = placed({**labels, "alertname": broken.rule.name})
+        labels.pop(PLACE, None)
+        where, index = ("", None) if known is None else (known.where, known.index)
+        out.append(AlertTrack(broken.rule.name, labels, spans, where=where, rule=index))
+    return out
 
 
 def _read_later(batch: Batch, later: Sequence[Batch], exprs: Sequence[str]) -> frozenset[str]:
@@ -89,48 +212,6 @@ def _read_later(batch: Batch, later: Sequence[Batch], exprs: Sequence[str]) -> f
         return frozenset()
     names = union([*(b.reads for b in later), *(analyse(e).metrics for e in exprs)])
     return batch.makes if names is None else batch.makes & names
-
-
-def _alert_times(found: Points) -> dict[Key, Sequence[float]]:
-    return {key: times for key, (times, _) in found.items() if dict(key).get("__name__") == ALERTS}
-
-
-def fold(
-    alerts: Mapping[Key, Sequence[float]],
-    interval: Callable[[str], float],
-    annotations: Mapping[Key, dict[str, str]] | None = None,
-) -> list[AlertTrack]:
-    """ALERTS samples -> pending and firing intervals; ``alerts`` maps labels to evaluation times, seconds.
-
-    ``interval(alertname)`` is its group's, seconds. An interval of a state ends at the first evaluation without the
-    sample: a gap of more than 1.5 evaluations ends it.
-    """
-    found: dict[Key, list[Interval]] = {}
-    for key, times in alerts.items():
-        labels = {k: v for k, v in key if k != "__name__"}
-        state = labels.pop("alertstate", "firing")
-        step = interval(labels.get("alertname", ""))
-        into = found.setdefault(tuple(sorted(labels.items())), [])
-        moments = np.array(sorted(times))
-        for part in np.split(moments, np.flatnonzero(np.diff(moments) > 1.5 * step) + 1):
-            if len(part):
-                end = round(float(part[-1]) + step, 3)
-                into.append(Interval(round(float(part[0]), 3), end, "pending" if state == "pending" else "firing"))
-    out = []
-    for key, intervals in found.items():
-        labels = dict(key)
-        ordered = tuple(sorted(intervals, key=lambda i: i.start))
-        out.append(AlertTrack(labels.pop("alertname", ""), labels, ordered, (annotations or {}).get(key, {})))
-    return out
-
-
-def _same(step: float, alert: str) -> float:
-    """All groups of one run are evaluated at one interval."""
-    return step
-
-
-def _order(track: AlertTrack) -> tuple[str, list[tuple[str, str]]]:
-    return track.alert, sorted(track.labels.items())
 
 
 def _as_samples(labels: Labels, times: list[float], values: list[float], step: float, end: float) -> Samples:
@@ -145,47 +226,6 @@ def _as_samples(labels: Labels, times: list[float], values: list[float], step: f
             t.append(round((at + step) * 1000))
             v.append(STALE)
     return Samples(labels, np.array(t, dtype=np.int64), np.array(v, dtype=np.float64))
-
-
-def tracks(found: Points) -> tuple[Track, ...]:
-    """Series as tracks; NaN is a gap."""
-    out = []
-    for key, (times, values) in sorted(found.items()):
-        labels = dict(key)
-        name = labels.pop("__name__", "")
-        plain = tuple(None if math.isnan(v) else v for v in values)
-        out.append(Track(name, "", tuple(times), plain, labels))
-    return tuple(out)
-
-
-def from_server(samples: Sequence[Samples], rules: Rules, interval: float) -> tuple[AlertTrack, ...]:
-    """What a live server made of the rules, from the wall clock's alerts stream, by the same fold."""
-    own = {k.rule.name: k.group.interval or interval for k in rules.alerts}
-    alerts: dict[Key, Sequence[float]] = {
-        tuple(sorted(s.labels.items())): (s.times[~s.stale] / 1000).tolist()
-        for s in samples
-        if s.labels.get("__name__") == ALERTS
-    }
-    return tuple(sorted(fold(alerts, lambda name: own.get(name, interval)), key=_order))
-
-
-def live_phases(samples: Sequence[Samples], rules: Rules) -> list[float]:
-    """The first evaluation of each of ``rules.groups`` that left a sample in the wall clock's alerts stream, seconds.
-
-    A live server spreads its groups over their intervals. A group of which nothing is known is evaluated at second 0.
-    """
-    out = []
-    for group in rules.groups:
-        made = [s for s in samples if len(s.times) and any(_makes(rule, group, s.labels) for rule in group.rules)]
-        out.append(min((int(s.times[0]) for s in made), default=0) / 1000)
-    return out
-
-
-def _makes(rule: Rule, group: Group, labels: Labels) -> bool:
-    """Whether a series may be of this rule, as far as its labels are not templates."""
-    name = {"__name__": rule.name} if rule.kind == "record" else {"__name__": ALERTS, "alertname": rule.name}
-    fixed = {k: v for k, v in {**group.labels, **rule.labels}.items() if "{{" not in v}
-    return (fixed | name).items() <= labels.items()
 
 
 def needed(

@@ -6,19 +6,16 @@ their rendered annotations.
 """
 
 import ast
-import math
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from driftdrill.harness.errors import MonitoringError
+from driftdrill.harness.judge.engine.promtool_input import Axis, quoted, test_file
 from driftdrill.harness.recording.reader import Samples
-from driftdrill.harness.recording.stale import STALE_BITS
 from driftdrill.stack.prometheus.promtool import Promtool, run
 from driftdrill.stack.rules.files import Group, RuleFile, to_rule_file
 
@@ -32,7 +29,7 @@ _EXPR = re.compile(
 )
 _SAMPLE = re.compile(r'(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}) (\S+?)(?:, |$)')
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*|"(?:[^"\\]|\\.)*")="((?:[^"\\]|\\.)*)"')
-_RULE_ERROR = re.compile(r"rule: ([^,\n]+), time: [^,\n]+, err: ([^\n]*)")
+_RULE_ERROR = re.compile(r"^ +rule: (.+?), time: [^,\n]+, err: ([^\n]*)", re.M)
 _FIRING = re.compile(r'Labels:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+Annotations:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})')
 
 
@@ -41,175 +38,103 @@ class TooManyAlerts(MonitoringError):
 
 
 @dataclass(frozen=True)
-class Axis:
-    """Scenario milliseconds to promtool's: shifted so that the first sample is not before 0, on a grid."""
-
-    shift: int
-    grid: int
-    end: int
-    """Milliseconds, on promtool's axis."""
-
-    @classmethod
-    def of(cls, samples: Sequence[Samples], intervals: Iterable[float], phase: float, end: float) -> "Axis":
-        """The axis on which evaluations at ``phase`` + k * interval are multiples of each of the ``intervals``."""
-        step, moved = math.lcm(*(round(i * 1000) for i in intervals)), round(phase * 1000)
-        first = min((int(s.times[0]) for s in samples if len(s.times)), default=0) - moved
-        shift = -moved + max(0, math.ceil(-first / step)) * step
-        grid = step
-        for s in samples:
-            if len(s.times):
-                grid = math.gcd(grid, int(np.gcd.reduce(s.times + shift)))
-        return cls(shift, max(grid, 1), round(end * 1000) + shift)
-
-    def ticks(self, step: float) -> range:
-        """Evaluations every ``step`` seconds, promtool's milliseconds."""
-        return range(0, self.end + 1, round(step * 1000))
-
-    def seconds(self, at: int) -> float:
-        """Scenario seconds of promtool's millisecond ``at``."""
-        return (at - self.shift) / 1000
-
-
-@dataclass(frozen=True)
 class Got:
     """What one run printed. Times are scenario seconds."""
 
     queries: Mapping[int, Points] = field(default_factory=dict)
     """0: ALERTS and recorded series; 1, 2, ...: the further expressions."""
+    failed: Mapping[int, Mapping[float, str]] = field(default_factory=dict)
+    """Of the further expressions: when one could not be evaluated -> why."""
     annotations: Mapping[Key, dict[str, str]] = field(default_factory=dict)
     """Labels of a firing alert -> its annotations, as first rendered."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Rules that could not be evaluated at some moment -> why. Such a one hides all else: nothing more was printed."""
 
     def points(self, query: int) -> Points:
         """The series of one query; a query that found nothing has none."""
         return self.queries.get(query, {})
 
 
-def run_until_clean(
+def run_once(
     groups: Sequence[Group],
     samples: Sequence[Samples],
     axis: Axis,
     step: float,
     promtool: Promtool,
     exprs: Sequence[str],
-    errors: dict[str, str],
     recorded: Collection[str] = (),
 ) -> Got:
-    """Run promtool; a rule that cannot be evaluated hides the whole timeline, so it is dropped and run again.
+    """One run. Beside ALERTS and ``exprs`` it is asked for the ``recorded`` series: printing all takes a third longer.
 
-    Beside ALERTS and ``exprs`` it is asked for the ``recorded`` series: printing all of them takes a third longer.
-    Rules that were dropped are added to ``errors`` with promtool's reason. Raises :class:`MonitoringError` if promtool
-    fails, :class:`TooManyAlerts` if more fire at one moment than it can tell (10,000 samples).
+    Raises :class:`MonitoringError` if promtool fails, refuses the rules, or leaves an evaluation out;
+    :class:`TooManyAlerts` if more fire at one moment than it can tell (10,000 samples).
     """
-    chosen = list(groups)
-    while True:
-        text = _output(chosen, samples, axis, step, promtool, _queries(recorded, exprs))
-        broken = {name: why for name, why in _RULE_ERROR.findall(text) if name not in errors}
-        if not broken:
-            return _parse(text, axis)
-        errors.update(broken)
-        chosen = [replace(g, rules=tuple(r for r in g.rules if r.name not in broken)) for g in chosen]
-
-
-def _output(
-    groups: Sequence[Group],
-    samples: Sequence[Samples],
-    axis: Axis,
-    step: float,
-    promtool: Promtool,
-    queries: Sequence[str],
-) -> str:
     # Names of groups need be unique in one file only; here all are in one.
     renamed = tuple(replace(g, name=f"g{i}", interval=None) for i, g in enumerate(groups))
+    escaped: dict[str, str] = {}
+
+    def naming(label: str) -> str:
+        """Prometheus 2 has no name but an identifier: there another stands for it."""
+        if not promtool.version.startswith("2."):
+            return quoted(label)
+        name = "U__" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in label)
+        escaped[name] = label
+        return name
+
     with tempfile.TemporaryDirectory(prefix="driftdrill-") as folder:
         rules, test = Path(folder, "rules.yml"), Path(folder, "test.yml")
         rules.write_text(to_rule_file(RuleFile(Path("rules.yml"), renamed)), encoding="utf-8")
-        test.write_text(test_file(renamed, samples, axis, step, queries), encoding="utf-8")
+        test.write_text(test_file(renamed, samples, axis, step, _queries(recorded, exprs), naming), encoding="utf-8")
         done = run(promtool, ["test", "rules", "test.yml"], cwd=Path(folder), timeout=TIMEOUT)
     said = done.stderr + done.stdout
-    if done.returncode not in (0, 1) or (done.returncode == 1 and "FAILED" not in said):
+    broken = dict(reversed(_RULE_ERROR.findall(said)))
+    if broken:
+        return Got(broken=broken)
+    got = _parse(said, axis, escaped)
+    # Each evaluation answers the first query, if with nothing else than its own 1: what does not, was not made.
+    if done.returncode != 1 or set(re.findall(r"# 0@(\d+)\"", said)) != {str(at) for at in axis.ticks(step)}:
         raise MonitoringError(
-            f"promtool test rules ended with {done.returncode}: {said.strip()[-300:]}",
-            hint="`driftdrill doctor` names the promtool in use",
+            f"promtool {promtool.version} did not evaluate the rules at every moment (status {done.returncode}): "
+            f"{said.strip()[-300:]}",
+            hint="`promtool check rules` on the rule files; `driftdrill doctor` names the promtool in use",
         )
-    return said
+    return got
 
 
 def _queries(recorded: Collection[str], exprs: Sequence[str]) -> list[str]:
     names = (re.escape(name).replace("\\", "\\\\") for name in sorted(recorded))
-    return [f'{{__name__=~"{"|".join([ALERTS, *names])}"}}', *exprs]
+    return [f'{{__name__=~"{"|".join([ALERTS, *names])}"}} or vector(1)', *exprs]
 
 
-def test_file(
-    groups: Sequence[Group], samples: Sequence[Samples], axis: Axis, step: float, queries: Sequence[str]
-) -> str:
-    """The unit-test file, hand-formatted: a YAML library takes longer than promtool does."""
-    out = [
-        f"rule_files: [rules.yml]\nevaluation_interval: {round(step * 1000)}ms\n",
-        f"group_eval_order: [{', '.join(g.name for g in groups)}]\n",
-        f"tests:\n- interval: {axis.grid}ms\n  input_series:\n",
-        *(input_series(s, axis) for s in samples if len(s.times)),
-        "  promql_expr_test:\n",
-    ]
-    ticks = axis.ticks(step)
-    for i, expr in enumerate(queries):
-        quoted = " ".join(expr.split()).replace("'", "''")
-        out += [f"  - {{expr: '{quoted} # {i}@{at}', eval_time: {at}ms, exp_samples: []}}\n" for at in ticks]
-    alerts = sorted({r.name for g in groups for r in g.rules if r.kind == "alert" and r.annotations})
-    if alerts:
-        out.append("  alert_rule_test:\n")
-        for name in alerts:
-            text = name.replace("'", "''")
-            out += [f"  - {{eval_time: {at}ms, alertname: '{text}', exp_alerts: []}}\n" for at in ticks]
-    return "".join(out)
-
-
-def input_series(samples: Samples, axis: Axis) -> str:
-    """One entry of input_series: `_xN` is N steps without a sample."""
-    labels = {k: v for k, v in samples.labels.items() if k != "__name__"}
-    name = samples.labels.get("__name__", "")
-    text = name + "{" + ",".join(f"{k}={_quote(v)}" for k, v in sorted(labels.items())) + "}"
-    places = (samples.times + axis.shift) // axis.grid
-    gaps = np.diff(places, prepend=-1) - 1
-    stale = samples.values.view(np.uint64) == STALE_BITS
-    parts: list[str] = []
-    for gap, value, gone in zip(gaps.tolist(), samples.values.tolist(), stale.tolist(), strict=True):
-        if gap > 0:
-            parts.append(f"_x{gap}")
-        parts.append("stale" if gone else _number(value))
-    return f"  - series: '{text.replace(chr(39), chr(39) * 2)}'\n    values: '{' '.join(parts)}'\n"
-
-
-def _quote(value: str) -> str:
-    out = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{out}"'
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Inf" if value > 0 else "-Inf"
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def _parse(text: str, axis: Axis) -> Got:
+def _parse(text: str, axis: Axis, escaped: Mapping[str, str]) -> Got:
     queries: dict[int, Points] = {}
+    failed: dict[int, dict[float, str]] = {}
     for query, at, got, error in _EXPR.findall(text):
+        when = axis.seconds(int(at))
         if error and query == "0":
             # Silence for want of an answer would pass for a silent alert.
             raise TooManyAlerts(
                 f"promtool cannot tell which alerts fire: {error}", hint="judge fewer rules at once, or fewer series"
             )
-        when = axis.seconds(int(at))
+        if error:
+            failed.setdefault(int(query), {})[when] = error
         into = queries.setdefault(int(query), {})
         for labels, value in _SAMPLE.findall(got):
-            times, values = into.setdefault(parse_labels(labels), ([], []))
+            key = parse_labels(labels)
+            if query == "0" and not key:
+                continue
+            times, values = into.setdefault(_named(key, escaped), ([], []))
             times.append(when)
             values.append(float(value.replace("Inf", "inf")))
     annotations: dict[Key, dict[str, str]] = {}
     for labels, rendered in _FIRING.findall(text):
-        annotations.setdefault(parse_labels(labels), dict(parse_labels(rendered)))
-    return Got(queries, annotations)
+        annotations.setdefault(_named(parse_labels(labels), escaped), dict(parse_labels(rendered)))
+    return Got(queries, failed, annotations)
+
+
+def _named(key: Key, escaped: Mapping[str, str]) -> Key:
+    """The labels under their own names."""
+    return tuple(sorted((escaped.get(name, name), value) for name, value in key)) if escaped else key
 
 
 @lru_cache(maxsize=100_000)

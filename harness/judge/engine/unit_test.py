@@ -9,7 +9,7 @@ import yaml
 from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine.batches import batched
 from driftdrill.harness.judge.engine.evaluate import evaluate, needed
-from driftdrill.harness.judge.engine.promtool_run import Axis, input_series
+from driftdrill.harness.judge.engine.promtool_input import Axis, input_series, quoted
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.reader import Recording
 from driftdrill.reports.data.timeline import AlertTrack
@@ -58,7 +58,7 @@ def unit_test(recording: Recording, rules: Rules, promtool: Promtool) -> UnitTes
     }
     text = yaml.safe_dump(head, sort_keys=False)
     text += f"tests:\n- interval: {axis.grid}ms\n  input_series:\n"
-    text += "".join(input_series(s, axis) for s in samples if len(s.times))
+    text += "".join(input_series(s, axis, quoted) for s in samples if len(s.times))
     text += "  alert_rule_test:\n" + _indented(yaml.safe_dump(cases, sort_keys=False, allow_unicode=True, width=10**6))
     return UnitTest(to_rule_file(RuleFile(Path("rules.yml"), tuple(replace(g, interval=None) for g in groups))), text)
 

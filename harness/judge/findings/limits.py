@@ -1,5 +1,6 @@
 """What limits a judgement: what virtual time cannot show, clocks that rules read, metrics that no scrape had."""
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -7,18 +8,26 @@ from typing import Any
 
 import numpy as np
 
+from driftdrill.durations import rounded_duration
+from driftdrill.harness.judge.findings.responses import Facts
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Samples
 
-WALL_ONLY = re.compile(
-    r"(process|node|container|go|python_gc|machine|jvm)_.*|.*_(duration|latency)_(seconds|milliseconds|ms).*"
+_SPENT = (
+    r"(process_(?!start_time)|node_|container_|go_|python_gc_|machine_|jvm_).*"
     r"|.*(in_?progress|inflight|in_flight|queue_length|pending_requests).*|scrape_duration_seconds"
 )
-"""Metrics of real time by their names: durations, what is in progress, processes, nodes, containers."""
+SPENT = re.compile(_SPENT)
+"""Metrics by their names of what a machine or process spends, and of what is in progress."""
+WALL_ONLY = re.compile(_SPENT + r"|.*_(duration|latency)_(seconds|milliseconds|ms).*")
+"""Those and durations."""
 TIMESTAMP = re.compile(r".*_(timestamp|time)(_seconds)?")
 
+EDGE = 1e-9
+"""Share of a threshold."""
 WALL = "wall clock only"
+ON_THE_EDGE = "on the edge"
 REBASED = "rebased time()"
 CALENDAR = "reads the time of day"
 AT = "judged at"
@@ -32,6 +41,38 @@ def wall_only(meta: Meta, events: Sequence[Mapping[str, Any]], samples: Sequence
     moved = {name for e in events if e["event"] == "moves_idle" for name in e["names"]}
     names = {s.labels.get("__name__", "") for s in samples}
     return frozenset(moved | {n for n in names if WALL_ONLY.fullmatch(n)})
+
+
+def real_time_only(meta: Meta, events: Sequence[Mapping[str, Any]], samples: Sequence[Samples]) -> frozenset[str]:
+    """Of these, the ones whose silence proves nothing in virtual time: what moves while no request is answered, what a
+    machine or process spends, what waits. A duration that a service measures is real on either clock."""
+    if meta.clock == "wall":
+        return frozenset()
+    moved = {name for e in events if e["event"] == "moves_idle" for name in e["names"]}
+    names = {s.labels.get("__name__", "") for s in samples}
+    return frozenset(moved | {n for n in names if SPENT.fullmatch(n)})
+
+
+def untested(known: KnownRule, real_time: Collection[str]) -> str:
+    """Why virtual time did not put an alert to the test; empty where it did."""
+    read = sorted((known.metrics or frozenset()) & set(real_time))
+    return f"virtual time does not show {', '.join(read)}: drill it with --clock wall" if read else ""
+
+
+def on_the_edge(known: KnownRule, facts: Facts) -> tuple[str, ...]:
+    """A mark where a value comes so near the threshold that the order in which an engine adds may decide."""
+    threshold = known.analysed.threshold
+    if threshold is None or not math.isfinite(threshold.number):
+        return ()
+    limit = abs(threshold.number) * EDGE
+    for times, values in facts.left.get(threshold.left, {}).values():
+        for t, v in zip(times, values, strict=True):
+            whole = float(v).is_integer() and float(threshold.number).is_integer()
+            if abs(v - threshold.number) < limit and not whole:
+                return (
+                    f"{ON_THE_EDGE}: {v:.12g} {threshold.comparison} {threshold.number:.12g} at {rounded_duration(t)}",
+                )
+    return ()
 
 
 def marks(

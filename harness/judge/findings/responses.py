@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from driftdrill.durations import format_duration, rounded_duration
+from driftdrill.harness.judge.engine.promtool_run import Points
 from driftdrill.harness.judge.rules.rules import KnownRule
-from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Phase, Track
+from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Phase
 from driftdrill.reports.data.verdict import Response, ResponseWord
 
 
@@ -18,24 +22,54 @@ class Facts:
     fault_began: float | None
     """Scenario seconds of the first request with strength > 0; None if there was none."""
     tracks: Sequence[AlertTrack]
-    left: Mapping[str, Sequence[Track]]
-    """Left side of a threshold -> its series at every evaluation."""
+    """Of the drilled target."""
+    left: Mapping[str, Points]
+    """What an alert compares -> its values at every evaluation, NaN included."""
     history: float = 0.0
     """Seconds of clean history before the drill."""
     step: float = 15.0
-    """Seconds between evaluations."""
+    """Seconds between evaluations of groups without an interval of their own."""
     scrape: float = 15.0
     """Seconds between scrapes."""
+    moments: Sequence[float] = ()
+    """A moment of evaluation of each group of the rules."""
+    first_scrape: float | None = None
+    """Scenario seconds of the first scrape in the fault phase; None if nothing was scraped in it."""
+    ended: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Metric -> when series of it had their last sample, of those that did not last to the end."""
+
+    def evaluations(self, known: KnownRule) -> npt.NDArray[np.float64]:
+        """When a rule was evaluated, scenario seconds."""
+        step = known.group.interval or self.step
+        moment = self.moments[known.group_index] if known.group_index < len(self.moments) else 0.0
+        end = self.phases["recovery"].end
+        first, last = math.ceil(-moment / step), math.floor((end - moment) / step + 1e-9)
+        return np.asarray(moment + step * np.arange(first, last + 1), dtype=np.float64)
 
 
-def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None, expected: bool) -> Response:
-    """The response of one alert, over its instances that carry ``labels``."""
+def of_rule(tracks: Sequence[AlertTrack], known: KnownRule) -> list[AlertTrack]:
+    """The instances of one rule: those of its place; where no place is known, those of its name and labels."""
+    return [
+        t
+        for t in tracks
+        if t.alert == known.rule.name
+        and (t.rule in (None, known.index))
+        and (t.rule is not None or (t.where == known.where if t.where else carries(t.labels, known.labels)))
+    ]
+
+
+def respond(
+    facts: Facts, known: KnownRule, labels: Labels, within: float | None, expected: bool, untested: str = ""
+) -> Response:
+    """The response of one alert, over its instances that carry ``labels``; ``untested`` is why its silence proves
+    nothing, where that is so."""
     warm_up_end, fault, end = facts.phases["baseline"].start, facts.phases["fault"], facts.phases["recovery"].end
     if not len_of(facts.phases["recovery"]):
         end = fault.end
-    firing = _intervals(facts.tracks, known.rule.name, labels, "firing")
-    pending = _intervals(facts.tracks, known.rule.name, labels, "pending")
+    own = [t for t in of_rule(facts.tracks, known) if carries(t.labels, labels)]
+    firing, pending = _intervals(own, "firing"), _intervals(own, "pending")
     needs, has = known.look_back + known.rule.for_, fault.start + facts.history
+    evaluations = facts.evaluations(known)
 
     def make(word: ResponseWord, note: str = "", **times: float | tuple[float, float] | None) -> Response:
         return Response(
@@ -47,6 +81,9 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
             within=within,
             peak=peak(facts, known, labels),
             note=note,
+            evaluations=len(evaluations),
+            with_value=_with_value(facts, known, evaluations),
+            instances=tuple(t.labels for t in own if any(i.state == "firing" for i in t.intervals)),
             **times,  # type: ignore[arg-type]
         )
 
@@ -63,6 +100,14 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
     if not later or began is None:
         if later:
             return make("FALSE_ALARM", "fired although no fault was sent", fired_at=later[0].start)
+        seen_from = fault.start if facts.first_scrape is None else facts.first_scrape
+        if not ((evaluations >= seen_from) & (evaluations < fault.end)).any():
+            every = format_duration(known.group.interval or facts.step)
+            return make(
+                "NOT_JUDGED", f"it was not evaluated after a scrape in the fault phase: its group is every {every}"
+            )
+        if untested:
+            return make("NOT_JUDGED", untested)
         return make("SILENT", silence(facts, known, labels, pending))
     first = later[0]
     before_first = [p for p in pending if began <= p.start <= first.start]
@@ -74,7 +119,7 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
         "detect": (detect, detect),
     }
     # What the fault left in the metrics is seen by the next scrape, and that by the next evaluation.
-    if first.start > fault.end + known.settle + facts.scrape + facts.step:
+    if first.start > fault.end + known.settle + facts.scrape + (known.group.interval or facts.step):
         late_by = rounded_duration(first.start - fault.end)
         return make("FALSE_ALARM", f"fired {late_by} after the fault's end, longer than it looks back", **times)
     limit = fault.end - began if within is None else within
@@ -82,10 +127,50 @@ def respond(facts: Facts, known: KnownRule, labels: Labels, within: float | None
         return make("LATE", f"first fired {rounded_duration(detect - limit)} too late", **times)
     if times["resolved_at"] is None and end - fault.end >= known.settle:
         return make("UNRESOLVED", "still firing at the end of recovery", **times)
-    note = ""
+    note, gone = "", False
     if times["resolved_at"] is None:
         note = f"still firing at the end; recovery is shorter than the {format_duration(known.settle)} that it needs"
-    return make("FIRED", note, **times)
+    elif vanished(facts, known, own, later[-1].end):
+        note, gone = "it resolved because its series vanished, not because it got better", True
+    return replace(make("FIRED", note, **times), vanished=gone)
+
+
+def _with_value(facts: Facts, known: KnownRule, evaluations: npt.NDArray[np.float64]) -> int | None:
+    """At how many evaluations what it compares had a value; None where it compares nothing."""
+    left = facts.left.get(known.analysed.left or "")
+    if left is None:
+        return None
+    had = {
+        round(t, 3) for times, values in left.values() for t, v in zip(times, values, strict=True) if not math.isnan(v)
+    }
+    return sum(round(float(t), 3) in had for t in evaluations)
+
+
+def vanished(facts: Facts, known: KnownRule, tracks: Sequence[AlertTrack], at: float) -> bool:
+    """Whether, when an alert resolved, nothing that it compares had a value any more for those that had fired, because
+    a series that it reads had ended."""
+    left = facts.left.get(known.analysed.left or "")
+    if left is None:
+        return False
+    fell = [
+        t
+        for name in known.metrics or facts.ended
+        for t in facts.ended.get(name, ())
+        if facts.phases["fault"].start <= t <= at
+    ]
+    if not fell:
+        return False
+    gone = [t for t in tracks if any(i.state == "firing" and abs(i.end - at) < 1e-6 for i in t.intervals)]
+    later = [
+        dict(key)
+        for key, (times, values) in left.items()
+        if any(not math.isnan(v) and t >= at - 1e-6 for t, v in zip(times, values, strict=True))
+    ]
+    return bool(gone) and not any(
+        all(track.labels.get(k, v) == v for k, v in labels.items() if k != "__name__")
+        for track in gone
+        for labels in later
+    )
 
 
 PHASE_NOTE = "differs with the phase"
@@ -125,9 +210,8 @@ def carries(track_labels: Labels, labels: Labels) -> bool:
     return all(track_labels.get(k) == v for k, v in labels.items())
 
 
-def _intervals(tracks: Sequence[AlertTrack], alert: str, labels: Labels, state: str) -> list[Interval]:
-    found = [i for t in tracks if t.alert == alert and carries(t.labels, labels) for i in t.intervals]
-    return sorted((i for i in found if i.state == state), key=lambda i: i.start)
+def _intervals(tracks: Sequence[AlertTrack], state: str) -> list[Interval]:
+    return sorted((i for t in tracks for i in t.intervals if i.state == state), key=lambda i: i.start)
 
 
 def _end(interval: Interval, end: float) -> float | None:
@@ -154,13 +238,12 @@ def _left_values(facts: Facts, known: KnownRule, labels: Labels) -> tuple[list[f
     """The left side's values after warm-up, (before the fault, and from then on as long as the rule looks back)."""
     begin, fault = facts.phases["baseline"].start, facts.phases["fault"]
     start, end = fault.start, fault.end + known.look_back + facts.scrape + facts.step
-    left = known.analysed.threshold.left if known.analysed.threshold else ""
     points = [
         (t, v)
-        for track in facts.left.get(left, ())
-        if all(track.labels.get(k, value) == value for k, value in labels.items())
-        for t, v in zip(track.times, track.values, strict=True)
-        if v is not None and begin <= t <= end
+        for key, (times, values) in facts.left.get(known.analysed.left or "", {}).items()
+        if all(dict(key).get(k, value) == value for k, value in labels.items())
+        for t, v in zip(times, values, strict=True)
+        if not math.isnan(v) and begin <= t <= end
     ]
     return [v for t, v in points if t < start], [v for t, v in points if t >= start]
 
@@ -171,17 +254,28 @@ def silence(facts: Facts, known: KnownRule, labels: Labels, pending: Sequence[In
     fault = facts.phases["fault"]
     close = [p for p in pending if p.end > fault.start]
     if close:
-        longest = max(p.end - p.start for p in close)
-        short = known.rule.for_ - longest + facts.step
-        return (
-            f"above its threshold for {rounded_duration(longest)}, {rounded_duration(max(short, 0.0))} too short for "
-            f"`for: {format_duration(known.rule.for_)}`"
-        )
+        longest, whole = max(p.end - p.start for p in close), _longest_union(close)
+        needed = f"`for: {format_duration(known.rule.for_)}`"
+        if whole > longest + 1e-6:
+            each = f"no instance of it for longer than {rounded_duration(longest)}"
+            return f"above its threshold for {rounded_duration(whole)}, {each}, and {needed} counts for each"
+        short = known.rule.for_ - longest + (known.group.interval or facts.step)
+        above, missing = rounded_duration(longest), rounded_duration(max(short, 0.0))
+        return f"above its threshold for {above}, {missing} too short for {needed}"
     near = peak(facts, known, labels)
     if near is not None and threshold is not None:
         return f"peaked at {near:.0%} of its threshold ({threshold.comparison} {threshold.number:g})"
-    if threshold is not None and facts.left.get(threshold.left) == ():
+    if threshold is not None and facts.left.get(threshold.left) == {}:
         return "its left side never had a value"
     if threshold is not None and threshold.left in facts.left:
         return f"its left side did not move towards the threshold ({threshold.comparison} {threshold.number:g})"
     return "its expression was never true"
+
+
+def _longest_union(spans: Sequence[Interval]) -> float:
+    """The longest time in which some instance was pending without a gap, seconds."""
+    longest, start, end = 0.0, math.inf, -math.inf
+    for span in sorted(spans, key=lambda i: i.start):
+        start, end = (span.start, span.end) if span.start > end + 1e-6 else (start, max(end, span.end))
+        longest = max(longest, end - start)
+    return longest

@@ -7,10 +7,10 @@ killed is not tried on the drills that follow.
 import re
 import tempfile
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from driftdrill.harness.errors import UsageError, nearest
-from driftdrill.harness.judge.engine.evaluate import Evaluated
 from driftdrill.harness.judge.engine.parallel import in_parallel
 from driftdrill.harness.judge.evidence import ALWAYS_FIRING, Drill, Judged
 from driftdrill.harness.judge.judge import under
@@ -83,7 +83,7 @@ def _refuse_unknown(rules: Rules, only: Collection[str], operators: Collection[s
 
 def _control(clean: Sequence[Judged]) -> None:
     """A mutant that must be killed: no alert ever fires."""
-    dark = [Judged(j.drill, j.rules, (Evaluated((), (), j.evaluated[0].series, {}),), j.engine) for j in clean]
+    dark = [replace(j, evaluated=(replace(j.evaluated[0], alerts=()),)) for j in clean]
     if all(failed(was, now) is None for was, now in zip(clean, dark, strict=True)):
         raise UsageError(
             "the recordings expect no alert to fire: they would hold if every rule were gone",

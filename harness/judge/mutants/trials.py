@@ -1,6 +1,6 @@
 """One drill against many mutants of its rules: what it makes of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from driftdrill.durations import rounded_duration
@@ -15,7 +15,7 @@ from driftdrill.harness.judge.mutants.copies import apart, copied, edited, mutat
 from driftdrill.harness.judge.mutants.operators import Mutant
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.reports.data.mutation import Fate
-from driftdrill.reports.data.timeline import AlertTrack, Track
+from driftdrill.reports.data.timeline import AlertTrack
 from driftdrill.reports.data.verdict import Response
 from driftdrill.stack.prometheus.promtool import Promtool
 
@@ -68,8 +68,8 @@ def alone(clean: Judged, mutant: Mutant, promtool: Promtool) -> Trial:
     except TooManyAlerts as e:
         return Trial("INVALID", e.cause)
     if made.errors:
-        return Trial("INVALID", next(iter(made.errors.values())))
-    return _trial(clean, rules, made.alerts, made.series)
+        return Trial("INVALID", next(iter(made.errors.values())).why)
+    return _trial(clean, rules, made.alerts, made)
 
 
 def together(clean: Judged, given: Sequence[Mutant], promtool: Promtool) -> list[Trial]:
@@ -85,7 +85,7 @@ def together(clean: Judged, given: Sequence[Mutant], promtool: Promtool) -> list
         return together(clean, given[:half], promtool) + together(clean, given[half:], promtool)
     _same(clean, [t for t in made.alerts if t.alert not in copies.alerts])
     theirs = [(*copies.alerts[t.alert], t) for t in made.alerts if t.alert in copies.alerts]
-    errors = {copies.mutant(name): why for name, why in made.errors.items()}
+    errors = {copies.mutant(name): e.why for name, e in made.errors.items()}
     out = []
     for i, mutant in enumerate(given):
         if i in errors:
@@ -94,8 +94,9 @@ def together(clean: Judged, given: Sequence[Mutant], promtool: Promtool) -> list
         gone = {rule.name for rule in rules.touched[id(mutant.original)] if rule.kind == "alert"}
         alerts = [t for t in clean.evaluated[0].alerts if t.alert not in gone]
         alerts += [replace(t, alert=name) for which, name, t in theirs if which == i]
-        asked = {expr: made.series[text] for text, (which, expr) in copies.exprs.items() if which == i}
-        out.append(_trial(clean, mutated(rules, mutant), alerts, {**clean.evaluated[0].series, **asked}))
+        asked = {expr: made.points[text] for text, (which, expr) in copies.exprs.items() if which == i}
+        points = {**clean.evaluated[0].points, **asked}
+        out.append(_trial(clean, mutated(rules, mutant), alerts, replace(clean.evaluated[0], points=points)))
     return out
 
 
@@ -112,19 +113,27 @@ def _judged_only(clean: Judged) -> Judged:
 
 def _same(clean: Judged, alerts: Sequence[AlertTrack]) -> None:
     """The rules themselves must do among their mutants what they do alone."""
-    if [replace(t, annotations={}) for t in clean.evaluated[0].alerts] != list(alerts):
+    if [_bare(t) for t in clean.evaluated[0].alerts] != [_bare(t) for t in alerts]:
         raise MonitoringError(
             "rules answer otherwise beside their mutants than alone", hint="a defect of driftdrill's: please report it"
         )
 
 
-def _trial(clean: Judged, rules: Rules, alerts: Sequence[AlertTrack], series: Mapping[str, tuple[Track, ...]]) -> Trial:
-    asked = {expr: series[expr] for expr in clean.drill.exprs}
-    made = Judged(clean.drill, rules, (Evaluated(tuple(alerts), (), asked, {}),), clean.engine)
+def _bare(track: AlertTrack) -> AlertTrack:
+    """Without what hangs on the other rules: annotations, and the rule's place among them."""
+    return replace(track, annotations={}, rule=None)
+
+
+def _trial(clean: Judged, rules: Rules, alerts: Sequence[AlertTrack], made: Evaluated) -> Trial:
+    asked = {expr: made.points[expr] for expr in clean.drill.exprs}
+    tried = Evaluated(
+        tuple(replace(t, rule=None) for t in alerts), (), asked, failed=made.failed, moments=(0.0,) * len(rules.groups)
+    )
+    judged = Judged(clean.drill, rules, (tried,), clean.engine)
     where = clean.drill.recording.path.name
-    if (failure := failed(clean, made)) is not None:
+    if (failure := failed(clean, judged)) is not None:
         return Trial("KILLED", failure, where)
-    seen, say = difference(clean, made)
+    seen, say = difference(clean, judged)
     return Trial("SURVIVED", seen, where if seen else "", say)
 
 

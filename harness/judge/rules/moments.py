@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from driftdrill.harness.errors import RuleError, UsageError
+from driftdrill.harness.judge.rules.analysed import analyse
 from driftdrill.harness.judge.rules.promql import kind, number, rewrite, tree
-from driftdrill.harness.judge.rules.rules import Rules, analyse
+from driftdrill.harness.judge.rules.rules import Rules
 
 CALENDAR = {"hour", "minute", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"}
 Clock = Callable[[str, float], str]

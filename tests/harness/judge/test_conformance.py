@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftdrill.harness.judge.engine.evaluate import Evaluated, evaluate, from_server, live_phases
+from driftdrill.harness.judge.engine.evaluate import Evaluated, evaluate
+from driftdrill.harness.judge.engine.fold import from_server, live_phases
 from driftdrill.reports.data.timeline import AlertTrack
 from driftdrill.stack.prometheus.promtool import Promtool
 from tests.harness.judge import live

@@ -85,7 +85,7 @@ def test_a_mutant_is_killed_by_the_expectation_that_fails_under_it(tmp_path: Pat
     }
     killed = of(made, "comparison.flip", "Cold")
     assert killed.recording == "made.drill"
-    assert killed.seen == "quiet(Cold) fails: Cold FALSE_ALARM at 0s"
+    assert killed.seen == 'quiet(Cold) fails: Cold FALSE_ALARM at 0s with {instance="i", job="m"}'
     assert killed.where == "rules.yml:6"
     assert made.share == 4 / 13
     assert made.counts == {"KILLED": 4, "SURVIVED": 9, "NOT_COVERED": 0, "INVALID": 0}

@@ -12,7 +12,7 @@ import pytest
 
 from driftdrill.harness.judge.findings.responses import Facts, carries, over_moments, over_phases, peak, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
-from driftdrill.reports.data.timeline import Phase, Track
+from driftdrill.reports.data.timeline import Phase
 from driftdrill.reports.data.verdict import Response
 from driftdrill.stack.rules.files import parse
 from tests.harness.judge.by_hand import BY_NAME, track
@@ -29,7 +29,8 @@ def rule(look_back: str = "1m", for_: str = "2m", keep: str = "30s", expr: str =
 
 
 def facts(*spans: Span, left: dict[float, float | None] | None = None, **given: Any) -> Facts:
-    known = {} if left is None else {"heat": (Track("heat", "", tuple(left), tuple(left.values()), {"bin": "a"}),)}
+    points = {} if left is None else {t: v for t, v in left.items() if v is not None}
+    known = {} if left is None else {"heat": {(("bin", "a"),): ([*points], [*points.values()])}}
     what = {"phases": BY_NAME, "fault_began": 900.0, "tracks": (track("Hot", *spans, bin="a"),), "left": known}
     return Facts(**(what | given))
 
@@ -179,7 +180,7 @@ def test_a_left_side_that_came_no_nearer_than_before_says_nothing() -> None:
 
 
 def test_the_peak_is_of_the_instance_that_is_asked_for() -> None:
-    left = {"heat": tuple(Track("heat", "", (1000.0,), (v,), {"bin": b}) for b, v in (("a", 5.0), ("b", 8.0)))}
+    left = {"heat": {(("bin", b),): ([1000.0], [v]) for b, v in (("a", 5.0), ("b", 8.0))}}
     asked = facts(left={})
     asked = replace(asked, left=left)
     assert peak(asked, rule(expr=THRESHOLD), {"bin": "a"}) == 0.5
@@ -198,7 +199,7 @@ def test_a_silent_alert_says_how_near_it_came() -> None:
     assert said((900, 1100, "pending"), known=plain).note.endswith("0s too short for `for: 2m`")
     assert said(known=plain, left={600: 8, 1000: 8}).note == ("its left side did not move towards the threshold (> 10)")
     assert respond(facts(left=None), plain, {}, None, True).note == "its expression was never true"
-    nothing = replace(facts(), left={"heat": ()})
+    nothing = replace(facts(), left={"heat": {}})
     assert respond(nothing, plain, {}, None, True).note == "its left side never had a value"
     assert said(known=plain, left={600: 2, 1000: 8}).peak == 0.8
 

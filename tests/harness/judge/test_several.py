@@ -3,9 +3,11 @@
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from driftdrill import fires
 from driftdrill.stack.prometheus.promtool import find_binary
 from tests.harness.command import Cli, eventually
 from tests.harness.made import make
@@ -13,11 +15,15 @@ from tests.harness.made import make
 RULES = "groups:\n- {name: g, rules: [{alert: Hot, expr: heat > 10}]}\n"
 
 
+def how(i: int) -> dict[str, Any]:
+    return {"name": f"{i}.drill", "expect": [fires("Hot")]}
+
+
 @pytest.fixture
 def four(cli: Cli) -> list[Path]:
     """Four recordings; the alert fires at another time in each."""
     return [
-        make(cli.folder, {"heat": lambda t, i=i: 20.0 if t > 1000 + 100 * i else 1.0}, RULES, name=f"{i}.drill").path
+        make(cli.folder, {"heat": lambda t, i=i: 20.0 if t > 1000 + 100 * i else 1.0}, RULES, **how(i)).path
         for i in range(4)
     ]
 

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from driftdrill.harness.judge.engine.evaluate import evaluate, fold, from_server, live_phases, needed, tracks
+from driftdrill.harness.judge.engine.evaluate import evaluate, needed
+from driftdrill.harness.judge.engine.fold import fold, from_server, live_phases, place, tracks
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.stale import STALE
 from driftdrill.reports.data.timeline import AlertTrack, Interval
@@ -18,7 +19,7 @@ def key(**labels: str) -> tuple[tuple[str, str], ...]:
 
 
 def folded(*times: float, step: float = 15.0, **labels: str) -> list[tuple[float, float]]:
-    (found,) = fold({key(**labels): times}, lambda alert: step)
+    (found,) = fold({key(**labels): times}, lambda labels: None, lambda known: step)
     return [(i.start, i.end) for i in found.intervals]
 
 
@@ -37,7 +38,9 @@ def test_one_evaluation_without_the_alert_ends_its_interval() -> None:
 
 def test_the_step_is_that_of_the_alerts_own_group() -> None:
     steps = {"Hot": 60.0, "Cold": 15.0}
-    found = fold({key(): [0.0, 60.0], key(alertname="Cold"): [0.0, 60.0]}, steps.__getitem__)
+    alerts = {key(): [0.0, 60.0], key(alertname="Cold"): [0.0, 60.0]}
+    two = place(rules("groups: [{name: g, rules: [{alert: Hot, expr: a}, {alert: Cold, expr: a}]}]"))
+    found = fold(alerts, two, lambda known: steps[known.rule.name if known else ""])
     assert {t.alert: [(i.start, i.end) for i in t.intervals] for t in found} == {
         "Hot": [(0, 120)],
         "Cold": [(0, 15), (60, 75)],
@@ -51,7 +54,9 @@ def test_states_of_one_instance_are_one_track_in_order_of_time() -> None:
         key(bin="b"): [15.0],
         tuple((k, v) for k, v in key(bin="c") if k != "alertstate"): [15.0],
     }
-    a, b, c = fold(alerts, lambda alert: 15.0, {(("alertname", "Hot"), ("bin", "a")): {"summary": "hot"}})
+    a, b, c = fold(
+        alerts, lambda labels: None, lambda known: 15.0, {(("alertname", "Hot"), ("bin", "a")): {"summary": "hot"}}
+    )
     assert a == AlertTrack(
         "Hot",
         {"bin": "a"},

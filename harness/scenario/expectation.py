@@ -1,0 +1,61 @@
+"""What every expectation is: a frozen value that checks evidence and answers a Finding.
+
+They are tagged structs, so that a recording holds them as JSON and judge never loads the scenario file.
+"""
+
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from driftdrill.reports.data.timeline import Labels, Phase, Track
+from driftdrill.reports.data.verdict import Response
+
+
+class Evidence(Protocol):
+    """What an expectation may look at."""
+
+    def phase(self, name: str) -> Phase:
+        """The named phase."""
+        ...
+
+    def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
+        """What the alert did (all alerts for None), over the instances that carry ``labels``."""
+        ...
+
+    def named(self) -> frozenset[str]:
+        """The alerts that some expectation names."""
+        ...
+
+    def series(self, expr: str) -> tuple[Track, ...]:
+        """The expression at every evaluation."""
+        ...
+
+    def failed(self, expr: str) -> str:
+        """Why the expression cannot be evaluated, at some moment; empty where it can."""
+        ...
+
+    def ticks(self, name: str) -> int:
+        """How many evaluations there are in the named phase."""
+        ...
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="expect"):
+    """What all expectations share; each adds ``check(evidence) -> Finding``."""
+
+    fires_alert: ClassVar[bool] = False
+    """Whether it says that its alert must fire: such an alert may not fire before the fault."""
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """The alert names that must exist in the rules."""
+        return ()
+
+    @property
+    def exprs(self) -> tuple[str, ...]:
+        """The PromQL expressions that the engine must evaluate for it."""
+        return ()
+
+
+def shown(labels: Labels) -> str:
+    """Labels as Prometheus writes them; nothing where there are none."""
+    return "{" + ", ".join(f'{k}="{v}"' for k, v in sorted(labels.items())) + "}" if labels else ""
