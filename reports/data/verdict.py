@@ -29,6 +29,22 @@ class Validity:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why an alert stayed silent, or could not have fired: one finding of one check."""
+
+    check: str
+    """The check's name, such as "no_such_metric": its file in harness/judge/why/, its page in docs/why/."""
+    says: str
+    """One sentence of evidence, with the values seen."""
+    hint: str = ""
+    """What to do."""
+    cannot_fire: bool = False
+    """Whether the rule could not have fired from anything of this kind that was there: a metric that was never there,
+    NaN on its left side, sides that never join, a threshold above the top bucket. A label value that merely did not
+    occur is none of these."""
+
+
+@dataclass(frozen=True)
 class Response:
     """What one alert did. Times are seconds from scenario start; ``where`` is rules.yml:17."""
 
