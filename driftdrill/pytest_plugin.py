@@ -79,7 +79,9 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
         return None
     if type(left[0]).__module__ != "driftdrill.reports.data.verdict":
         return None
-    return [f"{len(left)} failed", *(line for finding in left for line in _lines(finding))]
+    why = [(r, why) for r in getattr(left, "responses", ()) for why in r.why]
+    told = ["", "why", *(f"  {r.alert} was {r.word}: {w.says} [{w.check}]" for r, w in why)] if why else []
+    return [f"{len(left)} failed", *(line for finding in left for line in _lines(finding)), *told]
 
 
 def _lines(f: "Finding") -> list[str]:

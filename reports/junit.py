@@ -60,6 +60,9 @@ def _cases(verdict: Verdict) -> Iterator[Element]:
     yield _case(verdict, "validity", error)
     for f in verdict.findings:
         yield _case(verdict, f.check, _found(verdict, f))
+    if verdict.asserts_nothing and verdict.validity.valid:
+        why = wording.headline(verdict).why
+        yield _case(verdict, "something is asserted", _outcome("error", why[0], "\n".join(why), "asserts_nothing"))
     if "silent_failure" in verdict.fail_on and verdict.validity.valid:
         why = wording.headline(verdict).why
         silent = bool(verdict.silent_failures)
@@ -82,7 +85,9 @@ def _found(verdict: Verdict, f: Finding) -> Element | None:
         ("hint", f.hint),
     ]
     body = "\n".join(f"{label}: {plain(what)}" for label, what in said if what)
-    return _outcome("failure", f"expected {plain(f.expected)}; seen {plain(f.seen)}", body, f.code)
+    # An error is what could not be judged, a failure what the evidence refutes.
+    how = "failure" if f.refuted else "error"
+    return _outcome(how, f"expected {plain(f.expected)}; seen {plain(f.seen)}", body, f.code)
 
 
 def _outcome(tag: str, message: str, body: str, kind: str) -> Element:

@@ -62,6 +62,8 @@ def _drill(verdict: Verdict) -> Iterator[str]:
     yield ""
     yield from (f"- {escape(sentence)}" for sentence in head.why)
     yield from (f"- {h.word} {code(h.fault)}: {escape(wording.harm(h))}" for h in verdict.harms[:_MOST_FINDINGS])
+    told = wording.reasons(verdict)[:_MOST_FINDINGS]
+    yield from (f"- why {code(r.alert)} was {r.word}: {escape(wording.reason(r, why))}" for r, why in told)
     failed = wording.failed(verdict)
     yield from (_finding(f) for f in failed[:_MOST_FINDINGS])
     if (left := len(failed) - _MOST_FINDINGS) > 0:
@@ -74,4 +76,4 @@ def _drill(verdict: Verdict) -> Iterator[str]:
 def _finding(f: Finding) -> str:
     said = [("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)]
     details = "; ".join(f"{label} {escape(text)}" for label, text in said if text)
-    return f"- **FAILED** {code(f.check)} {code(wording.where(f.where))}: {details}"
+    return f"- **{'FAILED' if f.refuted else 'UNPROVEN'}** {code(f.check)} {code(wording.where(f.where))}: {details}"

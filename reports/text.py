@@ -21,6 +21,7 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
     for title, body in (
         ("harm" + proven, [Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}") for h in verdict.harms]),
         ("alerts" + proven, list(_alerts(verdict, complete=bad))),
+        ("why" + proven, [Row(why.check, wording.reason(r, why)) for r, why in wording.reasons(verdict)]),
         ("expectations" + proven, list(_expectations(verdict, complete=bad))),
         ("latency", list(_latency(verdict))),
         ("observations", [Row("", plain(o)) for o in verdict.validity.observations]),
@@ -103,7 +104,9 @@ def _expectations(verdict: Verdict, *, complete: bool) -> Iterator[Row]:
 
 
 def _failed(f: Finding) -> Iterator[Row]:
-    yield Row("FAILED", plain(f.check) + (f" ({wording.where(f.where)})" if f.where else ""))
+    yield Row(
+        "FAILED" if f.refuted else "UNPROVEN", plain(f.check) + (f" ({wording.where(f.where)})" if f.where else "")
+    )
     for label, said in (("expected", f.expected), ("seen", f.seen), ("margin", f.margin), ("hint", f.hint)):
         if said:
             yield Row(label, plain(said), indent=INDENT + HANG, hang=9)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.reports.data.timeline import Timeline, Watched
-from driftdrill.reports.data.verdict import Finding, Harm, Response, Verdict
+from driftdrill.reports.data.verdict import Finding, Harm, Reason, Response, Verdict
 
 NOTICED = ("FIRED", "LATE", "UNRESOLVED")
 _ORDER = ("FALSE_ALARM", "LATE", "UNRESOLVED", "FIRED", "SILENT", "NOT_JUDGED")
@@ -24,6 +24,7 @@ WORDS = {
     "INVALID": "the drill proves nothing, for the reason given; it never passes",
     "HELD": "every expectation of the scenario came true, or the team has accepted that it did not",
     "FAILED": "an expectation of the scenario did not come true, or what --fail-on names has happened",
+    "UNPROVEN": "an expectation could not be judged, or none was written: that passes for nothing",
     "SILENT FAILURE": "a fault did harm and no alert noticed",
     "ALARM WITHOUT HARM": "an alert fired during the fault, and no fault did harm",
     "HARMFUL": "the fault made the predictions worse by more than the scenario tolerates, as the true outcomes show",
@@ -61,7 +62,7 @@ class Headline:
     @property
     def loudest(self) -> str:
         """The one word for a page's title or a table's cell."""
-        return next((w for w in ("INVALID", "SILENT FAILURE", "FAILED") if w in self.words), self.words[-1])
+        return next((w for w in ("INVALID", "SILENT FAILURE", "FAILED", "UNPROVEN") if w in self.words), self.words[-1])
 
 
 def safe(text: str) -> str:
@@ -202,6 +203,7 @@ def evidence(response: Response) -> str:
     said = []
     if response.detect is not None:
         said.append(detection(response))
+        said += [f"on {instances(response)}"] if instances(response) else []
     elif response.fired_at is not None and not response.note:
         said.append(f"fired at {rounded_duration(response.fired_at)}")
     if response.resolved_at is not None and response.word in NOTICED:
@@ -212,8 +214,30 @@ def evidence(response: Response) -> str:
         said.append(plain(response.note))
     elif response.peak is not None and response.word not in NOTICED:
         said.append(f"peaked at {share(response.peak)} of its threshold")
+    if response.evaluations is not None and response.word in ("SILENT", "NOT_JUDGED"):
+        had = "" if response.with_value is None else f", {response.with_value} with a value"
+        said.append(f"evaluated {response.evaluations} times{had}")
     said += [plain(mark) for mark in response.marks]
     return "; ".join(said)
+
+
+def instances(response: Response) -> str:
+    """Which instances fired: the labels of the first three; empty where one has no labels, or none fired."""
+    named = [name("", labels) for labels in response.instances[:3] if labels]
+    more = f" and {len(response.instances) - 3} more" if len(response.instances) > 3 else ""
+    return " and ".join(named) + more
+
+
+def reasons(verdict: Verdict) -> list[tuple[Response, Reason]]:
+    """Why alerts were silent, and what else is wrong with their rules: those that the scenario names first."""
+    ordered = sorted(verdict.responses, key=lambda r: not r.expected)
+    return [(r, why) for r in ordered for why in r.why]
+
+
+def reason(r: Response, why: Reason) -> str:
+    """``Errors500: no scrape had ...; did you mean ...? (rules.yml:4)``."""
+    hint = f"; {plain(why.hint)}" if why.hint else ""
+    return f"{name(r.alert, r.labels)}: {plain(why.says)}{hint}" + (f" ({where(r.where)})" if r.where else "")
 
 
 def detection(response: Response) -> str:
@@ -257,12 +281,17 @@ def headline(verdict: Verdict) -> Headline:
     if not verdict.validity.valid:
         reasons = tuple(plain(r) for r in verdict.validity.reasons)
         return Headline(("INVALID",), True, reasons or ("no reason was recorded",))
-    missed = failed(verdict)
+    missed = [f for f in failed(verdict) if f.refuted]
+    unproven = [f for f in failed(verdict) if not f.refuted]
     silent, harmless = verdict.silent_failures, verdict.alarms_without_harm
-    words = ["VALID", "HELD" if verdict.exit_code == 0 else "FAILED"]
+    words = ["VALID", {0: "HELD", 1: "FAILED"}.get(verdict.exit_code, "UNPROVEN")]
     why = [_silent(verdict, h) for h in silent]
     if missed:
         why.append(f"{len(missed)} of {_expectations(len(verdict.findings))} failed: {_first(missed)}")
+    if unproven:
+        why.append(f"{len(unproven)} of {_expectations(len(verdict.findings))} not judged: {_first(unproven)}")
+    if verdict.asserts_nothing:
+        why.append("Nothing was asserted: the scenario has no expectation, so that it cannot fail.")
     if accepted := sum(bool(f.accepted) for f in verdict.findings if not f.held):
         why.append(f"{accepted} of {_expectations(len(verdict.findings))} failed and the team accepts it.")
     if silent:
@@ -288,7 +317,9 @@ def _first(missed: list[Finding]) -> str:
 def _silent(verdict: Verdict, of: Harm) -> str:
     said = f"{plain(of.measure)} fell from {quality(of.before)} to {quality(of.during)} and no alert noticed."
     near = max(verdict.responses, key=lambda r: nearness(verdict, r) or 0.0, default=None)
-    if near is not None and near.peak is not None and nearness(verdict, near):
+    if near is not None and near.peak is not None and near.peak >= 1 and nearness(verdict, near):
+        said += f" {name(near.alert, near.labels)} was {plain(near.note)}." if near.note.startswith("above") else ""
+    elif near is not None and near.peak is not None and nearness(verdict, near):
         said += f" The nearest, {name(near.alert, near.labels)}, came to {share(near.peak)} of its threshold."
     return f"{plain(of.fault)}: {said}"
 

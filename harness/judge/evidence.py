@@ -14,6 +14,7 @@ from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.findings import limits, whose
 from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
+from driftdrill.harness.judge.why import Seen, reasons
 from driftdrill.harness.recording import history as past
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
@@ -22,7 +23,7 @@ from driftdrill.harness.scenario.expect import Expectation
 from driftdrill.harness.scenario.expect_alerts import Fires
 from driftdrill.harness.scenario.expectation import shown
 from driftdrill.reports.data.timeline import AlertTrack, Labels, Phase, Track
-from driftdrill.reports.data.verdict import Finding, Response
+from driftdrill.reports.data.verdict import Finding, Reason, Response
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
 STRONGEST = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "SILENT", "NOT_JUDGED")
@@ -137,6 +138,8 @@ class Judged:
     """Such as "promtool 3.5.3"."""
     live: bool = False
     """Whether a real server evaluated these very rules, so that its answers stand."""
+    explained: frozenset[str] | None = None
+    """The alerts whose silence is explained; None is all."""
     moments: tuple[str, ...] = ()
     """When scenario second 0 is taken to be, in turn, for rules that read the clock; none: as the engine's clock is."""
 
@@ -222,7 +225,31 @@ class Judged:
         limited += limits.on_the_edge(known, self.facts[0])
         at = [over_phases(each[start : start + self.shifts]) for start in range(0, len(each), self.shifts)]
         one = over_moments(at, self.moments) if self.moments else at[0]
-        return replace(one, marks=limited)
+        return replace(one, marks=limited, why=self._why(known, one))
+
+    def _why(self, known: KnownRule, response: Response) -> tuple[Reason, ...]:
+        if response.word == "NOT_JUDGED" or not (self.explained is None or known.rule.name in self.explained):
+            return ()
+        return reasons(known, self.seen, fired=response.word != "SILENT")
+
+    @cached_property
+    def seen(self) -> Seen:
+        """What the rules could read, without shifts."""
+        drill, first = self.drill, self.evaluated[0]
+        return Seen(
+            samples=drill.samples,
+            rules=self.rules,
+            recorded=first.recorded,
+            phases=drill.phases,
+            fault_began=drill.fault_began,
+            step=drill.meta.evaluation_interval,
+            scrape=drill.meta.scrape_interval,
+            tracks=self.facts[0].tracks,
+            left=first.with_nan,
+            errors={name: e.why for name, e in first.errors.items()},
+            not_recorded=frozenset(n for e in drill.events if e["event"] == "not_recorded" for n in e["names"]),
+            requests=drill.requests,
+        )
 
     @cached_property
     def listed(self) -> Mapping[str, str]:

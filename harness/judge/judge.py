@@ -110,7 +110,7 @@ def under(
     else:
         with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
             made = list(pool.map(lambda run: evaluated(drill, rules, promtool, exprs, *run), runs))
-    return Judged(drill, rules, tuple(made), name, live, tuple(m.said for m in moments))
+    return Judged(drill, rules, tuple(made), name, live, moments=tuple(m.said for m in moments))
 
 
 _accepted: set[tuple[Promtool, tuple[str, ...]]] = set()

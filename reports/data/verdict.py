@@ -31,15 +31,18 @@ class Validity:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an alert stayed silent, or what else is wrong with its rule: what one check found."""
+    """Why an alert stayed silent, or could not have fired: one finding of one check."""
 
     check: str
-    """Its name, and that of its page: docs/why/no_such_metric.md."""
+    """The check's name, such as "no_such_metric": its file in harness/judge/why/, its page in docs/why/."""
     says: str
-    """One sentence, with the values seen."""
+    """One sentence of evidence, with the values seen."""
     hint: str = ""
+    """What to do."""
     cannot_fire: bool = False
-    """Whether the rule could not have fired from what was there before the fault."""
+    """Whether the rule could not have fired from anything of this kind that was there: a metric that was never there,
+    NaN on its left side, sides that never join, a threshold above the top bucket. A label value that merely did not
+    occur is none of these."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,12 @@ class Finding:
     """Of one that did not hold: whether the evidence speaks against it, or proves nothing either way."""
 
 
+class Failures(list[Finding]):
+    """Findings that did not hold, beside what the alerts did: so that a failed assertion can say why."""
+
+    responses: tuple[Response, ...] = ()
+
+
 @dataclass(frozen=True)
 class Verdict:
     """All that one drill says."""
@@ -166,18 +175,22 @@ class Verdict:
     schema: int = SCHEMA
 
     @property
-    def failures(self) -> list[Finding]:
+    def failures(self) -> "Failures":
         """The findings that did not hold and are not accepted; an INVALID drill has one for each reason."""
         invalid = [
             Finding(check="validity", held=False, code="invalid", expected="a VALID drill", seen=reason)
             for reason in self.validity.reasons
         ]
-        return invalid + [f for f in self.findings if not f.held and not f.accepted]
+        found = Failures(invalid + [f for f in self.findings if not f.held and not f.accepted])
+        found.responses = self.responses
+        return found
 
     @property
     def silent_failures(self) -> list[Harm]:
-        """HARMFUL faults that no judged alert noticed."""
+        """HARMFUL faults that no judged alert noticed; none where no alert was judged."""
         if any(r.word in ("FIRED", "LATE", "UNRESOLVED") for r in self.responses):
+            return []
+        if self.responses and all(r.word == "NOT_JUDGED" for r in self.responses):
             return []
         return [h for h in self.harms if h.word == "HARMFUL"]
 

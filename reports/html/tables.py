@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from driftdrill.durations import rounded_duration
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.timeline import Phase, Timeline, Track
-from driftdrill.reports.data.verdict import Finding, Verdict
+from driftdrill.reports.data.verdict import Finding, Reason, Verdict
 from driftdrill.reports.html.markup import el
 from driftdrill.reports.words import plain
 
@@ -107,7 +107,7 @@ def _alerts(verdict: Verdict) -> Element:
             el("span", r.word, class_=f"word {wording.tone(verdict, r)}"),
             el("span", el("span", wording.name(r.alert, r.labels), class_="code"),
                el("span", who, _code(wording.where(r.where)), class_="sub below")),
-            wording.evidence(r),
+            el("span", wording.evidence(r), *(el("span", _why(why), class_="sub below") for why in r.why)),
             *("" if at is None else rounded_duration(at) for at in (r.pending_at, r.fired_at, r.resolved_at)),
             "" if r.peak is None else wording.share(r.peak),
         ])  # fmt: skip
@@ -115,6 +115,10 @@ def _alerts(verdict: Verdict) -> Element:
     left = len(responses) - _MOST_ROWS
     caption = "Times are since the start of the drill; the peak is a share of the threshold"
     return table("alerts", head, rows, caption + (f"; {left} more in the verdict's JSON" if left > 0 else ""))
+
+
+def _why(why: Reason) -> str:
+    return f"{plain(why.check)}: {plain(why.says)}" + (f"; {plain(why.hint)}" if why.hint else "")
 
 
 def _latency(verdict: Verdict) -> Element:

@@ -52,8 +52,13 @@ class Evaluated:
 
     @cached_property
     def series(self) -> Mapping[str, tuple[Track, ...]]:
-        """Further expressions as tracks."""
+        """Further expressions as tracks; NaN is a gap."""
         return {expr: tracks(points) for expr, points in self.points.items()}
+
+    @cached_property
+    def with_nan(self) -> Mapping[str, tuple[Track, ...]]:
+        """Further expressions as tracks, with NaN where it was."""
+        return {expr: tracks(points, gaps=False) for expr, points in self.points.items()}
 
 
 def evaluate(

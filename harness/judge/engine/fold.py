@@ -92,13 +92,14 @@ def order(track: AlertTrack) -> tuple[str, int, list[tuple[str, str]]]:
     return track.alert, -1 if track.rule is None else track.rule, sorted(track.labels.items())
 
 
-def tracks(found: Points) -> tuple[Track, ...]:
-    """Series as tracks, to twelve digits: the last ones hang on the order in which the engine adds. NaN is a gap."""
+def tracks(found: Points, gaps: bool = True) -> tuple[Track, ...]:
+    """Series as tracks, to twelve digits: the last ones hang on the order in which the engine adds. NaN is a gap, or
+    with ``gaps`` false NaN."""
     out = []
     for key, (times, values) in sorted(found.items()):
         labels = dict(key)
         name = labels.pop("__name__", "")
-        plain = tuple(None if math.isnan(v) else float(f"{v:.12g}") for v in values)
+        plain = tuple((None if gaps else v) if math.isnan(v) else float(f"{v:.12g}") for v in values)
         out.append(Track(name, "", tuple(times), plain, labels))
     return tuple(out)
 

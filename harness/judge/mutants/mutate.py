@@ -19,6 +19,7 @@ from driftdrill.harness.judge.mutants.remedies import remedy
 from driftdrill.harness.judge.mutants.trials import Trial, failed, trials
 from driftdrill.harness.judge.rules.promql import tree
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules, may_read
+from driftdrill.harness.scenario.expect_alerts import Silent
 from driftdrill.reports.data.mutation import MutantResult, Mutation
 from driftdrill.stack.prometheus.promtool import Promtool, run
 from driftdrill.stack.rules.files import Group, RuleFile, to_rule_file
@@ -30,7 +31,12 @@ def as_they_are(drills: Sequence[Drill], rules: Rules, promtool: Promtool) -> li
     """Every drill under the rules as they are, in parallel processes."""
     made = in_parallel(lambda i: under(drills[i], rules, promtool).evaluated, range(len(drills)))
     engine = f"promtool {promtool.version}"
-    return [Judged(drill, rules, found, engine) for drill, found in zip(drills, made, strict=True)]
+    # Why an alert is silent is asked of each mutant only where an expectation hangs on it: it costs more than the rest.
+    trapped = [frozenset(e.alert for e in d.expect if isinstance(e, Silent)) for d in drills]
+    return [
+        Judged(drill, rules, found, engine, explained=names)
+        for drill, found, names in zip(drills, made, trapped, strict=True)
+    ]
 
 
 def mutate(

@@ -129,7 +129,7 @@ def _trial(clean: Judged, rules: Rules, alerts: Sequence[AlertTrack], made: Eval
     tried = Evaluated(
         tuple(replace(t, rule=None) for t in alerts), (), asked, failed=made.failed, moments=(0.0,) * len(rules.groups)
     )
-    judged = Judged(clean.drill, rules, (tried,), clean.engine)
+    judged = replace(clean, rules=rules, evaluated=(tried,))
     where = clean.drill.recording.path.name
     if (failure := failed(clean, judged)) is not None:
         return Trial("KILLED", failure, where)
