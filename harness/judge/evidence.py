@@ -14,7 +14,7 @@ from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.findings import limits, whose
 from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
-from driftdrill.harness.judge.why import Seen, reasons
+from driftdrill.harness.judge.why import Seen, could_carry, reasons
 from driftdrill.harness.recording import history as past
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
@@ -213,6 +213,9 @@ class Judged:
             places = ", ".join(k.where for k in known)
             note = f"no rule of this name can have {shown(labels)}: {places}"
             return (Response(str(alert), "NOT_JUDGED", known[0].where, dict(labels), True, note=note),)
+        if labels and not any(could_carry(k, self.seen, labels) for k in fitting):
+            note = f"nothing that it reads can give it {shown(labels)}"
+            return (Response(str(alert), "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
         found = tuple(self._respond(k, labels, within) for k in fitting)
         # Of several rules of one name, the one that did most.
         return found if alert is None else (min(found, key=lambda r: STRONGEST.index(r.word)),)
@@ -220,12 +223,20 @@ class Judged:
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
         expected = known.rule.name in self.named()
         untested = "" if self.live else limits.untested(known, self.drill.real_time_only)
-        each = [respond(facts, known, labels, within, expected, untested) for facts in self.facts]
+        unjudged = self.unjudged(known)
+        each = [
+            respond(facts, known, labels, within, expected, untested=untested, unjudged=unjudged)
+            for facts in self.facts
+        ]
         limited = limits.marks(known, self.drill.wall_only, self.drill.present, not self.live, self.moments)
         limited += limits.on_the_edge(known, self.facts[0])
         at = [over_phases(each[start : start + self.shifts]) for start in range(0, len(each), self.shifts)]
         one = over_moments(at, self.moments) if self.moments else at[0]
         return replace(one, marks=limited, why=self._why(known, one))
+
+    def unjudged(self, known: KnownRule) -> str:
+        """Why nothing that an alert did proves anything; empty where it does."""
+        return limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
 
     def _why(self, known: KnownRule, response: Response) -> tuple[Reason, ...]:
         if response.word == "NOT_JUDGED" or not (self.explained is None or known.rule.name in self.explained):

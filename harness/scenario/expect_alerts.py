@@ -89,7 +89,7 @@ def _unjudged_hint(response: Response) -> str:
         return "give the file that has it: --rules"
     if "look-back" in response.note:
         return "lengthen warm_up or baseline, or give clean history with --history"
-    if "no rule of this name" in response.note:
+    if "no rule of this name" in response.note or "can give it" in response.note:
         return "name labels that the rule has"
     if "virtual time" in response.note:
         return "drill it with --clock wall"

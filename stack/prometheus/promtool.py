@@ -237,7 +237,7 @@ def _complaint(said: str, rule_files: Sequence[RuleFile]) -> StackError:
     if match is None:
         return StackError(f"promtool check rules: {said.strip()}", hint="run promtool check rules on the file")
     rule_file, line, message = rule_files[int(match[1])], match[2], match[3]
-    if not rule_file.verbatim:
+    if not rule_file.verbatim or not line:
         line = _line_of(message, rule_file)
     where = f"{rule_file.path}:{line}" if line else str(rule_file.path)
     more = len(re.findall(r"^\s*\d+\.yml: ", said, re.MULTILINE)) - 1

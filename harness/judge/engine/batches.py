@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from driftdrill.harness.judge.rules.analysed import ALERTS
 from driftdrill.harness.judge.rules.reading import union
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.stack.rules.files import Group
@@ -22,7 +23,7 @@ class Batch:
 
     @property
     def makes(self) -> frozenset[str]:
-        """Names of the series that the rules record."""
+        """Names of the series that the rules record, and ALERTS."""
         return _makes(self.groups)
 
 
@@ -58,4 +59,4 @@ def batched(rules: Rules, interval: float, phases: Sequence[float] = ()) -> list
 
 
 def _makes(groups: Sequence[Group]) -> frozenset[str]:
-    return frozenset(r.name for g in groups for r in g.rules if r.kind == "record")
+    return frozenset(r.name if r.kind == "record" else ALERTS for g in groups for r in g.rules)

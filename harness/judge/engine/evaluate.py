@@ -1,6 +1,7 @@
 """A recording's samples meet the rules, and one fold makes the timeline, whoever evaluated them."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -14,6 +15,7 @@ from driftdrill.harness.judge.engine.promtool_input import Axis
 from driftdrill.harness.judge.engine.promtool_run import Got, Key, Points, run_once
 from driftdrill.harness.judge.rules.analysed import ALERTS, analyse
 from driftdrill.harness.judge.rules.moments import Clock
+from driftdrill.harness.judge.rules.promql import stepped
 from driftdrill.harness.judge.rules.reading import union
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules, may_read
 from driftdrill.harness.recording.reader import Samples
@@ -22,6 +24,7 @@ from driftdrill.reports.data.timeline import AlertTrack, Labels, Track
 from driftdrill.stack.prometheus.promtool import Promtool
 from driftdrill.stack.rules.files import Group, Rule
 
+_STEPLESS = re.compile(r":\s*\]")
 Rebase = Callable[[Sequence[Samples], float], Sequence[Samples]]
 
 
@@ -87,6 +90,7 @@ def evaluate(
     batches = batched(rules, interval, phases)
     paces = [batch.interval for batch in batches]
     made: Points = {}
+    told: set[Key] = set()  # what an earlier run made, and a later one is fed
     fed: list[Samples] = []
     alerts: list[AlertTrack] = []
     errors: dict[str, RuleErrors] = {}
@@ -97,25 +101,29 @@ def evaluate(
     placed = place(rules)
     for i, batch in enumerate(batches):
         last = i == len(batches) - 1
-        names = batch.makes if recorded else _read_later(batch, batches[i + 1 :], wanted)
+        later = _read_later(batch, batches[i + 1 :], wanted)
+        names = (batch.makes if recorded else later) - {ALERTS}
         axis = Axis.of(samples, paces, batch.phase, end)
         zero = axis.shift / 1000
         asked = wanted if last else []
         got, broken = _run(
-            [_put(g, rules, apart, clock, zero) for g in batch.groups],
+            [_put(g, rules, apart, partial(_read_as_served, clock, zero, interval)) for g in batch.groups],
             [*rebase(samples, zero), *fed],
             axis,
             batch.interval,
             promtool,
-            [clock(expr, zero) for expr in asked],
+            [_read_as_served(clock, zero, interval, expr) for expr in asked],
             names,
             end,
         )
-        found = got.points(0)
+        found = {key: series for key, series in got.points(0).items() if key not in told}
         alerts += fold(alert_times(found), placed, partial(_same, batch.interval), got.annotations)
         for key, series in found.items():
-            if dict(key).get("__name__") != ALERTS and key not in made:  # else it is what an earlier run fed
+            told.add(key)
+            alert = dict(key).get("__name__") == ALERTS
+            if not alert:
                 made[key] = series
+            if not alert or ALERTS in later:
                 fed.append(_as_samples(dict(key), *series, batch.interval, end))
         points |= {expr: got.points(n) for n, expr in enumerate(asked, 1)}
         failed |= {expr: got.failed[n] for n, expr in enumerate(asked, 1) if n in got.failed}
@@ -174,13 +182,18 @@ def _same(step: float, known: KnownRule | None) -> float:
     return step
 
 
-def _put(group: Group, rules: Rules, apart: frozenset[str], clock: Clock, zero: float) -> Group:
+def _read_as_served(clock: Clock, zero: float, interval: float, expr: str) -> str:
+    """The expression as a server reads it: with its clock, and its interval as the step of a subquery that has none."""
+    return stepped(clock(expr, zero), interval) if _STEPLESS.search(expr) else clock(expr, zero)
+
+
+def _put(group: Group, rules: Rules, apart: frozenset[str], read: Callable[[str], str]) -> Group:
     """The group as the engine gets it."""
     own = {id(k.rule): k.index for k in rules.known if k.alert and k.rule.name in apart}
     out = []
     for rule in group.rules:
         marked = {**rule.labels, PLACE: str(own[id(rule)])} if id(rule) in own else rule.labels
-        out.append(replace(rule, expr=clock(rule.expr, zero), labels=marked))
+        out.append(replace(rule, expr=read(rule.expr), labels=marked))
     return replace(group, rules=tuple(out))
 
 

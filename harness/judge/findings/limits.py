@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from driftdrill.durations import rounded_duration
 from driftdrill.harness.judge.findings.responses import Facts
@@ -22,8 +23,6 @@ SPENT = re.compile(_SPENT)
 """Metrics by their names of what a machine or process spends, and of what is in progress."""
 WALL_ONLY = re.compile(_SPENT + r"|.*_(duration|latency)_(seconds|milliseconds|ms).*")
 """Those and durations."""
-TIMESTAMP = re.compile(r".*_(timestamp|time)(_seconds)?")
-
 EDGE = 1e-9
 """Share of a threshold."""
 WALL = "wall clock only"
@@ -104,21 +103,50 @@ def absent_metrics(known: KnownRule, present: Collection[str]) -> list[str]:
     return [] if alternative and len(missing) < len(known.metrics) else missing
 
 
+UNIX = ((1.0, "seconds"), (1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
+TEN_YEARS = 10 * 365.25 * 86400.0
+
+
+def unix_scale(values: npt.NDArray[np.float64], near: float) -> float | None:
+    """What a second is in these values, where all are Unix times within ten years of ``near``; None where they are not.
+
+    A value says by its size whether it counts seconds, milliseconds, microseconds or nanoseconds.
+    """
+    for scale, _ in UNIX:
+        if len(values) and (np.abs(values / scale - near) < TEN_YEARS).all():
+            return scale
+    return None
+
+
 def rebase(samples: Sequence[Samples], rules: Rules, meta: Meta, zero: float) -> list[Samples]:
-    """Timestamp metrics that rules compare with time(), moved to the clock that the rules read.
+    """Unix times that rules compare with time(), moved to the clock that the rules read; told by their values, not by
+    a metric's name.
 
     At scenario second 0 that clock says ``zero``: the engine's own second, since its time begins in 1970, or a chosen
     moment. A Unix time t becomes t - started_at + zero, so that ``time() - t`` is the age that it was.
     """
-    read = [k.metrics for k in rules.known if k.reads_clock]
-    if any(m is None for m in read):
-        names = {s.labels.get("__name__", "") for s in samples}
-    else:
-        names = {name for metrics in read for name in metrics or ()}
-    chosen = {n for n in names if TIMESTAMP.fullmatch(n)}
-    return [
-        replace(s, values=np.where(s.stale, s.values, s.values - meta.started_at + zero))
-        if s.labels.get("__name__") in chosen
-        else s
-        for s in samples
-    ]
+    out = []
+    for s in samples:
+        compared = rules.beside_clock is None or s.labels.get("__name__") in rules.beside_clock
+        scale = unix_scale(_numbers(s), meta.started_at) if compared else None
+        moved = s.values if scale is None else np.where(s.stale, s.values, s.values + (zero - meta.started_at) * scale)
+        out.append(replace(s, values=moved))
+    return out
+
+
+def _numbers(s: Samples) -> npt.NDArray[np.float64]:
+    return s.values[np.isfinite(s.values)]
+
+
+def of_real_time(known: KnownRule, rules: Rules, samples: Sequence[Samples], meta: Meta) -> str:
+    """Why virtual time cannot judge an alert at all: it compares the clock with Unix times that the service went on
+    setting, by its own clock, which stood nearly still. Empty where that is not so."""
+    if meta.clock == "wall" or not known.reads_clock:
+        return ""
+    for s in samples:
+        name, values = s.labels.get("__name__", ""), _numbers(s)
+        compared = rules.beside_clock is None or name in rules.beside_clock
+        read = compared and (known.metrics is None or name in known.metrics)
+        if read and unix_scale(values, meta.started_at) is not None and (values != values[0]).any():
+            return f"{name} is set by the service's clock, to which the drill took seconds: drill it with --clock wall"
+    return ""

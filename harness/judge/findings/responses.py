@@ -59,10 +59,20 @@ def of_rule(tracks: Sequence[AlertTrack], known: KnownRule) -> list[AlertTrack]:
 
 
 def respond(
-    facts: Facts, known: KnownRule, labels: Labels, within: float | None, expected: bool, untested: str = ""
+    facts: Facts,
+    known: KnownRule,
+    labels: Labels,
+    within: float | None,
+    expected: bool,
+    *,
+    untested: str = "",
+    unjudged: str = "",
 ) -> Response:
-    """The response of one alert, over its instances that carry ``labels``; ``untested`` is why its silence proves
-    nothing, where that is so."""
+    """The response of one alert, over its instances that carry ``labels``.
+
+    ``untested`` is why its silence proves nothing, ``unjudged`` why nothing that it did proves anything; empty where
+    they do.
+    """
     warm_up_end, fault, end = facts.phases["baseline"].start, facts.phases["fault"], facts.phases["recovery"].end
     if not len_of(facts.phases["recovery"]):
         end = fault.end
@@ -90,6 +100,8 @@ def respond(
     if needs > has:
         longer = f"look-back + for is {format_duration(needs)}, warm-up + baseline {format_duration(has)}"
         return make("NOT_JUDGED", longer)
+    if unjudged:
+        return make("NOT_JUDGED", unjudged)
     judged_from = max(warm_up_end, known.look_back - facts.history)
     early = [i for i in firing if i.end > judged_from and i.start < fault.start]
     if early:
@@ -100,15 +112,8 @@ def respond(
     if not later or began is None:
         if later:
             return make("FALSE_ALARM", "fired although no fault was sent", fired_at=later[0].start)
-        seen_from = fault.start if facts.first_scrape is None else facts.first_scrape
-        if not ((evaluations >= seen_from) & (evaluations < fault.end)).any():
-            every = format_duration(known.group.interval or facts.step)
-            return make(
-                "NOT_JUDGED", f"it was not evaluated after a scrape in the fault phase: its group is every {every}"
-            )
-        if untested:
-            return make("NOT_JUDGED", untested)
-        return make("SILENT", silence(facts, known, labels, pending))
+        untested = _unevaluated(facts, known) or untested
+        return make("NOT_JUDGED", untested) if untested else make("SILENT", silence(facts, known, labels, pending))
     first = later[0]
     before_first = [p for p in pending if began <= p.start <= first.start]
     detect = first.start - began
@@ -133,6 +138,16 @@ def respond(
     elif vanished(facts, known, own, later[-1].end):
         note, gone = "it resolved because its series vanished, not because it got better", True
     return replace(make("FIRED", note, **times), vanished=gone)
+
+
+def _unevaluated(facts: Facts, known: KnownRule) -> str:
+    """That no evaluation could see the fault, where that is so."""
+    fault, evaluations = facts.phases["fault"], facts.evaluations(known)
+    seen_from = fault.start if facts.first_scrape is None else facts.first_scrape
+    if ((evaluations >= seen_from) & (evaluations < fault.end)).any():
+        return ""
+    every = format_duration(known.group.interval or facts.step)
+    return f"no evaluation after a scrape in the fault: its group is evaluated every {every}"
 
 
 def _with_value(facts: Facts, known: KnownRule, evaluations: npt.NDArray[np.float64]) -> int | None:

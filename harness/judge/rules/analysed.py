@@ -42,6 +42,8 @@ class Analysed:
     """The matchers of each selector of ALERTS."""
     reads_clock: bool = False
     """Whether it calls time(), hour() and the like."""
+    beside_clock: frozenset[str] | None = frozenset()
+    """The metrics that it compares with time(), or subtracts; None is any."""
 
     @cached_property
     def metrics(self) -> frozenset[str] | None:
@@ -59,8 +61,11 @@ def analyse(expr: str) -> Analysed:
     except ValueError:
         ranges = [_seconds(d) for d in _DURATION.findall(expr)]
         alerts: tuple[tuple[Matcher, ...], ...] = ((),) if ALERTS in expr else ()
-        return Analysed(((None, max(ranges, default=0.0)),), None, reads_alerts=alerts, reads_clock=clock)
-    return Analysed(tuple(_reads(root, 0.0)), _threshold(root), _left(root), tuple(_alerts(root)), clock)
+        return Analysed(
+            ((None, max(ranges, default=0.0)),), None, reads_alerts=alerts, reads_clock=clock, beside_clock=None
+        )
+    found = tuple(_reads(root, 0.0))
+    return Analysed(found, _threshold(root), _left(root), tuple(_alerts(root)), clock, _beside_clock(root))
 
 
 def _seconds(duration: str) -> float:
@@ -88,6 +93,34 @@ def _alerts(node: Any) -> list[tuple[Matcher, ...]]:
     if kind(node) == "VectorSelector":
         return [tuple(matchers(node))] if node.name == ALERTS or not node.name else []
     return [found for child in children(node) for found in _alerts(child)]
+
+
+def _beside_clock(node: Any) -> frozenset[str] | None:
+    """The metrics on the other side of an operator that has the time on one."""
+    found: frozenset[str] = frozenset()
+    if kind(node) == "BinaryExpr" and (str(node.op) in COMPARISONS or str(node.op) in "+-"):
+        for clock, other in ((node.lhs, node.rhs), (node.rhs, node.lhs)):
+            if _tells_time(clock):
+                names = {name for name, _ in _reads(other, 0.0)}
+                if None in names:
+                    return None
+                found |= frozenset(n for n in names if n is not None)
+    for child in children(node):
+        inner = _beside_clock(child)
+        if inner is None:
+            return None
+        found |= inner
+    return found
+
+
+def _tells_time(node: Any) -> bool:
+    """Whether its value is a moment; a moment less what is no number is an age."""
+    if kind(node) == "Call":
+        return node.func.name in ("time", "timestamp") or any(map(_tells_time, children(node)))
+    if kind(node) == "BinaryExpr":
+        sides = [(node.lhs, node.rhs), (node.rhs, node.lhs)]
+        return str(node.op) in "+-" and any(_tells_time(a) and constant(b) is not None for a, b in sides)
+    return kind(node) == "ParenExpr" and _tells_time(node.expr)
 
 
 def _bare(node: Any) -> Any:

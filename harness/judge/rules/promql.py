@@ -85,6 +85,18 @@ def rewrite(node: Any, change: Change) -> str:
     return show(node, parts) if changed is None else changed
 
 
+def stepped(expr: str, seconds: float) -> str:
+    """The expression with ``seconds`` as the step of every subquery that has none; as it is where it cannot be read."""
+
+    def change(node: Any, parts: list[str]) -> str | None:
+        if kind(node) != "SubqueryExpr" or node.step is not None:
+            return None
+        return ranged(node, parts, node.range, step=format_duration(seconds))
+
+    root = tree(expr)
+    return expr if root is None else rewrite(root, change)
+
+
 def show(node: Any, parts: Sequence[str] | None = None) -> str:
     """The node as PromQL; ``parts`` are put where its children stand."""
     of = [show(child) for child in children(node)] if parts is None else list(parts)
@@ -168,12 +180,13 @@ def selector(node: Any, name: str | None = None, given: Sequence[Matcher] | None
     return metric + (f"{{{inside}}}" if inside or not metric else "") + _moved(node)
 
 
-def ranged(node: Any, parts: Sequence[str], span: timedelta) -> str:
-    """A range selector or a subquery, over another range if need be."""
+def ranged(node: Any, parts: Sequence[str], span: timedelta, step: str = "") -> str:
+    """A range selector or a subquery, over another range if need be; ``step`` of one that has none."""
     if kind(node) == "MatrixSelector":
         moved = _moved(node.vector_selector)
         return f"{parts[0].removesuffix(moved)}[{format_duration(span.total_seconds())}]{moved}"
-    step = "" if node.step is None else format_duration(node.step.total_seconds())
+    if node.step is not None:
+        step = format_duration(node.step.total_seconds())
     return f"{parts[0]}[{format_duration(span.total_seconds())}:{step}]{_moved(node)}"
 
 

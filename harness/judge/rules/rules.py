@@ -110,6 +110,16 @@ class Rules:
         """The names that recording rules make."""
         return frozenset(k.rule.name for k in self.known if not k.alert)
 
+    @cached_property
+    def beside_clock(self) -> frozenset[str] | None:
+        """The scraped metrics that some rule compares with the time, recording rules followed; None is any."""
+        found: list[frozenset[str] | None] = []
+        for known in self.known:
+            beside = known.analysed.beside_clock
+            found.append(beside)
+            found += [k.metrics for k in self.known if not k.alert and beside and k.rule.name in beside]
+        return union(found)
+
     @property
     def needed(self) -> frozenset[str] | None:
         """Every scraped metric that some rule needs; None is everything."""
