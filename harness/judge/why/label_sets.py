@@ -70,6 +70,8 @@ class LabelSets:
     rules: Rules
     unknown: Collection[str] = ()
     """Metrics whose series are not known although they were there."""
+    dry: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Expression -> where it runs dry, as it was found."""
     _made: dict[str, Sets | None] = field(default_factory=dict, compare=False, repr=False)
     _known: dict[str, Sets | None] = field(default_factory=dict, compare=False, repr=False)
 

@@ -45,6 +45,13 @@ class Seen:
         """The label sets of any expression."""
         return LabelSets.over((s.labels for s in self.samples), self.rules, self.not_recorded)
 
+    def within(self, start: float, end: float) -> LabelSets:
+        """The same over the series that had a sample between two moments."""
+        there = (
+            s.labels for s in self.samples if ((s.times >= start * 1000) & (s.times <= end * 1000) & ~s.stale).any()
+        )
+        return LabelSets.over(there, self.rules, self.not_recorded)
+
     @cached_property
     def named(self) -> Mapping[str, Sequence[Samples]]:
         """Metric name -> its scraped series."""
