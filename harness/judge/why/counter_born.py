@@ -47,10 +47,8 @@ def _of_reading(reading: Reading, seen: Seen) -> Reason | None:
         return None
     first = max(lost, key=lambda b: b.value)
     later = "never changed" if first.grew == 0 else f"grew by only {first.grew:g} after"
-    says = (
-        f"{one_series(first.labels)} first appeared at {rounded_duration(first.at)}, in the fault, at {first.value:g}"
-    )
-    says += f", and {later}: {reading.function}() does not see the first {first.value:g}"
+    says = f"{one_series(first.labels)} first appeared at {rounded_duration(first.at)}, in the fault, at "
+    says += f"{first.value:g}, and {later}: {reading.function}() does not see the first {first.value:g}"
     hint = "initialise the counter's labels at start, or add `or (x unless x offset 5m)` for a series that is new"
     return Reason("counter_born", and_through(says, reading.through), hint)
 

@@ -24,7 +24,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     error = seen.errors[broken].strip()
     says = f"{broken} cannot be evaluated: {error[:_LONGEST]}{'…' if len(error) > _LONGEST else ''}"
     says += _only_in_the_fault(rule, seen)
-    hint = "make the `one` side unique: max by (...) over the labels that it is joined on"
+    hint = "make the `one` side unique on the labels of the join: topk by (...) (1, ...)"
     return Reason("error_in_fault", says, hint if "duplicate" in error or "many-to-many" in error else "")
 
 

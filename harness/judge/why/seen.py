@@ -47,10 +47,8 @@ class Seen:
 
     def within(self, start: float, end: float) -> LabelSets:
         """The same over the series that had a sample between two moments."""
-        there = (
-            s.labels for s in self.samples if ((s.times >= start * 1000) & (s.times <= end * 1000) & ~s.stale).any()
-        )
-        return LabelSets.over(there, self.rules, self.not_recorded)
+        inside = ((s, ~s.stale & (s.times >= start * 1000) & (s.times <= end * 1000)) for s in self.samples)
+        return LabelSets.over((s.labels for s, there in inside if there.any()), self.rules, self.not_recorded)
 
     @cached_property
     def named(self) -> Mapping[str, Sequence[Samples]]:

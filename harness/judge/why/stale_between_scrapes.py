@@ -24,11 +24,8 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
                 continue
             often = int((gaps > seen.look_back_delta).sum())
             says = f"{one_series(series.labels)} had no sample for {rounded_duration(float(gaps.max()))}, "
-            says += f"{often} time{'s' if often > 1 else ''} in the fault: after "
-            says += (
-                f"{format_duration(seen.look_back_delta)} it is stale, and `for: {format_duration(rule.rule.for_)}` "
-            )
-            says += "begins anew"
+            says += f"{often} time{'s' if often > 1 else ''} in the fault: it is stale after "
+            says += f"{format_duration(seen.look_back_delta)}, and `for: {format_duration(rule.rule.for_)}` begins anew"
             hint = "scrape at least every two minutes, or ask for last_over_time(...[15m])"
             return Reason("stale_between_scrapes", and_through(says, reading.through), hint)
     return None

@@ -393,7 +393,7 @@ TRAPS = [
         "stale_between_scrapes",
         "drift_score > 0.3",
         [series("drift_score", lambda t: 0.5 if (t - 7) % 420 == 0 else None)],
-        'drift_score{instance="i", job="m"} had no sample for 7m, 2 times in the fault: after 5m it is stale',
+        'drift_score{instance="i", job="m"} had no sample for 7m, 2 times in the fault: it is stale after 5m',
         fields="for: 10m",
         more={"scrape": 420.0},
     ),
