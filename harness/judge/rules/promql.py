@@ -9,6 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import promql_parser
@@ -27,6 +28,7 @@ Change = Callable[[Any, list[str]], str | None]
 """(a node, its children as PromQL) -> the node otherwise; None leaves it."""
 
 
+@lru_cache(maxsize=10_000)
 def tree(expr: str) -> Any | None:
     """The syntax tree of an expression; None where it cannot be read, or not be printed without a change."""
     try:

@@ -6,13 +6,30 @@ from types import ModuleType
 
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why import (
+    above_top_bucket,
+    changing_labels,
+    counter_born,
+    empty_label,
+    error_in_fault,
     escaped_name,
     exported_label,
+    falling_counter,
+    inside_bucket,
     le_spelling,
+    nan,
     native_histogram,
     never_joins,
+    no_le,
     no_such_metric,
     nothing_matches,
+    other_unit,
+    out_of_range,
+    rate_of_gauge,
+    renamed_in_fault,
+    short_range,
+    stale_between_scrapes,
+    vanished,
+    zero_by_zero,
 )
 from driftdrill.harness.judge.why.label_sets import ANY
 from driftdrill.harness.judge.why.seen import Seen
@@ -26,28 +43,47 @@ class SilenceCheck:
 
     name: str
     find: Callable[[KnownRule, Seen], Reason | None]
-    of_silence: bool = True
-    """Whether it explains why an alert did not fire, and says nothing of one that did."""
+    silent: bool = True
+    """Whether it speaks of an alert that did not fire."""
+    fired: bool = False
+    """Whether it speaks of one that did."""
 
 
-def _check(module: ModuleType, of_silence: bool = True) -> SilenceCheck:
-    return SilenceCheck(module.__name__.rpartition(".")[2], module.find, of_silence)
+def _check(module: ModuleType, silent: bool = True, fired: bool = False) -> SilenceCheck:
+    return SilenceCheck(module.__name__.rpartition(".")[2], module.find, silent, fired)
 
 
 CHECKS: tuple[SilenceCheck, ...] = (
+    _check(error_in_fault),
     _check(native_histogram),
     _check(escaped_name),
     _check(no_such_metric),
+    _check(no_le),
     _check(exported_label),
     _check(le_spelling),
     _check(nothing_matches),
     _check(never_joins),
+    _check(renamed_in_fault),
+    _check(vanished),
+    _check(above_top_bucket),
+    _check(other_unit),
+    _check(out_of_range),
+    _check(nan),
+    _check(zero_by_zero),
+    _check(counter_born),
+    _check(changing_labels),
+    _check(stale_between_scrapes),
+    _check(short_range),
+    _check(falling_counter, fired=True),
+    _check(rate_of_gauge, fired=True),
+    _check(inside_bucket, fired=True),
+    _check(empty_label, silent=False, fired=True),
 )
 
 
 def reasons(rule: KnownRule, seen: Seen, fired: bool = False) -> tuple[Reason, ...]:
     """Why an alert stayed silent, in order of importance; of one that fired, what is to be known of it all the same."""
-    found = (check.find(rule, seen) for check in CHECKS if not (fired and check.of_silence))
+    found = (check.find(rule, seen) for check in CHECKS if (check.fired if fired else check.silent))
     return tuple(reason for reason in found if reason is not None)
 
 

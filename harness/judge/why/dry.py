@@ -5,7 +5,7 @@ is a constant: ``x or vector(0)`` says that x was meant to be there.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from driftdrill.harness.judge.rules.promql import children, kind, matchers, tree
@@ -27,14 +27,21 @@ class Dry:
 def dry(rule: KnownRule, sets: LabelSets) -> tuple[Dry, ...]:
     """What leaves a rule, or a part of it, without series."""
     root = tree(rule.rule.expr)
-    return () if root is None else tuple(_Walk(sets).below(root))
+    if root is None:
+        return ()
+    if rule.rule.expr not in sets.dry:
+        sets.dry[rule.rule.expr] = tuple(_Walk(sets).below(root))
+    found: tuple[Dry, ...] = sets.dry[rule.rule.expr]
+    return found
 
 
 @dataclass(frozen=True)
 class _Walk:
     sets: LabelSets
     inside: tuple[str, ...] = ()
-    """The recording rules that have been followed."""
+    """The recording rules that are being followed."""
+    found: dict[str, tuple[Dry, ...]] = field(default_factory=dict)
+    """Recording rule -> what is empty in it."""
 
     def below(self, node: Any) -> Iterator[Dry]:
         """What is empty in or below a node."""
@@ -81,12 +88,15 @@ class _Walk:
         name = metric(node)
         if name is None or name in self.inside:
             return
-        inner = _Walk(self.sets, (*self.inside, name))
-        for known in self.sets.rules.known:
-            root = tree(known.rule.expr)
-            if not known.alert and known.rule.name == name and root is not None:
-                said = f"{name} ({known.where})"
-                yield from (replace(d, through=d.through or said) for d in inner.below(root))
+        if name not in self.found:
+            inner = replace(self, inside=(*self.inside, name))
+            self.found[name] = tuple(
+                replace(d, through=d.through or f"{name} ({known.where})")
+                for known in self.sets.rules.known
+                if not known.alert and known.rule.name == name and (root := tree(known.rule.expr)) is not None
+                for d in inner.below(root)
+            )
+        yield from self.found[name]
 
 
 def selectors(node: Any) -> Sequence[Any]:

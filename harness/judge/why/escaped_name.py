@@ -50,10 +50,8 @@ def _plain(name: str) -> bool:
 
 def _forms(name: str) -> set[str]:
     """A name as each of Prometheus's escaping schemes may have written it."""
-    bare = _unescaped(name)
-    return {
-        re.sub(r"[^a-zA-Z0-9_:]", "_", form) for form in (name, bare, name.replace("_dot_", ".").replace("__", "_"))
-    }
+    forms = (name, _unescaped(name), name.replace("_dot_", ".").replace("__", "_"))
+    return {re.sub(r"[^a-zA-Z0-9_:]", "_", form) for form in forms}
 
 
 def _unescaped(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A rule that asks for ``job`` or ``instance`` where the page's own was renamed to ``exported_job``, or the reverse."""
+"""A rule that asks for ``job`` where the series' own was renamed to ``exported_job``, or the reverse."""
 
 from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers
 from driftdrill.harness.judge.rules.rules import KnownRule

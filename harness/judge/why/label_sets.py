@@ -70,6 +70,8 @@ class LabelSets:
     rules: Rules
     unknown: Collection[str] = ()
     """Metrics whose series are not known although they were there."""
+    dry: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Expression -> where it runs dry, as it was found."""
     _made: dict[str, Sets | None] = field(default_factory=dict, compare=False, repr=False)
     _known: dict[str, Sets | None] = field(default_factory=dict, compare=False, repr=False)
 
@@ -92,9 +94,9 @@ class LabelSets:
     def of_rule(self, known: KnownRule) -> Sets | None:
         """What a rule makes, with its own labels and its group's. Alerts have no ``__name__``."""
         root = tree(known.rule.expr)
-        found = (
-            frozenset({NO_LABELS}) if root is not None and is_scalar(root) else None if root is None else self.of(root)
-        )
+        if root is None:
+            return None
+        found = frozenset({NO_LABELS}) if is_scalar(root) else self.of(root)
         if found is None:
             return None
         given = known.group.labels | known.rule.labels

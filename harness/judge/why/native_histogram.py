@@ -21,9 +21,8 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     for d in dry(rule, seen.sets):
         name = metric(d.node) if kind(d.node) == "VectorSelector" else None
         if name and classic(name, seen.named):
-            says = (
-                f"the pages have {name}_bucket, a classic histogram, and not the native histogram {name}: not recorded"
-            )
+            says = f"{name} is read as a native histogram, which is not recorded; the pages have the classic "
+            says += f"{name}_bucket"
             return Reason("native_histogram", says, _HINT.replace("NAME", name))
     return None
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 
-from driftdrill.harness.judge.rules.promql import kind, show
+from driftdrill.harness.judge.rules.promql import kind
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import dry
 from driftdrill.harness.judge.why.label_sets import LabelSet, Matching, Sets
-from driftdrill.harness.judge.why.phrases import and_through, labels_text, several
+from driftdrill.harness.judge.why.phrases import and_through, code, labels_text, several
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.verdict import Reason
-
-_LONGEST = 80
 
 
 def find(rule: KnownRule, seen: Seen) -> Reason | None:
@@ -21,7 +19,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
         left, right = seen.sets.of(d.node.lhs), seen.sets.of(d.node.rhs)
         if not left or not right:
             continue
-        sides = f"the sides of `{d.node.op}` in {_short(show(d.node))} have no equal labels"
+        sides = f"the sides of `{d.node.op}` in {code(d.node)} have no equal labels"
         says = and_through(f"{sides}: {differences(how, left, right)}", d.through)
         return Reason("never_joins", says, _hint(how, left, right), cannot_fire=d.whole)
     return None
@@ -56,7 +54,3 @@ def _names(sets: Iterable[LabelSet]) -> set[str]:
 
 def _values(sets: Iterable[LabelSet], label: str) -> set[str]:
     return {dict(labels).get(label, "") for labels in sets}
-
-
-def _short(text: str) -> str:
-    return f"`{text}`" if len(text) <= _LONGEST else f"`{text[:_LONGEST]}…`"

@@ -1,8 +1,9 @@
 """How the checks say what was seen."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from driftdrill.harness.judge.rules.promql import Matcher, quoted
+from driftdrill.harness.judge.rules.promql import Matcher, quoted, show
 from driftdrill.harness.judge.why.label_sets import ANY, LabelSet
 
 SHOWN = 5
@@ -29,6 +30,12 @@ def one_series(labels: Mapping[str, str]) -> str:
 def labels_text(labels: LabelSet) -> str:
     """job="model", feature="carrier"; "no labels" of none."""
     return ", ".join(f"{k}={quoted(v)}" if v != ANY else k for k, v in sorted(labels)) or "no labels"
+
+
+def code(node: Any, longest: int = 80) -> str:
+    """An expression between backticks, its end left out where it is long."""
+    text = show(node)
+    return f"`{text}`" if len(text) <= longest else f"`{text[:longest]}…`"
 
 
 def and_through(text: str, through: str) -> str:

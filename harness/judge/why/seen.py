@@ -45,6 +45,11 @@ class Seen:
         """The label sets of any expression."""
         return LabelSets.over((s.labels for s in self.samples), self.rules, self.not_recorded)
 
+    def within(self, start: float, end: float) -> LabelSets:
+        """The same over the series that had a sample between two moments."""
+        inside = ((s, ~s.stale & (s.times >= start * 1000) & (s.times <= end * 1000)) for s in self.samples)
+        return LabelSets.over((s.labels for s, there in inside if there.any()), self.rules, self.not_recorded)
+
     @cached_property
     def named(self) -> Mapping[str, Sequence[Samples]]:
         """Metric name -> its scraped series."""
