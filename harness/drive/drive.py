@@ -63,9 +63,12 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
         steering.recording = plan.out
         for i, file in enumerate(plan.rules):
             writer.rules(_copy_name(i), file.text.encode())
-        if plan.scraper is not None:
-            writer.event("moves_idle", 0.0, names=sorted(moving(plan.scraper)))
         run = Run(plan, steering, player, writer, injection, kept)
+        if plan.scraper is not None:
+            run.moves_idle = moving(plan.scraper)
+            writer.event("moves_idle", 0.0, names=sorted(run.moves_idle))
+        if isinstance(clock, VirtualClock) and not plan.site.proxies:
+            own.resend_while(lambda: not injection.breaks_connections)
         with _told(run, clock):
             player.start()
             if isinstance(clock, VirtualClock):

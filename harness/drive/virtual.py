@@ -55,7 +55,9 @@ def drive_virtual(run: Run, clock: VirtualClock) -> None:
             since = time.monotonic()
             run.step(at)
     if run.player.ended:
-        run.writer.event("counter", scenario.duration, name=counters.name, unsettled=counters.unsettled)
+        run.writer.event("counter", scenario.duration, **counters.told())
+        if (late := counters.late(scenario.duration, run.moves_idle)) is not None:
+            run.writer.event("refreshed_late", scenario.duration, **late)
 
 
 def _scrape(run: Run, scraper: Scraper, counters: Counters, target: ScrapeTarget, at: float) -> None:

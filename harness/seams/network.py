@@ -11,6 +11,7 @@ class NetworkSeam(Seam):
     """Toxics and HTTP faults (:mod:`driftdrill.stack.faults.network`)."""
 
     name: ClassVar[str] = "network"
+    breaks_connections: ClassVar[bool] = True
 
     def check(self, fault: Injected, ground: Ground) -> None:
         """A proxy of the drill cannot stand before another one, and a toxiproxy knows toxics only."""

@@ -86,6 +86,8 @@ class Seam:
     """Whether one address of the target can have a fault by itself."""
     target_stays_up: ClassVar[bool] = False
     """Whether the target can be expected to be up while a fault of this seam is in force."""
+    breaks_connections: ClassVar[bool] = False
+    """Whether it may close connections: then a closed one is a failure, and no accident of virtual time."""
     harms_predictions: ClassVar[bool] = True
     """Whether predictions may suffer; those of monitoring itself do not."""
     reloads_prometheus: ClassVar[bool] = False

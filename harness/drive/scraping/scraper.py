@@ -14,6 +14,7 @@ import numpy as np
 from driftdrill.durations import format_duration
 from driftdrill.harness.drive.scraping.scrape_loop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil, goes_on
 from driftdrill.stack.errors import StackError
+from driftdrill.stack.exposition.samples import counters, read
 from driftdrill.stack.scrape.discovery import DiscoveredTarget, discover
 from driftdrill.stack.scrape.fetch import Fetcher
 from driftdrill.stack.scrape.job import ScrapeJob
@@ -66,6 +67,18 @@ class Scraper:
         ``error``, never an exception. Scraping again for the same ``at`` replaces the result before it.
         """
         return self._clean[target].scrape(at)
+
+    def counter_names(self, target: ScrapeTarget, at: float) -> frozenset[str]:
+        """The names of the counters that a target's page shows now, by their type or, without one, by their name."""
+        names: set[str] = set()
+
+        def look(page: bytes) -> bytes:
+            counter = counters(page)
+            names.update(sample.name for _, sample in read(page)[1] if counter(sample))
+            return page
+
+        self._clean[target].scrape(at, look)
+        return frozenset(names)
 
     def stored(self, target: ScrapeTarget, clean: Scrape) -> Scrape:
         """What Prometheus stores of a target at the time of a ``clean`` scrape of it, with the faults in force.
