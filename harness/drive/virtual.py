@@ -54,6 +54,9 @@ def drive_virtual(run: Run, clock: VirtualClock) -> None:
         if time.monotonic() - since > FLUSH_SECONDS or target is None:
             since = time.monotonic()
             run.step(at)
+    for page in scraper.targets:
+        if names := sorted(scraper.refused(page)):
+            run.writer.event("timestamps_refused", scenario.duration, target=dict(page.labels), names=names)
     if run.player.ended:
         run.writer.event("counter", scenario.duration, **counters.told())
         if (late := counters.late(scenario.duration, run.moves_idle)) is not None:

@@ -94,6 +94,10 @@ class Scraper:
         gone = np.setdiff1d(np.concatenate([*ended, found.ids[:0]]), found.ids)
         return found.with_stale(gone) if len(gone) else found
 
+    def refused(self, target: ScrapeTarget) -> frozenset[str]:
+        """Names of the metrics of which samples were not taken, no fault in the way, for their own timestamps."""
+        return frozenset(self.table.labels(i)["__name__"] for i in self._clean[target].refused)
+
     def spoil(self, target: ScrapeTarget, name: str, spoil: Spoil | None) -> None:
         """Put a page fault of that name in force for a target, or end it."""
         self._spoils[target].pop(name, None)

@@ -96,7 +96,7 @@ def failures(
     events: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Failed, ...]:
     """All that befell the target's pages in baseline, fault and recovery, which no fault of the drill does."""
-    refused = frozenset(n for e in events if e["event"] == "timestamps_refused" for n in e["names"])
+    refused = {page_key(e["target"]): frozenset(e["names"]) for e in events if e["event"] == "timestamps_refused"}
     out: list[Failed] = []
     found = scraped_pages(meta, samples, requests)
     addresses = len(meta.target.get("connections") or [None])
@@ -110,7 +110,7 @@ def failures(
             whys = (check(page, phase, start) for check in checks)
             out += [_failed(page, why) for why in whys if why is not None][:1]
             if STILL not in excused:
-                out += _stopped(page, phase, start, refused)
+                out += _stopped(page, phase, start, refused.get((page.job, page.instance), frozenset()))
         if DOWN in _excused(meta, page, phases["recovery"]) and page.ends_down(phases["recovery"]):
             why = "was down when the recovery ended: it died, or a fault took it down for good"
             out.append(_failed(page, why))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from driftdrill.durations import format_duration, rounded_duration
-from driftdrill.harness.judge.findings import counting, pages
+from driftdrill.harness.judge.findings import counting, evaluations, pages
 from driftdrill.harness.judge.findings.harm import auc, auc_low, correct, is_binary
 from driftdrill.harness.judge.findings.scraped_page import page_key
 from driftdrill.harness.recording.columns import Requests
@@ -46,6 +46,7 @@ def validity(
         *_ended(events),
         *_load(meta, requests),
         *(str(e["what"]) for e in events if e["event"] == "worker_lost"),
+        *evaluations.reasons(events),
         *_in_force(meta, requests, events),
         *_scraped(meta, samples),
         *(of_pages := pages.reasons(meta, failed)),
@@ -60,6 +61,7 @@ def validity(
         *pages.several_processes(meta, phases, samples),
         *_observations(meta, requests, [e for e in events if not late or e["event"] != "counter"]),
         *sent_twice,
+        *evaluations.observations(events),
         *counting.others_traffic(meta, requests, samples, events),
     ]
     return Validity(not reasons, tuple(reasons), tuple(observations))
