@@ -14,6 +14,7 @@ from driftdrill.harness.drive.clock import VirtualClock, WallClock
 from driftdrill.harness.drive.golden import golden
 from driftdrill.harness.drive.injection import injected
 from driftdrill.harness.drive.kept_rows import KeptRows
+from driftdrill.harness.drive.metrics_page import JOB
 from driftdrill.harness.drive.plan import Plan, Playing, Run, Steering
 from driftdrill.harness.drive.real_time_metrics import moving
 from driftdrill.harness.recording.meta import Meta
@@ -25,7 +26,7 @@ from driftdrill.harness.traffic.player import Player, Reported
 from driftdrill.harness.traffic.protocols import Protocol
 from driftdrill.harness.traffic.protocols.detect import settled
 from driftdrill.harness.traffic.schedule import schedule
-from driftdrill.stack.prometheus.api import targets
+from driftdrill.stack.prometheus.api import rules, targets
 
 Leading = Callable[[WallClock, Target], Playing]
 
@@ -43,6 +44,11 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
     clock = VirtualClock() if plan.clock == "virtual" else WallClock()
     own = player_for(plan, spoken, clock, steering.report)
     preflight.known_alerts(scenario, plan.rules)
+    served = {} if plan.server is None else {g.name: g.interval for g in rules(plan.server)}
+    preflight.evaluated_within_fault(scenario, plan.rules, served)
+    if plan.scraper is not None:
+        ours = [t.interval for t in plan.scraper.targets if t.labels.get("job") != JOB]
+        preflight.scraped_within_fault(scenario, ours)
     preflight.probe(target, own.blocks, own.clients)
     asked = golden(scenario, target, spoken) if plan.golden else None
     kept = KeptRows(own.blocks, plan.redact) if plan.keep_rows else None
@@ -51,6 +57,8 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
     if plan.server is not None:
         preflight.loaded(plan.server, plan.rules)
         preflight.scraped(plan.server, plan.target, timeout=max(30.0, 3 * scenario.scrape_interval))
+        ours = [t.interval for t in targets(plan.server) if t.labels.get("job") in plan.jobs - {JOB}]
+        preflight.scraped_within_fault(scenario, ours)
     elif plan.scraper is not None:
         virtual.first_scrape(plan.scraper)
     player = workers(clock, target) if workers is not None and isinstance(clock, WallClock) else own
@@ -63,15 +71,20 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
         steering.recording = plan.out
         for i, file in enumerate(plan.rules):
             writer.rules(_copy_name(i), file.text.encode())
-        if plan.scraper is not None:
-            writer.event("moves_idle", 0.0, names=sorted(moving(plan.scraper)))
         run = Run(plan, steering, player, writer, injection, kept)
+        if plan.scraper is not None:
+            run.moves_idle = moving(plan.scraper)
+            writer.event("moves_idle", 0.0, names=sorted(run.moves_idle))
+        if isinstance(clock, VirtualClock) and not plan.site.proxies:
+            own.resend_while(lambda: not injection.breaks_connections)
         with _told(run, clock):
             player.start()
             if isinstance(clock, VirtualClock):
                 virtual.drive_virtual(run, clock)
             else:
                 wall.drive_wall(run, clock)
+            if asked is not None:
+                writer.event("golden", scenario.duration, answered=asked.answered)
     return plan.out
 
 

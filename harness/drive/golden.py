@@ -32,6 +32,8 @@ class Golden:
     spoken: Protocol
     bodies: Sequence[bytes]
     known: list[float]
+    answered: int = 0
+    """How many were answered: the target's own counters have them, too."""
 
     def ask(self, number: int) -> float:
         """The answer to the golden request of that number, counted on and on. Raises :class:`NoAnswer`."""
@@ -39,6 +41,7 @@ class Golden:
             reply = self.clients[number % len(self.clients)].post(self.bodies[number % len(self.bodies)])
         except RequestFailed as e:
             raise NoAnswer(str(e)) from e
+        self.answered += 1
         if not 200 <= reply.status < 300:
             raise NoAnswer(f"HTTP {reply.status}")
         try:

@@ -45,6 +45,11 @@ class Injection:
     looked: float = 0.0
     """When all were looked at last, monotonic seconds."""
 
+    @property
+    def breaks_connections(self) -> bool:
+        """Whether a fault is in force now that may close connections."""
+        return any(self.strengths.get(n, 0.0) > 0 and f.seam.breaks_connections for n, (f, _) in self.faults.items())
+
     def set_all(self, at: float) -> list[StrengthChange]:
         """Set every fault to its strength at scenario second ``at``; what changed, and what went wrong meanwhile.
 

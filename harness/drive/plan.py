@@ -113,6 +113,11 @@ class Playing(Protocol):
     ended: int
     failure: BaseException | None
 
+    @property
+    def resent(self) -> int:
+        """Requests that went out a second time so far."""
+        ...
+
     def start(self) -> None:
         """Begin; returns at once."""
 
@@ -145,7 +150,10 @@ class Run:
     """What writes rows into the recording, where it was asked for."""
     scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     """Virtual clock: samples that are not written yet."""
+    moves_idle: frozenset[str] = frozenset()
+    """Virtual clock: names of metrics that move although no request is sent."""
     failed: int = 0
+    resent: int = 0
     last: tuple[float, int] = (0.0, 0)
 
     def step(self, at: float, *, pending: tuple[str, ...] = (), firing: tuple[str, ...] = ()) -> None:
@@ -156,6 +164,9 @@ class Run:
         for what in self.player.lost():
             self.writer.event("worker_lost", at, what=what)
         self.failed += sum(1 for f in self.player.records.failure if f)
+        if self.player.resent > self.resent:
+            self.writer.event("resent", at, requests=self.player.resent - self.resent)
+            self.resent = self.player.resent
         self.flush()
         scenario, (then, sent) = self.plan.scenario, self.last
         phase = next((p.name for p in scenario.phases if p.start <= at < p.end), "recovery")

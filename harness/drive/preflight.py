@@ -1,10 +1,11 @@
 """Preflight: what must be true before a drill may begin. Each refusal names its remedy; nothing is repaired."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from driftdrill.harness.errors import MonitoringError, RuleError, TargetError, nearest
+from driftdrill.durations import format_duration
+from driftdrill.harness.errors import MonitoringError, RuleError, ScenarioError, TargetError, nearest
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.blocks import Blocks
@@ -90,6 +91,41 @@ def known_alerts(scenario: Scenario, files: Iterable[RuleFile]) -> None:
         for alert in expectation.alerts:
             if alert not in known:
                 raise RuleError(f"no rule is named {alert!r}, which the scenario expects", hint=nearest(alert, known))
+
+
+def scraped_within_fault(scenario: Scenario, intervals: Iterable[float]) -> None:
+    """Raise :class:`ScenarioError` where no page is scraped as often as the fault phase is long.
+
+    ``intervals`` are the scrape intervals of the target's pages, seconds.
+    """
+    shortest = min(intervals, default=0.0)
+    if shortest > scenario.fault:
+        raise ScenarioError(
+            f"Scenario {scenario.name!r}: the target is scraped every {format_duration(shortest)}, and the fault lasts "
+            f"{format_duration(scenario.fault)}: no scrape need fall into it",
+            hint="lengthen fault, or shorten scrape_interval",
+        )
+
+
+def evaluated_within_fault(scenario: Scenario, files: Iterable[RuleFile], served: Mapping[str, float]) -> None:
+    """Raise :class:`ScenarioError` where an alert is evaluated less often than the fault phase is long.
+
+    Of the rule groups those count of which an expectation names an alert; of all, one must be left that is evaluated in
+    time. ``served`` are the intervals, in seconds by group, that a server evaluates at.
+    """
+    fault, named = scenario.fault, {alert for e in scenario.expect for alert in e.alerts}
+    groups = [g for f in files for g in f.groups if any(r.kind == "alert" for r in g.rules)]
+    every = {id(g): g.interval or served.get(g.name) or scenario.evaluation_interval for g in groups}
+    slow = [g for g in groups if every[id(g)] > fault]
+    for group in slow:
+        if len(slow) == len(groups) or any(r.name in named for r in group.rules):
+            interval = format_duration(every[id(group)])
+            raise ScenarioError(
+                f"Scenario {scenario.name!r}: rule group {group.name!r} is evaluated every {interval}, and the fault "
+                f"lasts {format_duration(fault)}: no evaluation need fall into it",
+                hint="lengthen fault, or shorten "
+                + ("the group's interval" if group.interval else "evaluation_interval"),
+            )
 
 
 def loaded(server: Server, files: Iterable[RuleFile]) -> None:

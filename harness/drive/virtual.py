@@ -54,8 +54,13 @@ def drive_virtual(run: Run, clock: VirtualClock) -> None:
         if time.monotonic() - since > FLUSH_SECONDS or target is None:
             since = time.monotonic()
             run.step(at)
+    for page in scraper.targets:
+        if names := sorted(scraper.refused(page)):
+            run.writer.event("timestamps_refused", scenario.duration, target=dict(page.labels), names=names)
     if run.player.ended:
-        run.writer.event("counter", scenario.duration, name=counters.name, unsettled=counters.unsettled)
+        run.writer.event("counter", scenario.duration, **counters.told())
+        if (late := counters.late(scenario.duration, run.moves_idle)) is not None:
+            run.writer.event("refreshed_late", scenario.duration, **late)
 
 
 def _scrape(run: Run, scraper: Scraper, counters: Counters, target: ScrapeTarget, at: float) -> None:

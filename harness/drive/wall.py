@@ -9,6 +9,7 @@ from driftdrill.harness.drive.clock import WallClock
 from driftdrill.harness.drive.metrics_page import MetricsPage
 from driftdrill.harness.drive.plan import Run
 from driftdrill.harness.drive.prometheus_fetch import PrometheusFetch
+from driftdrill.harness.drive.rule_polls import RulePolls
 from driftdrill.harness.errors import MonitoringError, RigError
 from driftdrill.harness.scenario.canary import Canary
 from driftdrill.stack.prometheus.api import Server, died, query
@@ -25,6 +26,8 @@ def drive_wall(run: Run, clock: WallClock) -> None:
         raise RigError("a drive on the wall clock needs a Prometheus", hint="`driftdrill doctor` says what is missing")
     names = {r.name for f in plan.rules for g in f.groups for r in g.rules if r.kind == "record"}
     fetcher = PrometheusFetch(server, plan.jobs, frozenset(names), clock.started_at)
+    groups = frozenset(g.name for f in plan.rules for g in f.groups)
+    polls = RulePolls(server, clock.started_at, groups)
     fetched = 0.0
     tick = min(1.0, scenario.evaluation_interval)
     try:
@@ -34,6 +37,7 @@ def drive_wall(run: Run, clock: WallClock) -> None:
                     fetcher.step(run.writer, now)
                     fetched = now
                 pending, firing = _active(server)
+                polls.step(run.writer, now)
                 run.step(now, pending=pending, firing=firing)
                 for failure in (run.player.failure, canary.exception):
                     if failure is not None:

@@ -37,7 +37,7 @@ class Workers:
     def __init__(self, hosted: Hosted, clock: WallClock, order: Mapping[str, Any]) -> None:
         self._hosted, self._clock = hosted, clock
         self.records = Records()
-        self.sent = self.ended = 0
+        self.sent = self.ended = self.resent = 0
         self.failure: BaseException | None = None
         self._ids = hosted.workers
         self._counts: dict[str, tuple[int, int]] = {}

@@ -11,7 +11,7 @@ import msgspec
 from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
-from driftdrill.harness.judge.findings import limits, whose
+from driftdrill.harness.judge.findings import evaluations, limits, pages, whose
 from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why import Seen, could_carry, reasons
@@ -109,6 +109,10 @@ class Drill:
             if len(times) and times[-1] / 1000 < limit:
                 last.setdefault(s.labels.get("__name__", ""), []).append(float(times[-1]) / 1000)
         return last
+
+    @cached_property
+    def failed_pages(self) -> tuple[pages.Failed, ...]:
+        return pages.failures(self.meta, self.phases, self.requests, self.scraped, self.events)
 
     @cached_property
     def wall_only(self) -> frozenset[str]:
@@ -236,7 +240,11 @@ class Judged:
 
     def unjudged(self, known: KnownRule) -> str:
         """Why nothing that an alert did proves anything; empty where it does."""
-        return limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
+        return (
+            pages.unread(self.drill.failed_pages, known)
+            or evaluations.unevaluated(self.drill.events, known)
+            or limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
+        )
 
     def _why(self, known: KnownRule, response: Response) -> tuple[Reason, ...]:
         if response.word == "NOT_JUDGED" or not (self.explained is None or known.rule.name in self.explained):

@@ -86,6 +86,7 @@ class Fault:
             "visible_from": self.visible_from or getattr(self.how, "visible_from", "server"),
             "seam": self.seam.name,
             "held": not self.seam.per_request,
+            "on_pages": sorted(getattr(self.how, "on_pages", self.seam.on_pages)),
             "replica": self.replica,
             "where": None if self.where is None else getattr(self.where, "__name__", repr(self.where)),
         }

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from driftdrill.harness.errors import ScenarioError
 from driftdrill.harness.seams.seam import InForce, Injected, Seam, Site
+from driftdrill.stack.faults.kind import DOWN, REPLACED
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class LoadSeam(Seam):
 
     name: ClassVar[str] = "load"
     changes_requests: ClassVar[bool] = True
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN, REPLACED})
     by_replica: ClassVar[bool] = False
 
     @contextmanager

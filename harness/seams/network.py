@@ -5,12 +5,15 @@ from typing import ClassVar
 
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.seams.seam import Ground, InForce, Injected, Seam, Site, chosen, together
+from driftdrill.stack.faults.kind import DOWN, STILL
 
 
 class NetworkSeam(Seam):
     """Toxics and HTTP faults (:mod:`driftdrill.stack.faults.network`)."""
 
     name: ClassVar[str] = "network"
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN, STILL})  # a proxy answers by itself, or holds what serves
+    breaks_connections: ClassVar[bool] = True
 
     def check(self, fault: Injected, ground: Ground) -> None:
         """A proxy of the drill cannot stand before another one, and a toxiproxy knows toxics only."""

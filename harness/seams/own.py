@@ -14,6 +14,7 @@ class OwnSeam(Seam):
     """
 
     name: ClassVar[str] = "own"
+    breaks_connections: ClassVar[bool] = True
 
     def enter(self, fault: Injected, site: Site) -> AbstractContextManager[InForce]:
         """By its own ``hold``."""

@@ -14,6 +14,7 @@ class ProcessSeam(Seam):
     """Held by a guardian (:mod:`driftdrill.stack.faults.process`)."""
 
     name: ClassVar[str] = "process"
+    breaks_connections: ClassVar[bool] = True
 
     def check(self, fault: Injected, ground: Ground) -> None:
         """A fault of the target's process needs to know which one that is."""

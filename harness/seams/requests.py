@@ -9,7 +9,7 @@ from driftdrill.harness.seams.seam import Seam
 class _OfRequests(Seam):
     per_request: ClassVar[bool] = True
     changes_requests: ClassVar[bool] = True
-    target_stays_up: ClassVar[bool] = True
+    on_pages: ClassVar[frozenset[str]] = frozenset()
 
     def was_in_force(self, name: str, strength: Any, changed: Any, events: Iterable[Mapping[str, Any]]) -> str | None:
         """Told by the requests themselves: some had strength, and some of those were changed."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from driftdrill.harness.errors import RigError, ScenarioError
+from driftdrill.stack.faults.kind import ANYTHING
 
 if TYPE_CHECKING:  # which loads an HTTP client, and a scenario needs none
     from driftdrill.harness.setup.target import Target
@@ -84,8 +85,12 @@ class Seam:
     """Whether it changes what is sent, or when: nothing that can be done to a trace with bodies of its own."""
     by_replica: ClassVar[bool] = True
     """Whether one address of the target can have a fault by itself."""
-    target_stays_up: ClassVar[bool] = False
-    """Whether the target can be expected to be up while a fault of this seam is in force."""
+    on_pages: ClassVar[frozenset[str]] = ANYTHING
+    """What a fault of this seam may do to the target's metrics pages, where its kind does not say so itself, in an
+    ``on_pages`` of its own: words of :mod:`driftdrill.stack.faults.kind`. Whatever else befalls a page, the drill did
+    not do, and what reads it is not judged."""
+    breaks_connections: ClassVar[bool] = False
+    """Whether it may close connections: then a closed one is a failure, and no accident of virtual time."""
     harms_predictions: ClassVar[bool] = True
     """Whether predictions may suffer; those of monitoring itself do not."""
     reloads_prometheus: ClassVar[bool] = False

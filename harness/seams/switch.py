@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from driftdrill.harness.errors import RigError
 from driftdrill.harness.seams.seam import InForce, Injected, Seam, Site, chosen, together
+from driftdrill.stack.faults.kind import DOWN
 
 if TYPE_CHECKING:  # which loads an HTTP client, and a scenario needs none
     from driftdrill.harness.setup.target import Target
@@ -14,6 +15,7 @@ class SwitchSeam(Seam):
     """A value of :mod:`driftdrill.stack.model_service.switches`, in each address of the target."""
 
     name: ClassVar[str] = "switch"
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN})
 
     def place(self, fault: Injected) -> str | None:
         """A switch is one place, whatever its parameters."""

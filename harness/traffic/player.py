@@ -128,6 +128,16 @@ class Player:
         """Nothing: this process plays by itself."""
         return []
 
+    @property
+    def resent(self) -> int:
+        """Requests that went out a second time; see :attr:`Client.may_resend`."""
+        return sum(client.resent for client in self.clients)
+
+    def resend_while(self, allowed: Callable[[], bool]) -> None:
+        """Let requests go out a second time while ``allowed()``."""
+        for client in self.clients:
+            client.may_resend = allowed
+
     def _work(self) -> None:
         turn = _Turn()
         after = partial(self._go_on, turn)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.faults.kind import within
+from driftdrill.stack.faults.kind import DOWN, EMPTIED, within
 from driftdrill.stack.scrape.job import ScrapeJob, TargetGroup
 from driftdrill.stack.scrape.regex import fullmatch
 from driftdrill.stack.scrape.relabel import Relabel
@@ -21,6 +21,7 @@ class JobFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
     id: ClassVar[str] = ""
     seam: ClassVar[str] = "scrape job"
     visible_from: ClassVar[str] = "scrape"
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN})
 
     @property
     def type(self) -> str:
@@ -84,6 +85,7 @@ class DropByRelabel(JobFault, frozen=True, repr_omit_defaults=True, tag="drop_by
     """A rule of ``metric_relabel_configs`` drops the metrics whose name ``metric`` (RE2, anchored) matches."""
 
     id: ClassVar[str] = "mon.relabel_drop"
+    on_pages: ClassVar[frozenset[str]] = frozenset({EMPTIED})
     metric: str
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ class FlipHonorLabels(JobFault, frozen=True, repr_omit_defaults=True, tag="flip_
     """``honor_labels`` the other way: of a label on page and target alike, the other one wins."""
 
     id: ClassVar[str] = "mon.label_collision"
+    on_pages: ClassVar[frozenset[str]] = frozenset({EMPTIED})
 
     def __call__(self, job: ScrapeJob) -> ScrapeJob:
         return replace(job, honor_labels=not job.honor_labels)

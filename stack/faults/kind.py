@@ -10,6 +10,11 @@ import msgspec
 
 from driftdrill.stack.errors import StackError
 
+DOWN, EMPTIED, STILL, REPLACED = "down", "emptied", "still", "replaced"
+"""What can happen to a metrics page: no scrape succeeds (or fewer do), series are missing or others are there, counters
+stand still while they should count, counters fall or the process that shows them is another one."""
+ANYTHING = frozenset({DOWN, EMPTIED, STILL, REPLACED})
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -27,7 +27,7 @@ from driftdrill.stack.exposition.samples import (
     sample_of,
     written,
 )
-from driftdrill.stack.faults.kind import unit_interval, within
+from driftdrill.stack.faults.kind import DOWN, EMPTIED, REPLACED, STILL, unit_interval, within
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -41,6 +41,8 @@ class PageFault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tr
     id: ClassVar[str] = ""
     seam: ClassVar[str] = "page"
     visible_from: ClassVar[str] = "scrape"
+    on_pages: ClassVar[frozenset[str]] = frozenset({EMPTIED})
+    """What it may do to the page, as :mod:`driftdrill.stack.faults.kind` names it."""
 
     metric: str = ""
     labels: dict[str, str] = {}
@@ -169,6 +171,7 @@ class Freeze(PageFault, frozen=True, repr_omit_defaults=True, tag="freeze"):
     """Show values as they were when the fault began, for ever: the thread that set them is dead."""
 
     id: ClassVar[str] = "mon.stale_gauge"
+    on_pages: ClassVar[frozenset[str]] = frozenset({STILL})
     values: dict[str, str] = {}
 
     def starting(self, page: bytes) -> Self:
@@ -185,6 +188,7 @@ class ResetCounters(PageFault, frozen=True, repr_omit_defaults=True, tag="reset_
     """Count from zero again, from when the fault began: a restart that nobody noticed."""
 
     id: ClassVar[str] = "mon.counter_reset"
+    on_pages: ClassVar[frozenset[str]] = frozenset({REPLACED})
     values: dict[str, float] = {}
 
     def starting(self, page: bytes) -> Self:
@@ -206,6 +210,7 @@ class WorkerCounters(PageFault, frozen=True, repr_omit_defaults=True, tag="worke
     """
 
     id: ClassVar[str] = "mon.counter_reset"
+    on_pages: ClassVar[frozenset[str]] = frozenset({REPLACED, STILL})
     workers: int = 4
 
     def __post_init__(self) -> None:
@@ -230,6 +235,7 @@ class ExplodeCardinality(PageFault, frozen=True, repr_omit_defaults=True, tag="e
     """
 
     id: ClassVar[str] = "mon.cardinality"
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN})
     series: int = 10_000
     label: str = "user_id"
 
@@ -253,6 +259,7 @@ class PoisonNaN(PageFault, frozen=True, repr_omit_defaults=True, tag="poison_nan
     """Show NaN: as the sum of a histogram does for the life of a process once a NaN was observed."""
 
     id: ClassVar[str] = "mon.nan_poison"
+    on_pages: ClassVar[frozenset[str]] = frozenset({EMPTIED, STILL})
 
     def _change(self, sample: Sample, strength: float) -> list[Sample]:
         return [sample._replace(value=b"NaN")]
@@ -283,6 +290,7 @@ class SkewTimestamps(PageFault, frozen=True, repr_omit_defaults=True, tag="skew_
     """
 
     id: ClassVar[str] = "sys.clock_skew"
+    on_pages: ClassVar[frozenset[str]] = frozenset({REPLACED})
     seconds: float
 
     def _fits(self, sample: Sample) -> bool:
@@ -303,6 +311,7 @@ class DuplicateLines(PageFault, frozen=True, repr_omit_defaults=True, tag="dupli
     """Show series twice, with another value the second time."""
 
     id: ClassVar[str] = "mon.bad_exposition"
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN})
 
     def _change(self, sample: Sample, strength: float) -> list[Sample]:
         return [sample, sample._replace(value=written(sample.number() + 1))]
@@ -310,6 +319,8 @@ class DuplicateLines(PageFault, frozen=True, repr_omit_defaults=True, tag="dupli
 
 class _WholePage(PageFault, frozen=True):
     """Hits a share of the scrapes."""
+
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN, EMPTIED})
 
     def _apply(self, page: bytes, strength: float, rng: "Generator") -> bytes:
         return self._spoil(page, rng) if rng.random() < strength else page
@@ -361,6 +372,7 @@ class SlowPage(PageFault, frozen=True, repr_omit_defaults=True, tag="slow_page")
     """Answer a scrape ``delay`` seconds late; strength scales the delay. Beyond the scrape's time-out ``up`` is 0."""
 
     id: ClassVar[str] = "mon.scrape_timeout"
+    on_pages: ClassVar[frozenset[str]] = frozenset({DOWN})
     delay: float
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ call is one request of at most ``connection.timeout`` seconds between bytes.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -77,6 +78,8 @@ class LoadedGroup:
     file: str
     interval: float
     rules: tuple[LoadedRule, ...]
+    evaluated_at: float | None = None
+    """Unix seconds of its last evaluation; None where it had none yet, or the server does not say."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class _Group(msgspec.Struct):
     file: str = ""
     interval: float = 0.0
     rules: list[_Rule] = []
+    lastEvaluation: str = ""
 
 
 class _Rules(msgspec.Struct):
@@ -149,6 +153,10 @@ class _Build(msgspec.Struct):
     version: str = ""
 
 
+class _Runtime(msgspec.Struct):
+    startTime: str = ""
+
+
 class _Envelope(msgspec.Struct):
     status: str
     data: msgspec.Raw = msgspec.Raw(b"null")
@@ -159,7 +167,13 @@ def rules(server: Server) -> tuple[LoadedGroup, ...]:
     """What the server evaluates. Raises :class:`StackError`, also for a server that evaluates no rules at all."""
     found = _ask(server, "api/v1/rules", _Rules)
     return tuple(
-        LoadedGroup(group.name, group.file, group.interval, tuple(_loaded(rule) for rule in group.rules))
+        LoadedGroup(
+            group.name,
+            group.file,
+            group.interval,
+            tuple(_loaded(rule) for rule in group.rules),
+            _unix_seconds(group.lastEvaluation),
+        )
         for group in found.groups
     )
 
@@ -177,6 +191,24 @@ def _loaded(rule: _Rule) -> LoadedRule:
         labels=rule.labels,
         annotations=rule.annotations,
     )
+
+
+def _unix_seconds(moment: str) -> float | None:
+    """Unix seconds of a moment as Prometheus writes it; None for the year 1, which is never, and for no moment."""
+    if not moment or moment.startswith("0001-"):
+        return None
+    whole, _, rest = moment.partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    zone = rest[len(digits) :] if rest else ""
+    try:
+        return datetime.fromisoformat(whole + zone).timestamp() + float(f"0.{digits or 0}")
+    except ValueError:
+        return None
+
+
+def started_at(server: Server) -> str:
+    """When the server's process began, as it writes it; "" where it does not say. Raises :class:`StackError`."""
+    return _ask(server, "api/v1/status/runtimeinfo", _Runtime).startTime
 
 
 def targets(server: Server) -> tuple[ScrapedTarget, ...]:

@@ -128,6 +128,8 @@ class Loop:
         self._table, self._forced = table, forced
         self._begin()
         self._new = 0  # series that this scrape showed first
+        self.refused: set[int] = set()
+        """Series of which samples were not taken, for timestamps of their own that lie too far away or go back."""
         self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
         self._headers = target.job.request_headers(target.timeout)
 
@@ -187,6 +189,7 @@ class Loop:
                 before = before.passed(memory.tracked, now=memory.now, at=memory.at)
             found = before.take(samples, taken, now=now, at=at)
             taken, stored, times = taken & ~found.refused, found.stored, found.times
+            self.refused.update(samples.ids[found.refused].tolist())
             if commit:
                 self._memory = replace(memory, timestamps=found.timestamps)
         return taken, stored if commit else np.zeros_like(stored), times

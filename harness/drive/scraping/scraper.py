@@ -14,6 +14,7 @@ import numpy as np
 from driftdrill.durations import format_duration
 from driftdrill.harness.drive.scraping.scrape_loop import Ids, Loop, Scrape, ScrapeTarget, SeriesTable, Spoil, goes_on
 from driftdrill.stack.errors import StackError
+from driftdrill.stack.exposition.samples import counters, read
 from driftdrill.stack.scrape.discovery import DiscoveredTarget, discover
 from driftdrill.stack.scrape.fetch import Fetcher
 from driftdrill.stack.scrape.job import ScrapeJob
@@ -67,6 +68,18 @@ class Scraper:
         """
         return self._clean[target].scrape(at)
 
+    def counter_names(self, target: ScrapeTarget, at: float) -> frozenset[str]:
+        """The names of the counters that a target's page shows now, by their type or, without one, by their name."""
+        names: set[str] = set()
+
+        def look(page: bytes) -> bytes:
+            counter = counters(page)
+            names.update(sample.name for _, sample in read(page)[1] if counter(sample))
+            return page
+
+        self._clean[target].scrape(at, look)
+        return frozenset(names)
+
     def stored(self, target: ScrapeTarget, clean: Scrape) -> Scrape:
         """What Prometheus stores of a target at the time of a ``clean`` scrape of it, with the faults in force.
 
@@ -80,6 +93,10 @@ class Scraper:
         ended, self._ended[target] = self._ended[target], []
         gone = np.setdiff1d(np.concatenate([*ended, found.ids[:0]]), found.ids)
         return found.with_stale(gone) if len(gone) else found
+
+    def refused(self, target: ScrapeTarget) -> frozenset[str]:
+        """Names of the metrics of which samples were not taken, no fault in the way, for their own timestamps."""
+        return frozenset(self.table.labels(i)["__name__"] for i in self._clean[target].refused)
 
     def spoil(self, target: ScrapeTarget, name: str, spoil: Spoil | None) -> None:
         """Put a page fault of that name in force for a target, or end it."""

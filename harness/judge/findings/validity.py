@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from driftdrill.durations import format_duration, rounded_duration
+from driftdrill.harness.judge.findings import counting, evaluations, pages
 from driftdrill.harness.judge.findings.harm import auc, auc_low, correct, is_binary
+from driftdrill.harness.judge.findings.scraped_page import page_key
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Samples
@@ -16,8 +18,6 @@ from driftdrill.reports.data.verdict import Validity
 
 SENT = 0.99
 """Share of the planned requests that must have been sent in time."""
-SCRAPED = 0.95
-"""Share of a phase's scrapes that must have found the target up."""
 COUNTED = 0.5
 """Share of the requests answered that the target's own counter must have seen."""
 ANSWERED = 0.5
@@ -32,19 +32,39 @@ def validity(
     events: Sequence[Mapping[str, Any]],
     must_fire: frozenset[str],
     alerts: Sequence[AlertTrack],
+    reads: frozenset[str] | None = frozenset(),
 ) -> Validity:
-    """All reasons for which the drill is INVALID, and what else a reader should know."""
+    """All reasons for which the drill is INVALID, and what else a reader should know.
+
+    ``reads`` are the metrics that the judged rules read; None is everything.
+    """
+    failed = pages.failures(meta, phases, requests, samples, events)
+    unread = [f.why for f in failed]
+    twice, sent_twice = counting.sent_twice(events)
+    late = counting.refreshed_late(events, reads)
     reasons = [
         *_ended(events),
         *_load(meta, requests),
         *(str(e["what"]) for e in events if e["event"] == "worker_lost"),
+        *evaluations.reasons(events),
         *_in_force(meta, requests, events),
-        *_scraped(meta, phases, samples),
+        *_scraped(meta, samples),
+        *(of_pages := pages.reasons(meta, failed)),
+        *late,
+        *twice,
         *_counted(meta, requests, samples),
         *clean_start(phases, must_fire, alerts),
         *_right_model(meta, phases, requests),
     ]
-    return Validity(not reasons, tuple(reasons), tuple(_observations(meta, requests, events)))
+    observations = [
+        *(f"{why}: rules that read it are not judged" for why in unread if why not in of_pages),
+        *pages.several_processes(meta, phases, samples),
+        *_observations(meta, requests, [e for e in events if not late or e["event"] != "counter"]),
+        *sent_twice,
+        *evaluations.observations(events),
+        *counting.others_traffic(meta, requests, samples, events),
+    ]
+    return Validity(not reasons, tuple(reasons), tuple(observations))
 
 
 def _ended(events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -73,37 +93,11 @@ def _in_force(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any]
     return out
 
 
-def _scraped(meta: Meta, phases: Mapping[str, Phase], samples: Sequence[Samples]) -> list[str]:
-    ups = {
-        (s.labels.get("job", ""), s.labels.get("instance", "")): s for s in samples if s.labels.get("__name__") == "up"
-    }
-    # A fault may take the target down, and that is the drill; in the baseline nothing may.
-    stays_up = all(recorded_seam(f).target_stays_up for f in meta.faults)
-    checked = ["baseline", "fault", "recovery"] if stays_up else ["baseline"]
-    out = []
-    intervals = meta.scrape_intervals or [meta.scrape_interval] * len(meta.targets)
-    for target, interval in zip(meta.targets, intervals, strict=False):
-        key = (target.get("job", ""), target.get("instance", ""))
-        up = ups.get(key)
-        name = f"target job={key[0]!r} instance={key[1]!r}"
-        if up is None:
-            out.append(f"{name} was never scraped")
-            continue
-        for phase in (phases[p] for p in checked):
-            length = phase.end - phase.start
-            expected = length / interval
-            inside = (up.times >= phase.start * 1000) & (up.times < phase.end * 1000)
-            good = int((up.values[inside] == 1).sum())
-            if expected >= 1 and good < SCRAPED * expected - 1:
-                out.append(f"{name} was up at {good} of {round(expected)} scrapes in the {phase.name} phase")
-        recovered = up.values[
-            (up.times >= phases["recovery"].start * 1000) & (up.times < phases["recovery"].end * 1000)
-        ]
-        if not stays_up and len(recovered) and recovered[-1] != 1:
-            out.append(f"{name} was down when the recovery ended: it died, or a fault took it down for good")
-    if not meta.targets:
-        out.append("no target was scraped")
-    return out
+def _scraped(meta: Meta, samples: Sequence[Samples]) -> list[str]:
+    scraped = {page_key(s.labels) for s in samples if s.labels.get("__name__") == "up"}
+    missing = [t for t in map(page_key, meta.targets) if t not in scraped]
+    out = [f"target job={job!r} instance={instance!r} was never scraped" for job, instance in missing]
+    return out or ([] if meta.targets else ["no target was scraped"])
 
 
 def _counted(meta: Meta, requests: Requests, samples: Sequence[Samples]) -> list[str]:
@@ -175,7 +169,9 @@ def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, 
         late = float(np.percentile(requests.late, 99))
         if late > 0.05:
             out.append(f"the target held requests back: lateness p99 {rounded_duration(late)}")
-    unseen = meta.clock == "virtual" and any(e["event"] == "counter" and not e["name"] for e in events)
+    unseen = meta.clock == "virtual" and any(
+        e["event"] == "counter" and not e["name"] and e.get("looked", 2) > 1 for e in events
+    )
     if unseen:
         out.append("no counter of the metrics page moved with the requests: is it the model's?")
     left_out = [name for e in events if e["event"] == "not_recorded" for name in e["names"]]

@@ -3,7 +3,8 @@
 import re
 
 from driftdrill.durations import format_duration
-from driftdrill.harness.judge.rules.rules import AlertThreshold, KnownRule
+from driftdrill.harness.judge.rules.analysed import AlertThreshold
+from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.bounds import Values, quantile_in
 from driftdrill.harness.judge.why.dry import selectors
 from driftdrill.harness.judge.why.label_sets import metric

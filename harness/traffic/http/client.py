@@ -45,13 +45,18 @@ class Client:
     def __init__(self, connection: Connection, path: str, content_type: str, *, timed: bool = False) -> None:
         self.connection, self.timeout, self.timed = connection, connection.timeout, timed
         self.url = connection.at(path)
+        self.may_resend: Callable[[], bool] = lambda: False
+        """Whether a request may go out a second time now: where a connection that had carried others was closed by the
+        server before a byte came back. Virtual time alone may: the real gap would have shown that it was closed."""
+        self.resent = 0
+        """Requests that went out a second time for that."""
         self._content_type = content_type
         self._connections = Connections(connection)
         self._known = Heads()
         self._heads: dict[int, bytes] = {}
 
     def post(self, request: bytes | Request, after: After | None = None) -> Reply:
-        """The whole response. Raises :class:`RequestFailed`; a keep-alive socket gone stale is replaced once.
+        """The whole response. Raises :class:`RequestFailed`; a keep-alive socket gone stale is replaced once a request.
 
         ``after`` is called in the hub with a response that is nothing unusual. If it answers a next body, of at most
         ``INLINE`` bytes, that is sent on the same socket, and this returns the response to the last one or raises.
@@ -71,16 +76,18 @@ class Client:
             body, head = request, self._heads.get(len(request)) or self._head(len(request))
         else:
             body, head = request.body, self._head_for(request.content_type, request.headers, len(request.body))
-        kept = self._connections.idle(now)
-        reply = self._exchange(kept, head, body, now, after) if kept is not None else None
-        if reply is None:
-            reply = self._exchange(self._connections.connect(now + self.timeout), head, body, now, after)
-        assert reply is not None, "a new connection is never stale"
-        return reply
+        link = self._connections.idle(now) or self._connections.connect(now + self.timeout)
+        while True:
+            try:
+                return self._exchange(link, head, body, now, after)
+            except _Stale as stale:  # a new connection is stale for none but what a chain sent after the first
+                now, (head, body) = monotonic(), stale.request
+                link = self._connections.connect(now + self.timeout)
 
-    def _exchange(self, link: Socket, head: bytes, body: bytes, now: float, after: After | None) -> Reply | None:
-        """One request and response; None where the server had closed a socket that was long idle."""
+    def _exchange(self, link: Socket, head: bytes, body: bytes, now: float, after: After | None) -> Reply:
+        """One request and response. Raises :class:`_Stale` with what was sent last where that may go out again."""
         response: IncomingResponse | None = None
+        sent = [(head, body)]
         keep = False
         link.deadline = now + self.timeout
         self._connections.watch()
@@ -93,7 +100,7 @@ class Client:
                     link.send(body)
             except ConnectionError:
                 pass  # a server may refuse a large body before it has read it: its answer is there to be read
-            data = link.receive(SMALL, None if after is None or self.timed else self._chain(link, after))
+            data = link.receive(SMALL, None if after is None or self.timed else self._chain(link, after, sent))
             known = None if self.timed else self._known.reply(data)
             if known is not None:
                 keep = True
@@ -104,8 +111,12 @@ class Client:
             return response.reply()
         except (_Closed, OSError) as e:
             heard = response is not None and response.heard > 0
-            if not (heard or link.expired) and link.idle_since is not None and now - link.idle_since > PATIENT:
-                return None
+            if not (heard or link.expired) and link.idle_since is not None:
+                if now - link.idle_since > PATIENT:
+                    raise _Stale(*sent) from e
+                if self.may_resend():
+                    self.resent += 1
+                    raise _Stale(*sent) from e
             raise self._failure(e, link, heard=heard) from e
         finally:
             if keep and not link.expired:
@@ -122,8 +133,8 @@ class Client:
             return RequestFailed("reset", error.strerror or str(error))
         return RequestFailed("reset", f"closed {'in the middle of' if heard else 'without'} a response")
 
-    def _chain(self, link: Socket, after: After) -> Callable[[bytes], bytes | None]:
-        """From what came to the next request."""
+    def _chain(self, link: Socket, after: After, sent: list[tuple[bytes, bytes]]) -> Callable[[bytes], bytes | None]:
+        """From what came to the next request, which is noted in ``sent``."""
 
         def chain(data: bytes) -> bytes | None:
             reply = self._known.reply(data)
@@ -132,7 +143,9 @@ class Client:
                 return None
             link.idle_since = monotonic()
             link.deadline = link.idle_since + self.timeout
-            return (self._heads.get(len(body)) or self._head(len(body))) + body
+            head = self._heads.get(len(body)) or self._head(len(body))
+            sent[0] = head, body
+            return head + body
 
         return chain
 
@@ -194,6 +207,13 @@ def _origin(url: str) -> tuple[str, str | None, int]:
 
 class _Closed(Exception):
     """The server closed before the response was whole."""
+
+
+class _Stale(Exception):
+    """The server had closed a connection that had carried other requests, before a byte of an answer came back."""
+
+    def __init__(self, request: tuple[bytes, bytes]) -> None:
+        self.request = request
 
 
 def _receive(link: Socket, response: IncomingResponse, data: bytes) -> None:

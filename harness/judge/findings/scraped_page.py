@@ -1,0 +1,172 @@
+"""What the scrapes of one metrics page showed, laid out scrape by scrape."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from driftdrill.durations import rounded_duration
+from driftdrill.harness.recording.columns import Requests
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.recording.reader import Samples
+from driftdrill.reports.data.timeline import Phase
+
+RUNTIME = re.compile(r"(process|python|go|jvm|node|container|machine)_.*")
+"""Metrics of what runs a service: they move, or stand still, whatever is asked of it."""
+OURS = "driftdrill"
+"""The job of the drill's own page."""
+REPORTED = ("up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added")
+EXPECTED = "scrape_samples_post_metric_relabeling"
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one target's successful scrapes showed; ``at`` (k,) are their scenario milliseconds."""
+
+    job: str
+    instance: str
+    interval: float
+    up: Samples | None
+    series: tuple[Samples, ...]
+    expected: Samples | None
+    answered: Floats
+    """Scenario seconds at which a request was answered, in order."""
+    explicit: bool
+    """Whether its series carry the labels of its target, so that all of them are known."""
+
+    @property
+    def name(self) -> str:
+        return f"target job={self.job!r} instance={self.instance!r}"
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every metric that it had, those of the scrape itself among them."""
+        return frozenset({*(s.labels.get("__name__", "") for s in self.series), *REPORTED, EXPECTED})
+
+    @cached_property
+    def at(self) -> npt.NDArray[np.int64]:
+        assert self.up is not None
+        return np.asarray(self.up.times[self.up.values == 1])
+
+    @cached_property
+    def values(self) -> list[tuple[str, Floats]]:
+        """(name, value at each scrape) of each series, NaN where a scrape did not show it."""
+        out = []
+        for s in self.series:
+            row, shown = np.full(len(self.at), np.nan), ~s.stale
+            times, values = s.times[shown], s.values[shown]
+            # One with a timestamp of its own is of the first scrape after it.
+            place = np.searchsorted(self.at, times)
+            inside = place < len(self.at)
+            row[place[inside]] = values[inside]
+            out.append((s.labels.get("__name__", ""), row))
+        return out
+
+    @cached_property
+    def shown(self) -> Mapping[str, Mask]:
+        """Metric name -> whether each scrape had a sample of it, NaN too."""
+        out: dict[str, Mask] = {}
+        for s in self.series:
+            seen = np.isin(self.at, s.times[~s.stale]) | (
+                np.diff(np.searchsorted(s.times[~s.stale], self.at, side="right"), prepend=0) > 0
+            )
+            name = s.labels.get("__name__", "")
+            out[name] = out.get(name, np.zeros(len(self.at), np.bool_)) | seen
+        return out
+
+    def is_like(self, other: "Page") -> bool:
+        """Whether another page shows the same metrics for the most part, as a replica's does."""
+        ours, theirs = ({n for n in p.names if not RUNTIME.fullmatch(n)} for p in (self, other))
+        return 2 * len(ours & theirs) > len(ours | theirs)
+
+    def inside(self, phase: Phase) -> Mask:
+        return np.asarray((self.at >= phase.start * 1000) & (self.at < phase.end * 1000))
+
+    def within(self, k: int, phases: Mapping[str, Phase]) -> list[Phase]:
+        return [p for p in phases.values() if p.start * 1000 <= self.at[k] < p.end * 1000]
+
+    @cached_property
+    def fell(self) -> list[int]:
+        """The scrapes at which at least half of the counters above zero fell."""
+        down, above = np.zeros(len(self.at)), np.zeros(len(self.at))
+        for name, row in self.values:
+            if self._counts(name):
+                before = np.concatenate(([np.nan], row[:-1]))
+                above += (before > 0) & ~np.isnan(row)
+                down += row < before
+        return [int(k) for k in np.flatnonzero((down > 0) & (2 * down >= above))]
+
+    def _counts(self, name: str) -> bool:
+        """Whether a metric is a counter by its name, and no gauge that is called a count."""
+        return name.endswith("_total") or (
+            name.endswith("_count") and f"{name.removesuffix('_count')}_sum" in self.names
+        )
+
+    def fallen(self, k: int) -> str:
+        """A counter that fell at a scrape, one of requests if there is one."""
+        names = {n for n, row in self.values if self._counts(n) and k and row[k] < row[k - 1]}
+        return min(names, key=lambda n: ("request" not in n, n))
+
+    @cached_property
+    def moved(self) -> tuple[Mask, Mask]:
+        """Whether a scrape showed anything but the runtime's, and whether any of that moved since the one before."""
+        shown, moved = np.zeros(len(self.at), np.bool_), np.zeros(len(self.at), np.bool_)
+        for name, row in self.values:
+            if not RUNTIME.fullmatch(name):
+                before = np.concatenate((row[:1], row[:-1]))
+                shown |= ~np.isnan(row)
+                moved |= ~np.isnan(row) & (row != before)
+        return shown, moved
+
+    @cached_property
+    def asked(self) -> npt.NDArray[np.int64]:
+        """Requests answered since the scrape before; (k,)."""
+        return np.asarray(np.diff(np.searchsorted(self.answered, self.at / 1000), prepend=0))
+
+    def when(self, k: int) -> str:
+        """The moment of a scrape, as a reader is told it."""
+        return rounded_duration(float(self.at[k]) / 1000)
+
+    def ends_down(self, phase: Phase) -> bool:
+        assert self.up is not None
+        inside = (self.up.times >= phase.start * 1000) & (self.up.times < phase.end * 1000)
+        return bool(inside.any()) and self.up.values[inside][-1] != 1
+
+
+def scraped_pages(meta: Meta, samples: Sequence[Samples], requests: Requests | None) -> list[Page]:
+    """The pages that were scraped at all, but for the drill's own."""
+    by: dict[tuple[str, str], list[Samples]] = {}
+    for s in samples:
+        by.setdefault(page_key(s.labels), []).append(s)
+    ours = {(str(m.get("job")), str(m.get("instance"))) for m in meta.target.get("metrics") or []}
+    answered = np.empty(0) if requests is None else _answered(meta, requests)
+    intervals = meta.scrape_intervals or [meta.scrape_interval] * len(meta.targets)
+    out = []
+    for target, interval in zip(meta.targets, intervals, strict=False):
+        found = {s.labels.get("__name__", ""): s for s in by.get(page_key(target), [])}
+        if "up" in found and target.get("job") != OURS:
+            own = (s for s in by[page_key(target)] if s.labels.get("__name__") not in (*REPORTED, EXPECTED))
+            series = tuple(s for s in own if len(s.times))
+            job, instance = page_key(target)
+            explicit = bool(series) or (job, instance) in ours
+            out.append(Page(job, instance, interval, found["up"], series, found.get(EXPECTED), answered, explicit))
+    return out
+
+
+def _answered(meta: Meta, requests: Requests) -> Floats:
+    good = (requests.status >= 200) & (requests.status < 300)
+    took = requests.late + requests.took if meta.clock == "wall" else 0.0
+    return np.sort((requests.intended + took)[good])
+
+
+def page_key(labels: Mapping[str, str]) -> tuple[str, str]:
+    """(job, instance), which tells one page from another."""
+    return labels.get("job", ""), labels.get("instance", "")
