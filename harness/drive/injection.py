@@ -24,13 +24,15 @@ LOOK = 10.0
 class StrengthChange:
     """A fault was set to ``strength``. ``wrong``: what is not as it should be, now or until now; None where nothing is.
 
-    ``touched`` is told where it ended: how much it changed, None where nobody counts.
+    ``touched`` is told where it ended: how much it changed, None where nobody counts. ``processes`` is how many are
+    held, 0 where the fault acts on none.
     """
 
     name: str
     strength: float
     wrong: str | None = None
     touched: int | None = None
+    processes: int = 0
 
 
 @dataclass
@@ -77,7 +79,9 @@ class Injection:
         in_thread(in_force.set, strength)
         self.strengths[name] = strength
         if strength:
-            return StrengthChange(name, strength, self._verify(in_force))
+            wrong = self._verify(in_force)
+            return StrengthChange(name, strength, wrong, processes=in_thread(getattr(in_force, "processes", lambda: 0)))
+        wrong = wrong or in_thread(getattr(in_force, "back", lambda: None))
         if wrong is None and (golden := self._asked_of(in_force)) is not None and golden.changed():
             wrong = "expected the answers to golden requests as before once it was undone; seen: others"
         return StrengthChange(name, strength, wrong, touched)

@@ -184,7 +184,9 @@ class Run:
         """Set the faults that are not each request's own to their strengths at ``at``, and record what changed."""
         for change in self.injection.set_all(at):
             told = {"name": change.name, "strength": round(change.strength, 6), "wrong": change.wrong}
-            self.writer.event("fault", at, **told, **({} if change.touched is None else {"touched": change.touched}))
+            told |= {} if change.touched is None else {"touched": change.touched}
+            told |= {"processes": change.processes} if change.processes else {}
+            self.writer.event("fault", at, **told)
 
     def flush(self) -> None:
         """Append the requests that ended and the samples that were scraped since the last call."""

@@ -30,8 +30,10 @@ class Injected(Protocol):
 class InForce(Protocol):
     """A fault that was put in, and is not undone yet.
 
-    It may have ``touched() -> int | None``: how many connections, requests, rows or pages it changed so far. Where its
-    attribute ``unchecked`` is true, ``verify`` cannot tell by itself, and drive looks whether golden answers change.
+    It may have ``touched() -> int | None``: how many connections, requests, rows or pages it changed so far;
+    ``processes() -> int``: how many it acts on now; ``back() -> str | None``: once it was set to 0, what is not as it
+    was before. Where its attribute ``unchecked`` is true, ``verify`` cannot tell by itself, and drive looks whether
+    golden answers change.
     """
 
     def set(self, strength: float) -> None:
@@ -182,6 +184,14 @@ class _Together:
     def verify(self) -> str | None:
         """The first that is wrong."""
         return next((wrong for one in self._each if (wrong := one.verify())), None)
+
+    def processes(self) -> int:
+        """Those of all together."""
+        return sum(getattr(one, "processes", lambda: 0)() for one in self._each)
+
+    def back(self) -> str | None:
+        """The first that is not as it was."""
+        return next((wrong for one in self._each if (wrong := getattr(one, "back", lambda: None)())), None)
 
     def touched(self) -> int | None:
         """What all changed together; None where one does not count."""

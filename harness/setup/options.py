@@ -1,7 +1,7 @@
 """The options of a drill, once: from this table come click's options, Locust's arguments and the keys of the file.
 
-Each works in all three, or the table says why not. What they make is Settings (:mod:`.settings`): the command line is
-over driftdrill.toml, and that is over the scenario.
+Each works in all three, or the table says why it has no key. What they make is Settings (:mod:`.settings`): the
+command line is over driftdrill.toml, and that is over the scenario.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from driftdrill.harness.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One option. Three of its fields say why it is missing in a place, to whoever tries it there."""
+    """One option. ``no_key`` says why it is missing in driftdrill.toml, to whoever tries it there."""
 
     name: str
     """The field of Settings."""
@@ -38,11 +38,7 @@ class Option:
     no_key: str = ""
     """Why it has no key there."""
     locust: str = ""
-    """The flag of `locust -f FILE`; by default the same."""
-    locust_own: bool = False
-    """Whether Locust has that flag itself, and we read what it says."""
-    no_locust: str = ""
-    """Why it has no flag there."""
+    """The flag of `locust -f FILE`: the same, or --drill-… where Locust has one of that name."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "flag", self.flag or "--" + self.name.replace("_", "-"))
@@ -80,14 +76,11 @@ OPTIONS = (
         name="scenario",
         help="Name of the scenario, where FILE holds several.",
         no_key="it is one of FILE's: name it where you name FILE",
-        no_locust="name the user class that has the scenario: locust -f FILE CLASS",
     ),
     Option(
         name="target",
         help="URL of the model, or a name in driftdrill.toml.",
         default="the file's only target",
-        locust="--host",
-        locust_own=True,
     ),
     Option(
         name="replicas",
@@ -201,14 +194,10 @@ def refuse_promtool() -> None:
 
 
 def add_locust_arguments(parser: Any) -> None:
-    """Add what Locust has not itself to Locust's parser; what cannot be said there ends with why."""
+    """Add all of them to Locust's parser; its own --host names the target too."""
     group = parser.add_argument_group("driftdrill")
     group.add_argument("--promtool", action=_Refuse, why=f"it is called --engine now: {ENGINE_SAYS}")
     for option in OPTIONS:
-        if option.no_locust or option.locust_own:
-            why = option.no_locust or f"Locust's own flag takes its place: {option.locust}"
-            group.add_argument(option.flag, action=_Refuse, why=why)
-            continue
         given: dict[str, Any] = {
             "default": None,
             "dest": option.destination,

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 if "locust" not in sys.modules:
     os.environ.setdefault("LOCUST_SKIP_MONKEY_PATCH", "1")
 
 import gevent
+import locust.log
 import locust.stats
 from gevent.event import AsyncResult
 from gevent.lock import RLock
@@ -24,9 +25,11 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from locust.stats import StatsEntry
+from locust.util.timespan import parse_timespan
 
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.traffic.latency import bucket
+from driftdrill.harness.traffic.locust_web import Row, Tab
 
 T = TypeVar("T")
 FLUSH = 0.25
@@ -76,8 +79,12 @@ class Hosted:
         self.environment.runner.send_message(kind, dict(data), worker)
 
     def listen(self, kind: str, handler: Callable[[str, Mapping[str, Any]], None]) -> None:
-        """Call ``handler(sender, data)`` for every message of a kind, one after another, in the order of sending."""
+        """Call ``handler(sender, data)`` for every message of a kind, one after another, in the order of sending.
+
+        It takes the place of the handler before, which was an earlier drill's.
+        """
         runner = self.environment.runner
+        runner.custom_messages.pop(kind, None)
         runner.register_message(kind, lambda environment, msg, **_: handler(msg.node_id, msg.data))
 
     def option(self, name: str, default: Any = None) -> Any:
@@ -98,12 +105,45 @@ class Hosted:
         if isinstance(self.environment.runner, WorkerRunner):
             self.environment.runner._send_stats()
 
-    def quit(self, exit_code: int) -> None:
-        """End the test; failed requests are observations and do not decide the exit code."""
+    @property
+    def run_time(self) -> float | None:
+        """Seconds after which Locust ends the test (``-t``, or the form of its page); None is never."""
+        given = self.option("run_time")
+        return None if given is None else float(given)
+
+    def show(self, rows: tuple[Row, ...], page: bytes = b"") -> None:
+        """Tell in the tab of Locust's web interface, if there is one, how the drill stands; ``page`` is its report."""
+        tab = getattr(self.environment, "driftdrill_tab", None)
+        if tab is not None:
+            tab.rows, tab.page = rows, page
+
+    def end(self, exit_code: int, *, interrupted: bool = False) -> None:
+        """End the test; failed requests are observations and do not decide the exit code.
+
+        The web interface stays, for a look at the verdict and another start, unless a signal ``interrupted`` the drill,
+        or ``--autoquit`` says for how long.
+        """
         self.report_all()
         self.environment.process_exit_code = exit_code
-        if self.environment.runner is not None:
-            self.environment.runner.quit()
+        runner, web_ui = self.environment.runner, self.environment.web_ui
+        if runner is None:
+            return
+        if web_ui is None:
+            runner.quit()
+            return
+        runner.stop()
+        stays = self.option("autoquit", -1) if self.option("autostart") else -1
+        if interrupted or stays != -1:
+            gevent.sleep(0 if interrupted else stays)
+            runner.quit()
+            web_ui.stop()
+
+    def users_raised(self) -> int:
+        """Locust's exit code for exceptions of the user's own tasks, hooks and listeners; 0 where there were none."""
+        runner = self.environment.runner
+        if runner is not None and runner.exceptions:
+            return int(self.option("exit_code_on_error", 1))
+        return int(locust.log.unhandled_greenlet_exception)
 
 
 class LocustReport:
@@ -170,42 +210,98 @@ def _add(stats: Any, name: str, answers: list[tuple[float, int]]) -> None:
 
 
 def hosted(environment: Any) -> Hosted | None:
-    """The drill of a Locust environment: its first user class with a scenario, if any."""
-    for user in environment.user_classes:
-        scenario = getattr(user, "scenario", None)
-        if isinstance(scenario, Scenario):
-            return Hosted(environment, scenario)
-    return None
+    """The drill of a Locust environment: its user class with the ``--scenario`` of this name, or else its first."""
+    scenarios = [getattr(user, "scenario", None) for user in environment.user_classes]
+    found = [Hosted(environment, scenario) for scenario in scenarios if isinstance(scenario, Scenario)]
+    wanted = getattr(environment.parsed_options, "drill_scenario", None)
+    return next((h for h in found if h.scenario.name == wanted), found[0] if found else None)
 
 
-def install(
-    arguments: Callable[[Any], None],
-    start: Callable[[Hosted], None],
-    stop: Callable[[], None],
-    serve: Callable[[Hosted], None],
-) -> None:
-    """Add our options to Locust's parser, and our hooks: ``start`` when a test starts, ``stop`` when it is stopped.
+@dataclass(frozen=True)
+class Hooks:
+    """What we do in Locust."""
 
-    A worker does neither: ``serve`` makes it listen to its master as soon as it exists.
-    """
+    arguments: Callable[[Any], None]
+    """Adds our options to its parser."""
+    start: Callable[[Hosted], Callable[[], None]]
+    """What plays one drill in a greenlet of its own, which can be stopped from now on."""
+    stop: Callable[[], None]
+    """Asks a drill that runs to end."""
+    serve: Callable[[Hosted], None]
+    """Makes a worker, which plays no drill by itself, listen to its master."""
+    refused: Callable[[Hosted, float | None], str | None]
+    """Why a start from the web interface, with so many seconds of run time, cannot begin."""
+    exit_code: Callable[[int | None, int], int]
+    """The process's, of the last drill's (None: there was none) and of Locust's for what users' code raised."""
 
-    def begin(environment: Any, **_: Any) -> None:
+
+LOAD = "driftdrill: -u and -r change nothing: a drill's load is its scenario's rate, whatever the number of users"
+
+
+class _Hosting:
+    """Our listeners to Locust's events, for the drills of one process."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+        self._drill: Any = None
+
+    def initialized(self, environment: Any, web_ui: Any = None, **_: Any) -> None:
+        """Locust has read its command line."""
         found = hosted(environment)
-        if found is not None:
-            locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
-            if not isinstance(environment.runner, WorkerRunner):
-                gevent.spawn(getattr(environment, "driftdrill", start), found)
+        if found is None:
+            return
+        if isinstance(environment.runner, WorkerRunner):
+            self._hooks.serve(found)
+            return
+        if found.option("num_users") is not None or found.option("spawn_rate") is not None:
+            print(LOAD, file=sys.stderr, flush=True)
+        if web_ui is not None:
+            vars(environment)["driftdrill_tab"] = Tab(web_ui, lambda form: self._refused(found, form))
 
-    def exist(environment: Any, **_: Any) -> None:
+    def _refused(self, found: Hosted, form: Mapping[str, str]) -> str | None:
+        if found.environment.runner.state in ("spawning", "running"):
+            return None  # a change of the number of users, which changes nothing
+        if self._drill is not None and not self._drill.dead:
+            return "the drill before is still ending: start again once the tab Drill shows its verdict"
+        try:
+            given = parse_timespan(form["run_time"]) if form.get("run_time") else found.run_time
+        except ValueError:
+            return None  # Locust says so
+        return self._hooks.refused(found, given)
+
+    def begin(self, environment: Any, **_: Any) -> None:
+        """A test starts."""
         found = hosted(environment)
-        if found is not None and isinstance(environment.runner, WorkerRunner):
-            serve(found)
+        if found is None or isinstance(environment.runner, WorkerRunner):
+            return
+        if self._drill is not None and not self._drill.dead:
+            print("driftdrill: a test started while a drill was ending: it is no drill", file=sys.stderr, flush=True)
+            return
+        locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
+        own = getattr(environment, "driftdrill", None)
+        self._drill = gevent.spawn(own, found) if own is not None else gevent.spawn(self._hooks.start(found))
 
-    hooks: Any = events
-    hooks.init_command_line_parser.add_listener(lambda parser, **_: arguments(parser))
-    hooks.init.add_listener(exist)
-    hooks.test_start.add_listener(begin)
-    hooks.test_stop.add_listener(lambda **_: stop())
+    def quitting(self, environment: Any, **_: Any) -> None:
+        """Locust ends, whoever asked for it: a drill is given the time for its verdict, and then decides how."""
+        found = hosted(environment)
+        if found is None or isinstance(environment.runner, WorkerRunner):
+            return
+        self._hooks.stop()
+        if self._drill is not None:
+            self._drill.join()
+        if self._drill is not None or found.option("headless"):
+            code = self._hooks.exit_code(environment.process_exit_code, found.users_raised())
+            environment.process_exit_code = code
+
+
+def install(hooks: Hooks) -> None:
+    """Add our options to Locust's parser, and our listeners to its events."""
+    ours, known = _Hosting(hooks), cast("Any", events)
+    known.init_command_line_parser.add_listener(lambda parser, **_: hooks.arguments(parser))
+    known.init.add_listener(ours.initialized)
+    known.test_start.add_listener(ours.begin)
+    known.test_stop.add_listener(lambda **_: hooks.stop())
+    known.quitting.add_listener(ours.quitting)
 
 
 def in_locust(scenario: Scenario, host: str, run: Callable[[Hosted], T]) -> T:

@@ -473,7 +473,8 @@ def test_the_drill_never_stops_itself() -> None:
 
 
 def test_the_process_behind_a_port_is_found(victim: Victim) -> None:
-    assert listening(victim.port) == victim.target
+    found = listening(victim.port)
+    assert (found.pid, found.also) == (victim.process.pid, ())
     with pytest.raises(StackError, match="listens on port"):
         listening(free_port())
 

@@ -177,6 +177,8 @@ def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, 
     left_out = [name for e in events if e["event"] == "not_recorded" for name in e["names"]]
     if left_out:
         out.append(f"native histograms are not recorded: {', '.join(left_out)}")
+    held = {str(e["name"]): int(e["processes"]) for e in events if e["event"] == "fault" and e.get("processes")}
+    out += [f"fault {name!r} held {number} process{'es' * (number > 1)} of the target" for name, number in held.items()]
     lagged = [e for e in events if e["event"] == "counter" and e["unsettled"]]
     out += [f"{e['name']} lagged behind the requests answered at {e['unsettled']} scrapes" for e in lagged]
     return out

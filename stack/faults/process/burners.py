@@ -33,9 +33,9 @@ class _Workers:
         self._pids: list[int] = []
         self._strength = 0.0
 
-    def pid(self) -> int:
+    def pids(self) -> list[int]:
         """No process of the target."""
-        return 0
+        return []
 
     def work(self) -> float:
         """Nothing is due."""
@@ -121,9 +121,9 @@ class Memory:
         self.place, self.undo = "the memory burner of this machine", Nothing()
         self._wanted = 0
 
-    def pid(self) -> int:
+    def pids(self) -> list[int]:
         """No process of the target."""
-        return 0
+        return []
 
     def set(self, strength: float) -> None:
         """Take or give back. Raises :class:`StackError` where too little is free."""

@@ -35,9 +35,9 @@ class _InContainer:
         self._id = str(held.id)
         self.place = f"the {what} of container {self._id[:12]}"
 
-    def pid(self) -> int:
+    def pids(self) -> list[int]:
         """No process of ours."""
-        return 0
+        return []
 
     def work(self) -> float:
         """Nothing is due."""

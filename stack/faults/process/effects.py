@@ -45,8 +45,8 @@ class Effect(Protocol):
     def end(self) -> None:
         """Undo."""
 
-    def pid(self) -> int:
-        """The process that it acts on now; 0 where that is no process."""
+    def pids(self) -> list[int]:
+        """The processes that it acts on now; none where it acts on a container, or this machine."""
         ...
 
 

@@ -64,11 +64,12 @@ class Guardian:
             self._note()
             self._effect.set(order.strength)
             self._note()
-            return GuardianReport(pid=self._effect.pid())
+            return GuardianReport(pids=self._effect.pids())
         if self._withdrawn:
             return GuardianReport(f"expected {self._fault.type} in force; seen: undone, its time to live had run out")
         wrong = str(self._failure) if self._failure else self._effect.check()
-        return GuardianReport(wrong, self._effect.pid())
+        self._note()
+        return GuardianReport(wrong, self._effect.pids())
 
     def work(self) -> float:
         """Do what is due, and undo where nobody was heard of for too long; seconds until something is due."""

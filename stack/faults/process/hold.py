@@ -27,7 +27,14 @@ class Held:
     @property
     def pid(self) -> int:
         """The process that it acts on now: a crash loop's changes with each restart; 0 for a container."""
-        return self._child.ask(GuardianOrder("check"), GuardianReport).pid
+        return next(iter(self._pids()), 0)
+
+    def processes(self) -> int:
+        """How many processes it acts on now, with their descendants; 0 for a container."""
+        return len(self._pids())
+
+    def _pids(self) -> list[int]:
+        return self._child.ask(GuardianOrder("check"), GuardianReport).pids
 
     @property
     def unchecked(self) -> bool:

@@ -62,9 +62,9 @@ class Applied:
         self.undo = Revert(fault.revert, fault.timeout)
         self._applied = False
 
-    def pid(self) -> int:
+    def pids(self) -> list[int]:
         """It acts on no process that is known here."""
-        return 0
+        return []
 
     def set(self, strength: float) -> None:
         """Apply or revert; raises where the step fails."""

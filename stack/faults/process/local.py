@@ -5,6 +5,7 @@ import os
 import resource
 import select
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -18,8 +19,9 @@ from driftdrill.durations import format_duration
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.faults.process.crashes import Crashes
 from driftdrill.stack.faults.process.faults import CpuLimit, CrashLoop, DescriptorLimit, Hang, MemoryLimit
+from driftdrill.stack.faults.process.members import Members, alive
 from driftdrill.stack.faults.process.targets import LocalProcess, listening
-from driftdrill.stack.faults.process.undo import Continue, Identity, Limit, Restart, listens, set_soft_limit
+from driftdrill.stack.faults.process.undo import Continue, Limit, Restart, listens, set_soft_limit
 
 SLICE = 0.1
 """Seconds of one turn of a CPU limit: long against the scheduler's, short against a scrape."""
@@ -29,36 +31,22 @@ BACK = 30.0
 """Seconds in which a restarted one must listen."""
 
 
-def identify(target: LocalProcess) -> Identity:
-    """The process as it is now. Raises :class:`StackError` where it must not or cannot be drilled."""
-    try:
-        process = psutil.Process(target.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            raise StackError(f"{target} has ended and only waits for its parent", hint="name a running process")
-        ours = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
-    except psutil.NoSuchProcess:
-        raise StackError(
-            f"there is no process {target.pid}", hint="it may have been restarted: listening(port)"
-        ) from None
-    if target.pid in ours:
-        raise StackError(f"{target} is the drill itself or its parent", hint="name the process of the model")
-    if os.geteuid() not in (0, process.uids().real):
-        raise StackError(f"{target} belongs to {process.username()}", hint="run the drill as that user, or as root")
-    return Identity(target.pid, process.create_time())
-
-
 class Stopped:
     """SIGSTOP, for a share of each period."""
 
     def __init__(self, fault: Hang | CpuLimit, target: LocalProcess) -> None:
-        self._fault, self._process = fault, identify(target)
+        self._fault, self._members = fault, Members(target)
         self.place = f"the signals of process {target.pid}"
-        self.undo = Continue(self._process)
         self._strength, self._stopped, self._next = 0.0, False, math.inf
 
-    def pid(self) -> int:
-        """The process."""
-        return self._process.pid
+    @property
+    def undo(self) -> Continue:
+        """All are continued."""
+        return Continue(self._members.first, self._members.also)
+
+    def pids(self) -> list[int]:
+        """The processes."""
+        return self._members.pids()
 
     def _share(self) -> tuple[float, float]:
         """Seconds of a period, and the share of it that the process is stopped."""
@@ -87,28 +75,24 @@ class Stopped:
         return max(0.0, self._next - time.monotonic())
 
     def _signal(self, *, stop: bool) -> None:
-        family = self._process.family()
-        if not family and stop:
-            raise StackError(f"process {self._process.pid} has ended")
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                if stop:
-                    process.suspend()
-                else:
+        if stop and not self._members.stop():
+            raise StackError(f"process {self._members.first.pid} has ended")
+        if not stop:
+            for process in self._members.family():
+                with suppress(psutil.NoSuchProcess):
                     process.resume()
         self._stopped = stop
 
     def check(self) -> str | None:
-        """The kernel's word on the state."""
-        process = self._process.find()
-        if process is None:
-            return f"expected process {self._process.pid} to run; seen: it has ended"
-        if not self._stopped:
-            return None
+        """The kernel's word on the state of each; who came since is stopped from now on."""
+        if (wrong := self._members.ended()) is not None:
+            return wrong
+        if self._strength and self._members.grown() and self._stopped:
+            self._signal(stop=True)
         deadline = time.monotonic() + 1.0
-        while (status := process.status()) not in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
+        while self._stopped and (runs := [p for p in self._members.family() if not _stands(p)]):
             if time.monotonic() > deadline:
-                return f"expected process {process.pid} stopped; seen: {status}"
+                return f"expected process {runs[0].pid} stopped; seen: {runs[0].status()}"
             time.sleep(0.005)  # a thread in a system call stops when that ends
         return None
 
@@ -122,21 +106,24 @@ class Limited:
     """A soft limit, counted from what is in use when it is held."""
 
     def __init__(self, fault: MemoryLimit | DescriptorLimit, target: LocalProcess) -> None:
-        self._fault, self._process = fault, identify(target)
+        self._fault, self._members = fault, Members(target)
         if not hasattr(psutil.Process, "rlimit"):
             raise StackError(f"{fault!r} needs Linux: no other system changes the limits of a running process")
         memory = isinstance(fault, MemoryLimit)
         self._resource, self._name = (resource.RLIMIT_AS, "as") if memory else (resource.RLIMIT_NOFILE, "nofile")
         self.place = f"the limit {self._name} of process {target.pid}"
-        process = psutil.Process(target.pid)
-        self._before = process.rlimit(self._resource)[0]
-        self.undo = Limit(self._process, self._resource, self._name, self._before)
+        self._before = psutil.Process(target.pid).rlimit(self._resource)[0]
         self._base: dict[int, int] = {}
-        self._set_to = self._before
+        self._strength = 0.0
 
-    def pid(self) -> int:
-        """The process."""
-        return self._process.pid
+    @property
+    def undo(self) -> Limit:
+        """The limit of all is as it was."""
+        return Limit(self._members.first, self._resource, self._name, self._before, self._members.also)
+
+    def pids(self) -> list[int]:
+        """The processes."""
+        return self._members.pids()
 
     def _in_use(self, process: psutil.Process) -> int:
         if self._resource == resource.RLIMIT_AS:
@@ -146,32 +133,53 @@ class Limited:
 
     def set(self, strength: float) -> None:
         """Set the limit; at strength 0 as it was."""
-        room = self._fault.headroom if isinstance(self._fault, MemoryLimit) else self._fault.spare
-        family = self._process.family()
+        family = self._members.family()
         if not family:
-            raise StackError(f"process {self._process.pid} has ended")
+            raise StackError(f"process {self._members.first.pid} has ended")
+        self._strength = strength
         if strength == 0:
             self.undo.undo()
-            self._base, self._set_to = {}, self._before
+            self._base = {}
             return
         for process in reversed(family):
-            if process.pid not in self._base:
-                self._base[process.pid] = self._in_use(process)
-            limit = self._base[process.pid] + round(room / strength)
-            self._set_to = limit if self._before < 0 else min(limit, self._before)
-            set_soft_limit(process, self._resource, self._name, self._set_to)
+            self._limit(process)
+
+    def _limit(self, process: psutil.Process) -> None:
+        if process.pid not in self._base:
+            self._base[process.pid] = self._in_use(process)
+        set_soft_limit(process, self._resource, self._name, self._wanted(process.pid))
+
+    def _wanted(self, pid: int) -> int:
+        """The limit of one process now."""
+        if not self._strength:
+            return self._before
+        room = self._fault.headroom if isinstance(self._fault, MemoryLimit) else self._fault.spare
+        limit = self._base[pid] + round(room / self._strength)
+        return limit if self._before < 0 else min(limit, self._before)
 
     def work(self) -> float:
         """Nothing is ever due."""
         return math.inf
 
     def check(self) -> str | None:
-        """The kernel's word on the limit."""
-        process = self._process.find()
-        if process is None:
-            return f"expected process {self._process.pid} to run; seen: it has ended"
-        seen = process.rlimit(self._resource)[0]
-        return None if seen == self._set_to else f"expected the limit {self._name} {self._set_to}; seen: {seen}"
+        """The kernel's word on the limit of each; who came since is limited from now on."""
+        if (wrong := self._members.ended()) is not None:
+            return wrong
+        if not self._strength:
+            return self._differs(psutil.Process(self._members.first.pid))
+        self._members.grown()
+        for process in filter(alive, self._members.family()):
+            if process.pid not in self._base:
+                self._limit(process)
+            if (wrong := self._differs(process)) is not None:
+                return wrong
+        return None
+
+    def _differs(self, process: psutil.Process) -> str | None:
+        seen, wanted = process.rlimit(self._resource)[0], self._wanted(process.pid)
+        if seen == wanted:
+            return None
+        return f"expected the limit {self._name} {wanted} of process {process.pid}; seen: {seen}"
 
     def end(self) -> None:
         """As it was."""
@@ -193,11 +201,13 @@ class CrashingProcess:
     """SIGKILL and restart, again and again."""
 
     def __init__(self, fault: CrashLoop, target: LocalProcess) -> None:
-        self._target, self._process = target, identify(target)
+        self._target, self._members = target, Members(target)
         self.place = f"the signals of process {target.pid}"
-        self._life = _life(psutil.Process(target.pid), target.restart)
+        named = self._members.roots[: 1 if target.restart else None]  # one command starts them all
+        self._lives = [_life(psutil.Process(root.pid), target.restart) for root in named]
+        self._ports = {target.port} - {0} | {port for life in self._lives for port in life.ports}
         self._supervised = target.restart == ()
-        if self._supervised and not self._life.ports:
+        if self._supervised and not self._ports:
             raise StackError(
                 f"{target} listens on no port, by which the process that its supervisor starts next could be found",
                 hint="name a restart command: LocalProcess(pid, restart=…)",
@@ -208,11 +218,12 @@ class CrashingProcess:
     @property
     def undo(self) -> Restart:
         """Only this guardian has the environment."""
-        return Restart(self._process, shlex.join(self._life.command), tuple(sorted(self._life.ports)))
+        commands = " & ".join(shlex.join(life.command) for life in self._lives)
+        return Restart(self._members.first, commands, tuple(sorted(self._ports)))
 
-    def pid(self) -> int:
-        """The process of now."""
-        return self._process.pid
+    def pids(self) -> list[int]:
+        """The processes of now; while they are down, the first of those that were killed."""
+        return self._members.pids() or [self._members.first.pid]
 
     def set(self, strength: float) -> None:
         """The first crash comes at once."""
@@ -224,10 +235,13 @@ class CrashingProcess:
 
     def _kill(self) -> None:
         if self._supervised and self._crashes.count:
-            self._process = identify(listening(min(self._life.ports)))
-        family = self._process.family()
+            self._members = Members(listening(min(self._ports), host=self._target.host))
+        elif self._target.port and not self._crashes.count:
+            self._members.grown()
+        # Stopped first: a parent that lives a moment longer would bear another child.
+        family = self._members.stop()
         if not family:
-            raise StackError(f"process {self._process.pid} ended by itself, not by this fault")
+            raise StackError(f"process {self._members.first.pid} ended by itself, not by this fault")
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -235,27 +249,28 @@ class CrashingProcess:
             child.wait(GONE)
         self._children.clear()
         self._crashes.count += 1
-        if not _before(GONE, lambda: all(not _alive(p) for p in family)):
-            raise StackError(f"process {self._process.pid} is not gone {format_duration(GONE)} after SIGKILL")
+        if not _before(GONE, lambda: all(not alive(p) for p in family)):
+            raise StackError(f"process {self._members.first.pid} is not gone {format_duration(GONE)} after SIGKILL")
 
     def _start(self) -> None:
         if self._supervised:
             return
-        life = self._life
-        try:
-            child = subprocess.Popen(
-                life.command,
-                cwd=life.folder,
-                env=life.environment,
-                stdin=life.outputs[0],
-                stdout=life.outputs[1],
-                stderr=life.outputs[2],
-                start_new_session=True,
-            )
-        except OSError as e:
-            raise StackError(f"{life.command[0]} cannot be started again: {e}", hint=self.undo.command) from e
-        self._children = [child]
-        self._process = Identity(child.pid, psutil.Process(child.pid).create_time())
+        for life in self._lives:
+            try:
+                child = subprocess.Popen(
+                    life.command,
+                    cwd=life.folder,
+                    env=life.environment,
+                    stdin=life.outputs[0],
+                    stdout=life.outputs[1],
+                    stderr=life.outputs[2],
+                    start_new_session=True,
+                )
+            except OSError as e:
+                raise StackError(f"{life.command[0]} cannot be started again: {e}", hint=self.undo.command) from e
+            self._children.append(child)
+        pids = [child.pid for child in self._children]
+        self._members = Members(LocalProcess(pids[0], self._target.restart, also=tuple(pids[1:])))
 
     def check(self) -> str | None:
         """It crashed, and each crash was followed by a start."""
@@ -263,19 +278,20 @@ class CrashingProcess:
             return None
         if not self._crashes.count:
             return "expected a crash; seen: none"
-        if self._ended():
-            return f"expected a restart; seen: {' '.join(self._life.command)} ended with {self._children[0].returncode}"
-        return None
+        return None if (ended := self._ended()) is None else f"expected a restart; seen: {ended}"
 
-    def _ended(self) -> bool:
-        """Whether what was started again has ended by itself."""
-        return any(child.poll() is not None for child in self._children)
+    def _ended(self) -> str | None:
+        """What was started again and has ended by itself."""
+        for life, child in zip(self._lives, self._children, strict=False):
+            if child.poll() is not None:
+                return f"{' '.join(life.command)} ended with {child.returncode}"
+        return None
 
     def end(self) -> None:
         """It runs, and listens where it listened; an owned one ends."""
         self._crashes.stop()
         if self._target.owned:
-            for process in self._process.family() if self._children else ():
+            for process in self._members.family() if self._children else ():
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             for child in self._children:
@@ -284,12 +300,12 @@ class CrashingProcess:
             return
         if not self._crashes.count:
             return
-        if not self._supervised and self._process.find() is None:
+        if not self._supervised and not self._members.family():
             self._start()
-        _before(BACK, lambda: listens(self._life.ports) or self._ended())
-        if self._ended() or not listens(self._life.ports):
+        _before(BACK, lambda: listens(self._ports) or self._ended() is not None)
+        if self._ended() is not None or not listens(self._ports):
             raise StackError(
-                f"process {self._process.pid} was restarted, and nothing listens on {sorted(self._life.ports)} now",
+                f"process {self._members.first.pid} was restarted, and nothing listens on {sorted(self._ports)} now",
                 hint=f"start it by hand: {self.undo.command}; in LocalProcess(restart=…) give a command with the port",
             )
 
@@ -297,7 +313,7 @@ class CrashingProcess:
 def _life(process: psutil.Process, restart: tuple[str, ...] | None) -> Life:
     """Raises :class:`StackError` where this user may not read what a restart needs."""
     try:
-        command = list(restart) if restart else process.cmdline()
+        command, environment = _command(process, restart)
         outputs = (_reopen(process.pid, 0, os.O_RDONLY), _reopen(process.pid, 1), _reopen(process.pid, 2))
         ports = {
             c.laddr.port
@@ -305,11 +321,28 @@ def _life(process: psutil.Process, restart: tuple[str, ...] | None) -> Life:
             for c in p.net_connections("tcp")
             if c.status == psutil.CONN_LISTEN
         }
-        return Life(command, process.cwd(), process.environ(), outputs, ports)
+        return Life(command, process.cwd(), environment, outputs, ports)
     except (psutil.AccessDenied, psutil.ZombieProcess, OSError) as e:
         raise StackError(
             f"what a restart of process {process.pid} needs cannot be read: {e}", hint="run the drill as its user"
         ) from e
+
+
+def _command(process: psutil.Process, restart: tuple[str, ...] | None) -> tuple[list[str], dict[str, str]]:
+    """The command to start it again, and its environment: the process's own.
+
+    Some write a title over both (gunicorn does): then the command must be given, and the environment is the drill's.
+    Raises :class:`StackError`.
+    """
+    own, environment = process.cmdline(), process.environ()
+    program = os.path.join(process.cwd(), own[0]) if own and "/" in own[0] else "".join(own[:1])
+    titled = shutil.which(program, path=environment.get("PATH")) is None
+    if titled and restart is None:
+        raise StackError(
+            f"process {process.pid} cannot be started again by its command line, {' '.join(own)!r}",
+            hint='give the command: restart = ["gunicorn", "-w", "3", "wsgi:app"], in driftdrill.toml beside listens',
+        )
+    return list(restart or own), dict(os.environ) if titled else environment
 
 
 def _reopen(pid: int, fd: int, mode: int = os.O_WRONLY | os.O_APPEND) -> int:
@@ -331,11 +364,13 @@ def _reopen(pid: int, fd: int, mode: int = os.O_WRONLY | os.O_APPEND) -> int:
         return subprocess.DEVNULL
 
 
-def _alive(process: psutil.Process) -> bool:
+def _stands(process: psutil.Process) -> bool:
+    """Whether a process is stopped, or has ended."""
     try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        ends = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return process.status() in ends
     except psutil.NoSuchProcess:
-        return False
+        return True
 
 
 def _before(seconds: float, true: Callable[[], bool]) -> bool:

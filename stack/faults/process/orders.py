@@ -35,7 +35,10 @@ class GuardianOrder(msgspec.Struct, frozen=True):
 
 
 class GuardianReport(msgspec.Struct, frozen=True):
-    """``wrong``: what was expected and what was seen, if the fault is not in force as set."""
+    """``wrong``: what was expected and what was seen, if the fault is not in force as set.
+
+    ``pids`` are the processes that it acts on, the first that was named foremost.
+    """
 
     wrong: str | None = None
-    pid: int = 0
+    pids: list[int] = []

@@ -37,6 +37,11 @@ class Identity(msgspec.Struct, frozen=True):
             return []
 
 
+def family(roots: Iterable[Identity]) -> list[psutil.Process]:
+    """The processes and their descendants, those that run, each once: parents before their children."""
+    return list({process.pid: process for root in roots for process in root.family()}.values())
+
+
 class Nothing(msgspec.Struct, frozen=True, tag="nothing"):
     """What ends with the guardian anyway."""
 
@@ -48,10 +53,11 @@ class Continue(msgspec.Struct, frozen=True, tag="continue"):
     """SIGCONT."""
 
     process: Identity
+    also: tuple[Identity, ...] = ()
 
     def undo(self) -> None:
-        """Continue the process and its descendants. Raises :class:`StackError` where one stays stopped."""
-        for process in self.process.family():
+        """Continue the processes and their descendants. Raises :class:`StackError` where one stays stopped."""
+        for process in family((self.process, *self.also)):
             try:
                 process.resume()
             except psutil.NoSuchProcess:
@@ -70,10 +76,11 @@ class Limit(msgspec.Struct, frozen=True, tag="limit"):
     resource: int
     name: str
     soft: int
+    also: tuple[Identity, ...] = ()
 
     def undo(self) -> None:
-        """Set the limit of the process and its descendants as it was. Raises :class:`StackError`."""
-        for process in self.process.family():
+        """Set the limit of the processes and their descendants as it was. Raises :class:`StackError`."""
+        for process in family((self.process, *self.also)):
             set_soft_limit(process, self.resource, self.name, self.soft)
 
 

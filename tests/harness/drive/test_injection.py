@@ -54,7 +54,7 @@ def test_a_fault_that_somebody_undid_is_told_at_the_next_look_which_comes_every_
 ) -> None:
     """The seconds between two looks are taken off the moment of the last one, in place of waiting for them."""
     assert injection.set_all(IN_FAULT - 200) == []
-    assert injection.set_all(IN_FAULT) == [StrengthChange("hang", 1.0)]
+    assert injection.set_all(IN_FAULT) == [StrengthChange("hang", 1.0, processes=1)]
     process.resume()
     injection.looked = time.monotonic() + 3600
     assert injection.set_all(IN_FAULT + 1) == []

@@ -295,3 +295,14 @@ def test_what_a_reader_should_know_is_told_and_makes_nothing_invalid() -> None:
         "seen_total lagged behind the requests answered at 2 scrapes",
     )
     assert told({"event": "not_recorded", "names": ["a", "b"]}) == ("native histograms are not recorded: a, b",)
+
+
+def test_how_many_processes_a_fault_held_is_told() -> None:
+    held = [
+        {"event": "fault", "at": at, "name": "outage", "strength": s, "wrong": None} for at, s in ((900, 1), (1800, 0))
+    ]
+
+    assert judged(events=(held[0] | {"processes": 4}, held[1], END)).observations == (
+        "fault 'outage' held 4 processes of the target",
+    )
+    assert judged(events=(*held, END)).observations == ()

@@ -96,18 +96,40 @@ def test_an_option_arrives_from_the_command_line(option: Option) -> None:
 
 
 @each
-def test_an_option_arrives_from_locusts_command_line_or_is_refused_there_with_the_reason(
-    option: Option, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_option_arrives_from_locusts_command_line(option: Option) -> None:
     said = value(option)
-    if option.no_locust or option.locust_own:
-        with pytest.raises(SystemExit):
-            by_locust([option.flag, str(said)])
-        assert (option.no_locust or option.locust) in capsys.readouterr().err
-    if not option.no_locust:
-        settings = by_locust(words_of(option, option.locust, said))
-        assert getattr(settings, option.name) == arrived(option, said)
+
+    assert getattr(by_locust(words_of(option, option.locust, said)), option.name) == arrived(option, said)
     assert getattr(by_locust([]), option.name) == getattr(Settings(), option.name)
+
+
+def test_locusts_own_host_names_the_target_too_and_two_of_them_must_agree() -> None:
+    assert by_locust(["--host", "http://127.0.0.1:9"]).target == "http://127.0.0.1:9"
+    assert by_locust(["--host", "http://a", "--target", "http://a"]).target == "http://a"
+    with pytest.raises(ConfigError, match="--target http://b and --host http://a differ"):
+        by_locust(["--host", "http://a", "--target", "http://b"])
+
+
+def test_driftdrill_run_and_locust_take_the_same_flags_but_for_those_that_locust_has_itself() -> None:
+    from locust.argument_parser import get_empty_argument_parser, get_parser, setup_parser_arguments
+
+    from driftdrill.harness.cli.main import cli
+
+    bare = get_empty_argument_parser()
+    setup_parser_arguments(bare)
+    locusts = {flag for action in bare._actions for flag in action.option_strings}
+    both = {flag for action in get_parser()._actions for flag in action.option_strings}
+    run = cli.get_command(cli.make_context("driftdrill", ["run"]), "run")
+    assert run is not None
+    ours = {f for p in run.params for f in (*p.opts, *p.secondary_opts) if f.startswith("-")} - {"--promtool"}
+
+    wanted = {f"--drill-{flag[2:]}" if flag in locusts else flag for flag in ours}
+    assert both - locusts - {"--promtool"} == wanted
+    assert {flag for flag in wanted if flag.startswith("--drill-")} == {
+        "--drill-config",
+        "--drill-json",
+        "--drill-html",
+    }
 
 
 @each
@@ -232,10 +254,8 @@ def test_the_page_of_driftdrill_toml_has_the_table_of_options() -> None:
     def row(o: Option) -> str:
         flag = f"`{o.flag}`" + (f", `--no-{o.flag[2:]}`" if o.kind == "switch" else "")
         key = f"no: {o.no_key}" if o.no_key else f"`{o.key}`"
-        under = f"no: {o.no_locust}" if o.no_locust else f"`{o.locust}`"
-        if o.locust_own:
-            under += " of Locust"
-        elif o.locust != o.flag:
+        under = f"`{o.locust}`"
+        if o.locust != o.flag:
             under += f": Locust has a `{o.flag}` of its own"
         more = " May be repeated." * o.many + " What the file says holds too." * o.adds
         return f"| {flag} | {key} | {'the same' if under == f'`{o.flag}`' else under} | {o.whole_help}{more} |"
