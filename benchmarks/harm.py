@@ -19,8 +19,8 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 from scipy.special import ndtr, ndtri
 
-from driftdrill.harness.judge.harm.compare import Smallest, compare, cost_of
-from driftdrill.harness.judge.harm.measures import estimate, standard
+from driftdrill.harness.judge.harm.compare import Smallest, compare
+from driftdrill.harness.judge.harm.measures import standard
 from driftdrill.harness.judge.harm.rows import Floats, Rows
 from driftdrill.harness.scenario.measure import Measure
 
@@ -50,6 +50,7 @@ class Covered:
     """What became of a setting's runs; shares of them."""
 
     coverage: float
+    """Of the runs that have an interval."""
     width: float
     refused: float
     """INCONCLUSIVE for a reason other than an interval that holds the smallest harm."""
@@ -61,13 +62,13 @@ class Covered:
 
 def simulate(setting: Setting, runs: int, seed: int = 0) -> Covered:
     """Draw a setting so many times."""
-    counts, width = np.zeros(5), 0.0
+    counts, width, known = np.zeros(5), 0.0, 0
     for i in range(runs):
         before, during = setting.draw(np.random.default_rng([seed, i]))
-        by = standard(setting.measure, before, 0.5)
-        low, high = cost_of(setting.measure, estimate(before, by), estimate(during, by))
-        width += high - low
-        told = compare(before, during, by, Smallest(setting.change))
+        told = compare(before, during, standard(setting.measure, before, 0.5), Smallest(setting.change))
+        low, high = told.cost or (math.inf, math.inf)
+        known += told.cost is not None
+        width += high - low if told.cost is not None else 0.0
         refused = told.word == "INCONCLUSIVE" and bool(told.note)
         counts += (
             low <= setting.change <= high,
@@ -76,14 +77,15 @@ def simulate(setting: Setting, runs: int, seed: int = 0) -> Covered:
             told.word == "HARMLESS",
             told.word == "HARMLESS" and bool(told.note),
         )
-    covered, refused, harmful, harmless, qualified = (counts / runs).tolist()
-    return Covered(covered, width / runs, refused, harmful, harmless, qualified)
+    _, refused, harmful, harmless, qualified = (counts / runs).tolist()
+    return Covered(float(counts[0]) / known, width / known, refused, harmful, harmless, qualified)
 
 
 def rows(truth: npt.ArrayLike, prediction: npt.ArrayLike, strength: Floats | None = None) -> Rows:
     """Rows whose truth is known."""
     t, p = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
-    return Rows(t, p, np.ones(t.shape, dtype=np.bool_), strength=strength)
+    binary = bool(np.isin(t, (0.0, 1.0)).all())
+    return Rows(t, p, np.ones(t.shape, dtype=np.bool_), binary=binary, strength=strength)
 
 
 def right(wrong: npt.NDArray[Any], strength: Floats | None = None) -> Rows:
@@ -98,12 +100,12 @@ def independent(n: tuple[int, int], k: int, p: tuple[float, float]) -> Callable[
 
 
 def failing(m: int, k: int, share: float, p: float = 0.9) -> Callable[[Rng], Drawn]:
-    """Whole requests fail, in both phases alike."""
+    """Whole requests fail under the fault."""
 
-    def phase(rng: Rng) -> Rows:
+    def phase(rng: Rng, share: float) -> Rows:
         return right((rng.random((m, k)) >= p) | (rng.random((m, 1)) < share))
 
-    return lambda rng: (phase(rng), phase(rng))
+    return lambda rng: (phase(rng, 0.0), phase(rng, share))
 
 
 def clustered(m: int, k: int, icc: float, p: float = 0.9) -> Callable[[Rng], Drawn]:
@@ -123,14 +125,13 @@ def in_time(rng: Rng, m: int, rho: float) -> Floats:
     return np.asarray(lfilter([1.0], [1.0, -rho], noise))
 
 
-def drifting(m: tuple[int, int], k: int, rho: float, p: float = 0.9) -> Callable[[Rng], Drawn]:
-    """Rows of a request are right or wrong by one normal series in time, for a half by their own noise where k > 1."""
+def drifting(m: tuple[int, int], k: int, rho: float, part: float = 0.2, p: float = 0.9) -> Callable[[Rng], Drawn]:
+    """A row is wrong where a normal is above a limit, a ``part`` of whose variance is one series in time."""
     limit = float(ndtri(p))
 
     def phase(rng: Rng, size: int) -> Rows:
         x = in_time(rng, size, rho)[:, None]
-        own = rng.standard_normal((size, k))
-        return right((x if k == 1 else (x + own) / math.sqrt(2)) > limit)
+        return right(math.sqrt(part) * x + math.sqrt(1 - part) * rng.standard_normal((size, k)) > limit)
 
     return lambda rng: (phase(rng, m[0]), phase(rng, m[1]))
 
@@ -148,14 +149,15 @@ def outages(m: int, each: int, between: float, p: float = 0.9) -> Callable[[Rng]
 
 
 def errors(m: int, sigma: float, rho: float = 0.0, *, rare: float = 0.0, k: int = 1) -> Callable[[Rng], Drawn]:
-    """Errors that are lognormal, correlated in time, of which a share of requests has them 1,000 times as large."""
+    """Errors that are lognormal and correlated in time; under the fault a share of requests has them 1,000 times as
+    large."""
 
-    def phase(rng: Rng) -> Rows:
+    def phase(rng: Rng, rare: float) -> Rows:
         x = in_time(rng, m, rho)[:, None] if rho else rng.standard_normal((m, k))
         size = np.exp(sigma * x)
         return rows(np.zeros(size.shape), np.where(rng.random((m, 1)) < rare, 1000.0, 1.0) * size)
 
-    return lambda rng: (phase(rng), phase(rng))
+    return lambda rng: (phase(rng, 0.0), phase(rng, rare))
 
 
 def scored(
@@ -214,7 +216,7 @@ def settings() -> Iterator[Setting]:
     yield Setting("share, 600 x 1, .999 / .99", ACCURACY, independent((600, 600), 1, (0.999, 0.99)), 0.009, errors=0.6)
     yield Setting("share, 200 / 5,000 x 1", ACCURACY, independent((200, 5000), 1, (0.9, 0.9)), 0.0, errors=20)
     yield Setting("share, 60 x 50", ACCURACY, independent((60, 60), 50, (0.9, 0.88)), 0.02, errors=300)
-    yield Setting("share, 600 x 10, 5 % of requests fail", ACCURACY, failing(600, 10, 0.05), 0.0)
+    yield Setting("share, 600 x 10, 5 % of requests fail", ACCURACY, failing(600, 10, 0.05), 0.045)
     yield Setting("share, 100 x 50, ICC .2", ACCURACY, clustered(100, 50, 0.2), 0.0)
     yield Setting("share, 1,200 x 10, AR .95", ACCURACY, drifting((1200, 1200), 10, 0.95), 0.0)
     yield Setting("share, 600 x 1, AR .9", ACCURACY, drifting((600, 600), 1, 0.9), 0.0)
@@ -234,20 +236,28 @@ def settings() -> Iterator[Setting]:
     yield Setting("macro F1, 3 classes, 600 x 1", F1, classes(600, (0.5, 0.3, 0.2)), 0.0)
     yield Setting("macro F1, 10 classes, 600 x 1", F1, classes(600, (0.1,) * 10), 0.0)
     no = False
-    yield Setting("share, 60 x 50, 5 % of requests fail", ACCURACY, failing(60, 50, 0.05), 0.0, no)
-    yield Setting("share, 60 x 50, 2 % of requests fail", ACCURACY, failing(60, 50, 0.02), 0.0, no)
+    yield Setting("share, 60 x 50, 5 % of requests fail", ACCURACY, failing(60, 50, 0.05), 0.045, no)
+    yield Setting("share, 60 x 50, 2 % of requests fail", ACCURACY, failing(60, 50, 0.02), 0.018, no)
     yield Setting("AUC, 60 x 50, 5 % of requests fail", AUC, scored(60, 50, 0.3, fail=0.05), 0.0, no)
     yield Setting("share, 120 x 1, AR .9", ACCURACY, drifting((120, 120), 1, 0.9), 0.0, no)
     yield Setting("share, 60 x 1, AR .9", ACCURACY, drifting((60, 60), 1, 0.9), 0.0, no)
     yield Setting("share, 300 x 1, AR .9", ACCURACY, drifting((300, 300), 1, 0.9), 0.0, no)
     yield Setting("share, 60 x 1, AR .5", ACCURACY, drifting((60, 60), 1, 0.5), 0.0, no)
+    yield Setting("share, 600 x 1, wholly AR .9", ACCURACY, drifting((600, 600), 1, 0.9, 1.0), 0.0, no)
+    yield Setting("share, 60 x 1, wholly AR .9", ACCURACY, drifting((60, 60), 1, 0.9, 1.0), 0.0, no)
     yield Setting("share, 1,200 x 1, AR .99", ACCURACY, drifting((1200, 1200), 1, 0.99), 0.0, no)
     yield Setting("share, 1,200 x 10, AR .98", ACCURACY, drifting((1200, 1200), 10, 0.98), 0.0, no)
     yield Setting("share, 600 x 1, one outage of 30 in 600", ACCURACY, outages(600, 30, 600), 0.0, no)
     yield Setting("share, 600 x 1, one outage of 30 in 120", ACCURACY, outages(600, 30, 120), 0.0, no)
-    yield Setting("MAE, 5 % of requests x 1,000", MAE, errors(600, 0.5, rare=0.05), 0.0, no)
-    yield Setting("MAE, 1 % x 1,000, 200 x 1", MAE, errors(200, 0.5, rare=0.01), 0.0, no)
-    yield Setting("RMSE, 1 % x 1,000, 600 x 1", RMSE, errors(600, 0.5, rare=0.01), 0.0, no)
+    yield Setting("MAE, 5 % of requests x 1,000", MAE, errors(600, 0.5, rare=0.05), 0.05 * 999 * math.exp(0.125), no)
+    yield Setting("MAE, 1 % x 1,000, 200 x 1", MAE, errors(200, 0.5, rare=0.01), 0.01 * 999 * math.exp(0.125), no)
+    yield Setting(
+        "RMSE, 1 % x 1,000, 600 x 1",
+        RMSE,
+        errors(600, 0.5, rare=0.01),
+        math.exp(0.25) * (math.sqrt(1 + 0.01 * 999999) - 1),
+        no,
+    )
     yield Setting("macro F1, a class of 1 %, 600 x 1", F1, classes(600, (0.6, 0.39, 0.01)), 0.0, no, errors=6)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from driftdrill.harness.judge.harm import intervals
 from driftdrill.harness.judge.harm.intervals import BLOCKS, TAIL, Interval
-from driftdrill.harness.judge.harm.measures import SHARES, Estimate, Standard, estimate
-from driftdrill.harness.judge.harm.rows import Rows
+from driftdrill.harness.judge.harm.measures import SHARES, Estimate, Standard, estimate, row_losses
+from driftdrill.harness.judge.harm.rows import Bools, Rows
 from driftdrill.harness.scenario.measure import Measure
 from driftdrill.reports.data.verdict import HarmWord
 
@@ -50,7 +50,7 @@ def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail
         return Comparison("UNKNOWN", note="no rows to compare")
     one, two = estimate(baseline, by), estimate(during, by)
     found = Comparison("INCONCLUSIVE", _known(one.value), _known(two.value), smallest=smallest.of(one.value))
-    if why := _too_few(one, two, by.measure):
+    if why := too_few(one, two, by.measure):
         return replace(found, note=why)
     if why := unreachable(by.measure, smallest, one.value):
         return replace(found, word="UNKNOWN", note=why, smallest=None)
@@ -59,7 +59,9 @@ def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail
     above, below = margins(by.measure, one, two, smallest, tail)
     if above > 0:
         return _harmful(found, one, two)
-    return _harmless(found, one, two, by.measure) if below < 0 else _between(found, one, two)
+    if below >= 0:
+        return replace(found, note=_dependent(one, two))
+    return _harmless(found, one, two, by.measure, outages(baseline, by) + outages(during, by))
 
 
 def cost_of(measure: Measure, one: Estimate, two: Estimate, tail: float = TAIL) -> Interval:
@@ -101,7 +103,8 @@ def unreachable(measure: Measure, smallest: Smallest, before: float) -> str:
     return ""
 
 
-def _too_few(one: Estimate, two: Estimate, measure: Measure) -> str:
+def too_few(one: Estimate, two: Estimate, measure: Measure) -> str:
+    """Why there is no interval; empty where there is one."""
     fewest = min(one.requests, two.requests)
     if fewest < BLOCKS:
         return f"a phase has {fewest} requests with known truth; at least {BLOCKS} are needed for an interval"
@@ -126,7 +129,7 @@ def _harmful(found: Comparison, one: Estimate, two: Estimate) -> Comparison:
     return replace(found, word="HARMFUL", note=note)
 
 
-def _harmless(found: Comparison, one: Estimate, two: Estimate, measure: Measure) -> Comparison:
+def _harmless(found: Comparison, one: Estimate, two: Estimate, measure: Measure, seen: int) -> Comparison:
     if why := _dependent(one, two):
         return replace(found, note=why)
     if measure.name not in SHARES and measure.name != "auc" and abs(intervals.skewness(one, two)) > SKEWED:
@@ -136,11 +139,11 @@ def _harmless(found: Comparison, one: Estimate, two: Estimate, measure: Measure)
     notes = []
     if one.rows > one.requests and (not measure.bounded or 3 / fewest > found.smallest):
         notes.append(f"whole requests that fail more rarely than 3 in {fewest:,} are not excluded")
+    if 0 < seen < EPISODES:
+        notes.append(
+            f"{seen} outage{'s were' if seen > 1 else ' was'} seen: how often they come is not known from so few"
+        )
     return replace(found, word="HARMLESS", note="; ".join(notes))
-
-
-def _between(found: Comparison, one: Estimate, two: Estimate) -> Comparison:
-    return replace(found, note=_dependent(one, two))
 
 
 def _dependent(one: Estimate, two: Estimate) -> str:
@@ -148,11 +151,22 @@ def _dependent(one: Estimate, two: Estimate) -> str:
     return f"in the {' and the '.join(where)}, {DEPENDENT}" if where else ""
 
 
-def episodes(rows: Rows) -> int:
-    """Outages: runs of at least two requests in a row of which no row was answered."""
-    gone = (np.isnan(rows.prediction) | ~rows.known).all(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], gone.astype(np.int8), [0]])))
-    return int((edges[1::2] - edges[::2] >= 2).sum())
+def outages(rows: Rows, by: Standard) -> int:
+    """Spells of requests of which no row was answered, or, where answers are right or wrong, none rightly."""
+    bad: Bools = np.isnan(rows.prediction)
+    if by.measure.name in SHARES:
+        bad = np.asarray(row_losses(rows, by) == 0)
+    return spells(np.asarray((bad | ~rows.known).all(axis=1)))
+
+
+def spells(bad: Bools) -> int:
+    """Runs in bool (m,) that are longer than chance would make in 99 of 100 phases, were each as bad by itself."""
+    share = float(bad.mean()) if len(bad) else 0.0
+    if not 0 < share < 1:
+        return int(share == 1)
+    longest = max(2.0, np.log(0.01 / len(bad)) / np.log(share))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], bad.astype(np.int8), [0]])))
+    return int((edges[1::2] - edges[::2] >= longest).sum())
 
 
 def _known(value: float) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.judge.harm.compare import EPISODES, Smallest, compare, episodes
+from driftdrill.harness.judge.harm.compare import Smallest, compare
 from driftdrill.harness.judge.harm.measures import Standard, auc, measure_for, row_losses, standard
 from driftdrill.harness.judge.harm.rows import Bools, Floats, Rows, answered, rows_of, within
 from driftdrill.harness.judge.harm.segments import by_segment
@@ -86,18 +86,10 @@ def _harm(
         during=found.during,
         drop=found.cost,
         ratio=found.ratio,
-        note="; ".join(note for note in (found.note, _outages(found.word, baseline, under)) if note),
+        note=found.note,
         details=_details(baseline, under, by),
         segments=by_segment(baseline, under, by, smallest),
     )
-
-
-def _outages(word: str, baseline: Rows, under: Rows) -> str:
-    """What is said at HARMLESS where outages were seen, and fewer than their rate could be known from."""
-    seen = episodes(baseline) + episodes(under)
-    if word != "HARMLESS" or not 0 < seen < EPISODES:
-        return ""
-    return f"{seen} outage{'s were' if seen > 1 else ' was'} seen: how often they come is not known from so few"
 
 
 def _details(baseline: Rows, under: Rows, by: Standard) -> dict[str, tuple[float | None, float | None]]:

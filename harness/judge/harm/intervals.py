@@ -22,6 +22,9 @@ TAIL = 0.025
 RARE = 20
 """Requests with a class below which an AUC's interval is Newcombe's method 5."""
 
+ROUNDING = 1e-12
+"""Of influences: block sums that are no larger, beside all influence there is, are 0."""
+
 Interval = tuple[float, float]
 
 
@@ -44,6 +47,7 @@ def spread(of: Estimate) -> Spread:
         return Spread(math.nan, 1)
     edges = [g * m // BLOCKS for g in range(BLOCKS + 1)]
     blocks = np.array([sums[a:b].sum() for a, b in pairwise(edges)])
+    blocks = np.where(np.abs(blocks) <= ROUNDING * np.abs(of.influence).sum(), 0.0, blocks)
     return Spread(float(BLOCKS / (BLOCKS - 1 - lost) * (blocks**2).sum()), BLOCKS - 1 - lost)
 
 

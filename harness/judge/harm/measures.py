@@ -96,6 +96,7 @@ def estimate(rows: Rows, by: Standard) -> Estimate:
     if name == "auc":
         return auc(rows)
     if name == "macro_f1":
+        rows = _decided(rows, by.threshold)
         return macro_f1(rows, np.union1d(by.classes, np.unique(rows.truths)))
     if name == "rmse":
         return _root(_mean(rows, row_losses(rows, by)))
@@ -107,9 +108,17 @@ def constant_estimate(rows: Rows, by: Standard) -> Estimate:
     answered = replace(rows, prediction=np.full(rows.truth.shape, by.constant))
     if by.measure.name == "own":
         return _mean(rows, rows.losses["constant"])
-    if by.measure.name == "accuracy" and rows.binary:
+    if rows.binary:
         by = replace(by, threshold=0.5)  # the constant is a decision, not a score
     return estimate(answered, by)
+
+
+def _decided(rows: Rows, threshold: float) -> Rows:
+    """Scores of two classes as decisions."""
+    if not rows.binary:
+        return rows
+    decided = (rows.prediction >= threshold).astype(np.float64)
+    return replace(rows, prediction=np.where(np.isnan(rows.prediction), np.nan, decided))
 
 
 def row_losses(rows: Rows, by: Standard) -> Floats:

@@ -32,6 +32,8 @@ class Rows:
     """An author's own: "model" and "constant"."""
     segments: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     """Column -> value as text, shape as ``truth``."""
+    binary: bool = False
+    """Whether every truth of the recording is 0 or 1, so that a prediction is a score and not a class."""
     strength: Floats | None = None
     """Of a fault, (requests,), where it varies."""
 
@@ -52,11 +54,6 @@ class Rows:
     def truths(self) -> Floats:
         """The truths of the rows that count, (n,)."""
         return self.truth[self.known]
-
-    @property
-    def binary(self) -> bool:
-        """Whether every truth is 0 or 1."""
-        return not self.names and bool(np.isin(self.truths, (0.0, 1.0)).all())
 
     def at(self, chosen: Bools) -> "Rows":
         """The rows of some requests, bool (requests,), without those of which no row counts."""
@@ -87,8 +84,9 @@ def rows_of(requests: Requests) -> Rows:
         names = tuple(sorted({t for t in truth.ravel().tolist() if t is not None}))
         truth, prediction = _coded(truth, names), _coded(prediction, names)
     known = np.isfinite(truth)
-    answered = np.where(np.isfinite(prediction), prediction, np.nan)
-    return Rows(np.where(known, truth, 0.0), answered, known, names, requests.losses, requests.segments)
+    binary = not names and bool(np.isin(truth[known], (0.0, 1.0)).all())
+    given = np.where(np.isfinite(prediction), prediction, np.nan)
+    return Rows(np.where(known, truth, 0.0), given, known, names, requests.losses, requests.segments, binary)
 
 
 def _coded(labels: npt.NDArray[Any], names: tuple[str, ...]) -> Floats:
@@ -102,7 +100,7 @@ def answered(prediction: npt.NDArray[Any]) -> Bools:
     """Which predictions there are, shape as given: finite numbers, or labels."""
     if prediction.dtype == object:
         return np.array([p is not None for p in prediction.ravel().tolist()], dtype=np.bool_).reshape(prediction.shape)
-    return np.isfinite(prediction)
+    return np.asarray(np.isfinite(prediction))
 
 
 def within(requests: Requests, phase: Phase) -> Bools:

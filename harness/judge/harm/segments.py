@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from driftdrill.harness.judge.harm.compare import Smallest, compare, margins
+from driftdrill.harness.judge.harm.compare import Smallest, compare, margins, too_few
 from driftdrill.harness.judge.harm.intervals import TAIL
 from driftdrill.harness.judge.harm.measures import Standard, estimate
 from driftdrill.harness.judge.harm.rows import Rows
@@ -52,7 +52,7 @@ def _parts(baseline: Rows, during: Rows) -> Iterator[Parts]:
 
 
 def _comparable(before: Rows, after: Rows, by: Standard) -> bool:
-    return bool(len(before) and len(after)) and not compare(before, after, by, Smallest(0.0)).note.startswith("a ")
+    return bool(len(before) and len(after)) and not too_few(estimate(before, by), estimate(after, by), by.measure)
 
 
 def _tails(before: Rows, after: Rows, by: Standard, smallest: Smallest) -> tuple[float, float]:
