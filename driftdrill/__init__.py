@@ -33,6 +33,19 @@ if TYPE_CHECKING:
     )
     from driftdrill.harness.scenario.expect import everything_else, exists, fires, moves, quiet, resolves, silent, stays
     from driftdrill.harness.scenario.fault import Batch, Fault
+    from driftdrill.harness.scenario.measure import (
+        accuracy,
+        auc,
+        brier,
+        close_to,
+        log_loss,
+        loss_of,
+        macro_f1,
+        mae,
+        percent,
+        pinball,
+        rmse,
+    )
     from driftdrill.harness.scenario.scenario import Scenario
     from driftdrill.harness.scenario.workloads import diurnal, soak, spike, steady
     from driftdrill.harness.seams.hook import control
@@ -46,6 +59,10 @@ __all__ = [
     "Fault",
     "ModelUser",
     "Scenario",
+    "accuracy",
+    "auc",
+    "brier",
+    "close_to",
     "constant",
     "control",
     "diurnal",
@@ -57,9 +74,15 @@ __all__ = [
     "judge",
     "ladder",
     "load",
+    "log_loss",
+    "loss_of",
+    "macro_f1",
+    "mae",
     "minutes",
     "moves",
+    "percent",
     "piecewise",
+    "pinball",
     "poisson",
     "pulse",
     "quiet",
@@ -67,6 +90,7 @@ __all__ = [
     "recorded",
     "recurring",
     "resolves",
+    "rmse",
     "seasonal",
     "seconds",
     "sigmoid",
@@ -89,6 +113,9 @@ _HOMES = {
     "driftdrill.harness.errors": "DriftdrillError",
     "driftdrill.harness.scenario.expect": "everything_else exists fires moves quiet resolves silent stays",
     "driftdrill.harness.scenario.fault": "Batch Fault",
+    "driftdrill.harness.scenario.measure": (
+        "accuracy auc brier close_to log_loss loss_of macro_f1 mae percent pinball rmse"
+    ),
     "driftdrill.harness.seams.hook": "control",
     "driftdrill.harness.seams.load": "load",
     "driftdrill.harness.cli.locust_entry": "ModelUser",

@@ -51,7 +51,8 @@ def code(text: str, *, limit: int = 200) -> str:
 
 def _row(verdict: Verdict) -> str:
     head = wording.headline(verdict)
-    harms = ", ".join(dict.fromkeys(h.word for h in verdict.harms)) or "none"
+    said = [w for h in verdict.harms for w in (h.word, *(f"HARMFUL to {s.column}={s.value}" for s in h.harmed[:1]))]
+    harms = escape(", ".join(dict.fromkeys(said))) or "none"
     words = f"**{head.loudest}**" if head.bad else head.loudest
     return f"| {code(verdict.scenario)} | {words} | {harms} | {escape(wording.noticed(verdict)) or 'nothing'} |"
 
@@ -61,7 +62,9 @@ def _drill(verdict: Verdict) -> Iterator[str]:
     yield f"### {' · '.join(head.words)}: {escape(verdict.scenario)}"
     yield ""
     yield from (f"- {escape(sentence)}" for sentence in head.why)
-    yield from (f"- {h.word} {code(h.fault)}: {escape(wording.harm(h))}" for h in verdict.harms[:_MOST_FINDINGS])
+    for h in verdict.harms[:_MOST_FINDINGS]:
+        yield f"- {h.word} {code(h.fault)}: {escape(wording.harm(h))}"
+        yield from (f"- {w} {code(h.fault)}, segment {escape(s)}" for w, s in wording.segments(h))
     told = wording.reasons(verdict)[:_MOST_FINDINGS]
     yield from (f"- why {code(r.alert)} was {r.word}: {escape(wording.reason(r, why))}" for r, why in told)
     failed = wording.failed(verdict)

@@ -19,7 +19,7 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
     rows, bad = _headline(verdict), wording.headline(verdict).bad
     proven = "" if verdict.validity.valid else " (an INVALID drill proves nothing)"
     for title, body in (
-        ("harm" + proven, [Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}") for h in verdict.harms]),
+        ("harm" + proven, list(_harms(verdict))),
         ("alerts" + proven, list(_alerts(verdict, complete=bad))),
         ("why" + proven, [Row(why.check, wording.reason(r, why)) for r, why in wording.reasons(verdict)]),
         ("expectations" + proven, list(_expectations(verdict, complete=bad))),
@@ -49,6 +49,13 @@ def _headline(verdict: Verdict) -> list[Row]:
     head = wording.headline(verdict)
     words = [Row(" · ".join(head.words), indent=0), Row(plain(verdict.scenario), indent=0)]
     return [*words, *(Row("", sentence) for sentence in head.why)]
+
+
+def _harms(verdict: Verdict) -> Iterator[Row]:
+    for h in verdict.harms:
+        yield Row(h.word, f"{plain(h.fault)}: {wording.harm(h)}")
+        for word, said in wording.segments(h):
+            yield Row(word, f"{plain(h.fault)}, segment {said}")
 
 
 def _alerts(verdict: Verdict, *, complete: bool) -> Iterator[Row]:

@@ -8,16 +8,18 @@ import math
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.reports.data.timeline import Timeline, Watched
-from driftdrill.reports.data.verdict import Finding, Harm, Reason, Response, Verdict
+from driftdrill.reports.data.verdict import Finding, Harm, Reason, Response, SegmentHarm, Verdict
 
 NOTICED = ("FIRED", "LATE", "UNRESOLVED")
 _ORDER = ("FALSE_ALARM", "LATE", "UNRESOLVED", "FIRED", "SILENT", "NOT_JUDGED")
 _TONES = ("bad", "good", "dim")
+MOST_SEGMENTS = 8
+"""Segments of one word that are named."""
 
 WORDS = {
     "VALID": "the drill proves something: the load was sent, the fault in force, the target scraped, the rules loaded",
@@ -29,8 +31,8 @@ WORDS = {
     "ALARM WITHOUT HARM": "an alert fired during the fault, and no fault did harm",
     "HARMFUL": "the fault made the predictions worse by more than the scenario tolerates, as the true outcomes show",
     "HARMLESS": "the fault made the predictions worse by less than the scenario tolerates, if at all",
-    "INCONCLUSIVE": "there were too few rows to tell HARMFUL from HARMLESS",
-    "UNKNOWN": "there were no true outcomes to measure the predictions by",
+    "INCONCLUSIVE": "there were too few rows, or too few that say something new, to tell HARMFUL from HARMLESS",
+    "UNKNOWN": "there was nothing to measure the predictions by: no true outcomes, or one that is always the same",
     "FIRED": "the alert fired after the first faulty request, in time",
     "LATE": "the alert fired after the time that the scenario allows",
     "SILENT": "the alert did not fire",
@@ -141,6 +143,7 @@ def meanings(verdicts: Sequence[Verdict]) -> dict[str, str]:
     said = {"left side"} if any("left side" in r.note for v in verdicts for r in v.responses) else set()
     for verdict in verdicts:
         said |= {*headline(verdict).words, *(h.word for h in verdict.harms), *(r.word for r in verdict.responses)}
+        said |= {s.word for h in verdict.harms for s in h.segments}
     return {word: meaning for word, meaning in WORDS.items() if word in said}
 
 
@@ -262,18 +265,75 @@ def harm(of: Harm) -> str:
     """What one fault did, in numbers."""
     if of.before is None or of.during is None:
         return plain(of.note) or f"{plain(of.measure)} unknown: no ground truth"
-    said = f"{plain(of.measure)} {quality(of.before)} -> {quality(of.during)}"
-    if of.drop is not None:
-        low, high = of.drop
-        said += f", a drop of {low:.3f} to {high:.3f} (95 % interval)"
-    if of.smallest is not None:
-        said += f"; {number(of.smallest)} matters"
+    said = f"{plain(of.measure)} {value(of, of.before)} -> {value(of, of.during)}{_unit(of)}{_change(of, of)}"
+    if of.ratio is not None:
+        said += f" ({of.ratio[0]:.3g} to {of.ratio[1]:.3g} times the baseline's)"
     said += f"; {of.rows_before:,} and {of.rows_during:,} rows"
     if of.unanswered:
-        said += f", {of.unanswered:,} unanswered count as wrong"
+        said += f", {of.unanswered:,} unanswered count as {'wrong' if of.score else 'what a constant would cost'}"
     for measure, (before, during) in sorted(of.details.items()):
         said += f"; {plain(measure)} {quality(before)} -> {quality(during)}"
     return said + (f"; {plain(of.note)}" if of.note else "")
+
+
+def value(of: Harm, found: float | None) -> str:
+    """A value of a fault's measure: a score to three decimals, a loss to three digits."""
+    return quality(found) if of.score else number(found)
+
+
+def _unit(of: Harm) -> str:
+    """The unit, where the measure's name does not say it."""
+    return f" {plain(of.unit, limit=40)}" if of.unit not in ("", "share") and of.unit not in of.measure else ""
+
+
+def _change(of: Harm, part: Harm | SegmentHarm) -> str:
+    """By how much the measure changed for the worse, and by how much it may."""
+    said = ""
+    if part.drop is not None:
+        low, high = part.drop
+        ends = f"{low:.3f} to {high:.3f}" if of.score else f"{number(low)} to {number(high)}"
+        said += f", a {'drop' if of.score else 'rise'} of {ends} (95 % interval)"
+    return said + (f"; {number(part.smallest)} matters" if part.smallest is not None else "")
+
+
+def segment(of: Harm, part: SegmentHarm) -> str:
+    """What one fault did to one segment, in numbers."""
+    named = f"{plain(part.column)}={plain(part.value)}"
+    if part.before is None or part.during is None:
+        return f"{named}: {plain(part.note) or 'unknown'}"
+    said = f"{named}: {value(of, part.before)} -> {value(of, part.during)}{_change(of, part)}"
+    said += f"; {part.rows_before:,} and {part.rows_during:,} rows"
+    return said + (f"; {plain(part.note)}" if part.note else "")
+
+
+def segments(of: Harm) -> Iterator[tuple[str, str]]:
+    """(word, sentence) of each segment that somebody must look at, worst first; the others are counted in one."""
+    order = {"HARMFUL": 0, "INCONCLUSIVE": 1, "UNKNOWN": 2, "HARMLESS": 3}
+    told = sorted(of.segments, key=lambda s: (order[s.word], -(s.drop or (0.0, 0.0))[0]))
+    for part in [s for s in told if s.word == "HARMFUL"]:
+        yield part.word, segment(of, part)
+    for word in ("INCONCLUSIVE", "UNKNOWN", "HARMLESS"):
+        if few := [s for s in told if s.word == word]:
+            names = ", ".join(f"{plain(s.column)}={plain(s.value, limit=40)}" for s in few[:MOST_SEGMENTS])
+            yield word, names + (f" and {len(few) - MOST_SEGMENTS} more" if len(few) > MOST_SEGMENTS else "")
+
+
+def hidden(of: Harm) -> str:
+    """The segments that were HARMFUL where the whole was not, as a sentence; empty where there are none."""
+    if of.word == "HARMFUL" or not of.harmed:
+        return ""
+    worst = max(of.harmed, key=lambda s: (s.drop or (0.0, 0.0))[0])
+    part = worst.rows_during / of.rows_during if of.rows_during else math.nan
+    more = f" (and {len(of.harmed) - 1} more segments)" if len(of.harmed) > 1 else ""
+    return (
+        f"{plain(of.fault)}: HARMFUL to {plain(worst.column)}={plain(worst.value)}{more}, {share(part)} of the rows, "
+        f"while all together are {of.word}: {plain(of.measure)} there {_moved(of)} from {value(of, worst.before)} to "
+        f"{value(of, worst.during)}"
+    )
+
+
+def _moved(of: Harm) -> str:
+    return "fell" if of.score else "rose"
 
 
 def headline(verdict: Verdict) -> Headline:
@@ -286,6 +346,7 @@ def headline(verdict: Verdict) -> Headline:
     silent, harmless = verdict.silent_failures, verdict.alarms_without_harm
     words = ["VALID", {0: "HELD", 1: "FAILED"}.get(verdict.exit_code, "UNPROVEN")]
     why = [_silent(verdict, h) for h in silent]
+    why += [f"{said}." for h in verdict.harms if h not in silent and (said := hidden(h))]
     if missed:
         why.append(f"{len(missed)} of {_expectations(len(verdict.findings))} failed: {_first(missed)}")
     if unproven:
@@ -315,7 +376,10 @@ def _first(missed: list[Finding]) -> str:
 
 
 def _silent(verdict: Verdict, of: Harm) -> str:
-    said = f"{plain(of.measure)} fell from {quality(of.before)} to {quality(of.during)} and no alert noticed."
+    if part := hidden(of):
+        return f"{part}, and no alert noticed."
+    moved = f"{_moved(of)} from {value(of, of.before)} to {value(of, of.during)}"
+    said = f"{plain(of.measure)} {moved} and no alert noticed."
     near = max(verdict.responses, key=lambda r: nearness(verdict, r) or 0.0, default=None)
     if near is not None and near.peak is not None and near.peak >= 1 and nearness(verdict, near):
         said += f" {name(near.alert, near.labels)} was {plain(near.note)}." if near.note.startswith("above") else ""

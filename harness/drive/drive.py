@@ -15,12 +15,15 @@ from driftdrill.harness.drive.golden import golden
 from driftdrill.harness.drive.injection import injected
 from driftdrill.harness.drive.kept_rows import KeptRows
 from driftdrill.harness.drive.metrics_page import JOB
+from driftdrill.harness.drive.own_loss import OwnLoss
 from driftdrill.harness.drive.plan import Plan, Playing, Run, Steering
 from driftdrill.harness.drive.real_time_metrics import moving
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.writer import Writer
+from driftdrill.harness.scenario.measure import Measure, Percent
+from driftdrill.harness.scenario.measure import settled as settled_measure
 from driftdrill.harness.setup.target import Target
-from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.blocks import Blocks, truth_of
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.player import Player, Reported
 from driftdrill.harness.traffic.protocols import Protocol
@@ -52,6 +55,7 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
     preflight.probe(target, own.blocks, own.clients)
     asked = golden(scenario, target, spoken) if plan.golden else None
     kept = KeptRows(own.blocks, plan.redact) if plan.keep_rows else None
+    measure, own_loss = _measure(own.blocks)
     if plan.metrics_page is not None:
         plan.metrics_page.golden = asked
     if plan.server is not None:
@@ -67,11 +71,11 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
         injected(scenario, plan.site, asked) as injection,
     ):
         clock.start()
-        writer = Writer(plan.out, _meta(plan, len(own.times), clock.started_at))
+        writer = Writer(plan.out, _meta(plan, len(own.times), clock.started_at, measure, own.blocks.labels))
         steering.recording = plan.out
         for i, file in enumerate(plan.rules):
             writer.rules(_copy_name(i), file.text.encode())
-        run = Run(plan, steering, player, writer, injection, kept)
+        run = Run(plan, steering, player, writer, injection, kept, own_loss)
         if plan.scraper is not None:
             run.moves_idle = moving(plan.scraper)
             writer.event("moves_idle", 0.0, names=sorted(run.moves_idle))
@@ -86,6 +90,16 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
             if asked is not None:
                 writer.event("golden", scenario.duration, answered=asked.answered)
     return plan.out
+
+
+def _measure(blocks: Blocks) -> tuple[Measure | None, OwnLoss | None]:
+    """What predictions are compared by, and what computes it where it is the author's own."""
+    scenario = blocks.scenario
+    if scenario.truth is None:
+        return None, None
+    truth = truth_of(scenario, blocks.source)
+    measure = settled_measure(scenario.measure, scenario.smallest_harm, truth)  # type: ignore[arg-type]
+    return measure, OwnLoss(measure, truth) if measure.loss is not None else None
 
 
 def player_for(
@@ -140,7 +154,8 @@ def _copy_name(index: int) -> str:
     return f"{index:02d}.yml"
 
 
-def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
+def _meta(plan: Plan, planned: int, started_at: float, measure: Measure | None, labels: bool) -> Meta:
+    smallest = plan.scenario.smallest_harm
     scenario, scraped = plan.scenario, list[tuple[dict[str, str], float]]()
     if plan.scraper is not None:
         scraped = [(dict(t.labels), t.interval) for t in plan.scraper.targets]
@@ -156,7 +171,11 @@ def _meta(plan: Plan, planned: int, started_at: float) -> Meta:
         expect=[msgspec.to_builtins(e) for e in scenario.expect],
         faults=[dict(f.describe()) for f in scenario.faults],
         truth=scenario.truth,
-        smallest_harm=scenario.smallest_harm,
+        smallest_harm=smallest.share if isinstance(smallest, Percent) else smallest,
+        smallest_relative=isinstance(smallest, Percent),
+        measure=measure.describe() if measure is not None else {},
+        labels=labels,
+        segments=list(scenario.segments),
         threshold=scenario.threshold,
         seed=scenario.seed,
         planned=planned,

@@ -9,9 +9,10 @@ import numpy as np
 from driftdrill.harness.errors import ScenarioError, TargetError
 from driftdrill.harness.scenario.canary import MOST_ROWS
 from driftdrill.harness.scenario.fault import Batch
+from driftdrill.harness.scenario.measure import is_text
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.setup.target import Target
-from driftdrill.harness.traffic.blocks import batch_of, checked_rows
+from driftdrill.harness.traffic.blocks import batch_of, checked_rows, truth_of
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.http.response import RequestFailed
 from driftdrill.harness.traffic.protocols import Protocol, Undecodable
@@ -31,11 +32,13 @@ class Golden:
     clients: Sequence[Client]
     spoken: Protocol
     bodies: Sequence[bytes]
-    known: list[float]
+    known: Sequence[float | str]
+    labels: bool = False
+    """Whether the answers are labels; one that is not the known one deviates by 1."""
     answered: int = 0
     """How many were answered: the target's own counters have them, too."""
 
-    def ask(self, number: int) -> float:
+    def ask(self, number: int) -> float | str:
         """The answer to the golden request of that number, counted on and on. Raises :class:`NoAnswer`."""
         try:
             reply = self.clients[number % len(self.clients)].post(self.bodies[number % len(self.bodies)])
@@ -45,7 +48,7 @@ class Golden:
         if not 200 <= reply.status < 300:
             raise NoAnswer(f"HTTP {reply.status}")
         try:
-            return float(self.spoken.decode(reply.body, 1)[0])
+            return (self.spoken.decode(reply.body, 1, True) if self.labels else self.spoken.decode(reply.body, 1))[0]
         except Undecodable as e:
             raise NoAnswer(str(e)) from e
 
@@ -56,7 +59,10 @@ class Golden:
 
     def deviation(self, number: int) -> float:
         """abs(answer - known) of a golden request; NaN where the answer is. Raises :class:`NoAnswer`."""
-        return abs(self.ask(number) - self.known[number % len(self.known)])
+        found, known = self.ask(number), self.known[number % len(self.known)]
+        if isinstance(found, str) or isinstance(known, str):
+            return float(found != known)
+        return abs(found - known)
 
     def changed(self) -> bool:
         """Whether any golden request is answered otherwise than known, or no longer answered."""
@@ -78,7 +84,7 @@ def golden(scenario: Scenario, target: Target, spoken: Protocol) -> Golden:
     canary = scenario.canary
     batch, known = _rows(scenario)
     clients = [Client(c, spoken.path, spoken.content_type) for c in target.all]
-    found = Golden(clients, spoken, spoken.encode(batch, 1), known)
+    found = Golden(clients, spoken, spoken.encode(batch, 1), known, _are_labels(scenario, known))
     if canary is None or canary.answer is None:
         try:
             found.known = [found.ask(number) for number in range(len(found.bodies))]
@@ -87,7 +93,14 @@ def golden(scenario: Scenario, target: Target, spoken: Protocol) -> Golden:
     return found
 
 
-def _rows(scenario: Scenario) -> tuple[Batch, list[float]]:
+def _are_labels(scenario: Scenario, known: Sequence[float | str]) -> bool:
+    """Whether the model answers labels: as the known answers are, or, where there are none, the truth."""
+    if known or scenario.truth is None:
+        return any(isinstance(answer, str) for answer in known)
+    return is_text(truth_of(scenario, checked_rows(scenario)))
+
+
+def _rows(scenario: Scenario) -> tuple[Batch, Sequence[float | str]]:
     """What is sent, and the known answers; none where they are still to be asked."""
     canary = scenario.canary
     if canary is None:
@@ -100,5 +113,7 @@ def _rows(scenario: Scenario) -> tuple[Batch, list[float]]:
         return batch, []
     if canary.answer not in batch:
         raise ScenarioError(f"Canary: rows have no column {canary.answer!r} (answer); they have {sorted(batch)}")
-    answers = np.asarray(batch.pop(canary.answer), dtype=np.float64)
-    return batch, answers.tolist()
+    answers = batch.pop(canary.answer)
+    if is_text(answers):
+        return batch, [str(answer) for answer in answers.tolist()]
+    return batch, np.asarray(answers, dtype=np.float64).tolist()

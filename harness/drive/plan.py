@@ -10,6 +10,7 @@ import numpy as np
 from driftdrill.harness.drive.injection import Injection
 from driftdrill.harness.drive.kept_rows import KeptRows
 from driftdrill.harness.drive.metrics_page import JOB, MetricsPage, counts
+from driftdrill.harness.drive.own_loss import OwnLoss
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import Interrupted
 from driftdrill.harness.recording.columns import request_block
@@ -148,6 +149,8 @@ class Run:
     injection: Injection
     kept: KeptRows | None = None
     """What writes rows into the recording, where it was asked for."""
+    own_loss: OwnLoss | None = None
+    """The author's own loss, where that is the measure."""
     scraped: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     """Virtual clock: samples that are not written yet."""
     moves_idle: frozenset[str] = frozenset()
@@ -191,6 +194,8 @@ class Run:
     def flush(self) -> None:
         """Append the requests that ended and the samples that were scraped since the last call."""
         records = self.player.take()
+        if self.own_loss is not None and len(records):
+            self.own_loss.write(records)
         if len(records) or records.missed:
             self.writer.block("requests", request_block(records))
         if self.scraped and self.plan.scraper is not None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from driftdrill.durations import format_duration
 from driftdrill.harness.errors import MonitoringError, RuleError, ScenarioError, TargetError, nearest
+from driftdrill.harness.scenario.measure import refuse_predictions, settled
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.setup.target import Target
-from driftdrill.harness.traffic.blocks import Blocks
+from driftdrill.harness.traffic.blocks import Blocks, truth_of
 from driftdrill.harness.traffic.http.client import Client
 from driftdrill.harness.traffic.http.response import Reply, RequestFailed
-from driftdrill.harness.traffic.protocols import Protocol, Request, Undecodable
+from driftdrill.harness.traffic.protocols import Predictions, Protocol, Request, Undecodable
 from driftdrill.harness.traffic.protocols.detect import other_protocol
 from driftdrill.stack.prometheus.api import Server, rules, targets
 from driftdrill.stack.rules.files import RuleFile
@@ -25,7 +26,7 @@ class FirstAnswer:
     """The answer to one row before the drill."""
 
     seconds: float
-    prediction: float
+    prediction: float | str
 
 
 def probe(target: Target, blocks: Blocks, clients: Sequence[Client]) -> FirstAnswer:
@@ -36,12 +37,27 @@ def probe(target: Target, blocks: Blocks, clients: Sequence[Client]) -> FirstAns
     """
     body = blocks.block(0).bodies[0]
     begun = time.perf_counter()
-    values = [ask(client, body, blocks.protocol, blocks.rows_per_request, target) for client in clients]
-    return FirstAnswer((time.perf_counter() - begun) / len(clients), values[0])
+    asked = (blocks.protocol, blocks.rows_per_request, target, blocks.labels)
+    answers = [ask(client, body, *asked) for client in clients]
+    seconds = (time.perf_counter() - begun) / len(clients)
+    for found in answers:
+        _fitting(blocks, found)
+    return FirstAnswer(seconds, answers[0][0])
 
 
-def ask(client: Client, body: bytes | Request, protocol: Protocol, rows: int, target: Target) -> float:
-    """The prediction for the first of ``rows`` clean rows. Raises :class:`TargetError` as :func:`probe` does."""
+def _fitting(blocks: Blocks, predictions: Predictions) -> None:
+    """Raise :class:`ScenarioError` unless what a model answers can be compared by the scenario's measure."""
+    scenario = blocks.scenario
+    if scenario.truth is not None:
+        truth = truth_of(scenario, blocks.source)
+        measure = settled(scenario.measure, scenario.smallest_harm, truth)  # type: ignore[arg-type]
+        refuse_predictions(measure, scenario.measure is not None, truth, list(predictions))
+
+
+def ask(
+    client: Client, body: bytes | Request, protocol: Protocol, rows: int, target: Target, labels: bool = False
+) -> Predictions:
+    """The predictions for ``rows`` clean rows. Raises :class:`TargetError` as :func:`probe` does."""
     url, redact = client.url, client.connection.redact
     try:
         reply = client.post(body)
@@ -60,11 +76,13 @@ def ask(client: Client, body: bytes | Request, protocol: Protocol, rows: int, ta
             hint=_remedy(reply.status, target),
         )
     try:
-        return float(protocol.decode(reply.body, rows)[0])
+        return protocol.decode(reply.body, rows, True) if labels else protocol.decode(reply.body, rows)
     except Undecodable as e:
         raise TargetError(
             redact(f"{url} answered 200, but no prediction: {e}: {_excerpt(reply)}"),
-            hint=other_protocol(target) or "set result (a JMESPath expression) of the target in driftdrill.toml",
+            hint=other_protocol(target)
+            or "set result (a JMESPath expression) of the target in driftdrill.toml; labels are compared with a truth "
+            "that is texts",
         ) from e
 
 

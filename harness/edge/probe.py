@@ -81,7 +81,8 @@ class Prober:
 
     def settle(self) -> None:
         """Ask the valid row a few times. Raises :class:`TargetError` where it gets no prediction."""
-        seen = [ask(self.client, self.base.request, self.protocol, 1, self.target) for _ in range(ASKED)]
+        asked = [ask(self.client, self.base.request, self.protocol, 1, self.target) for _ in range(ASKED)]
+        seen = [float(found[0]) for found in asked]
         self.sent += ASKED
         self.expected, self.spread = seen[0], max(seen) - min(seen)
         if not math.isfinite(self.expected):

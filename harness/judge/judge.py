@@ -14,11 +14,11 @@ from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.evidence import Drill, Judged
 from driftdrill.harness.judge.findings import limits
-from driftdrill.harness.judge.findings.harm import harms
 from driftdrill.harness.judge.findings.load import counts, latencies
 from driftdrill.harness.judge.findings.responses import MOMENT_NOTE, PHASE_NOTE
 from driftdrill.harness.judge.findings.timeline import timeline
 from driftdrill.harness.judge.findings.validity import validity
+from driftdrill.harness.judge.harm.harm import harms
 from driftdrill.harness.judge.rules.analysed import analyse
 from driftdrill.harness.judge.rules.moments import Moment, moment, refuse_unreadable
 from driftdrill.harness.judge.rules.rules import Rules
@@ -165,7 +165,7 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
         clock="wall" if meta.clock == "wall" else "virtual",
         validity=_validity(judged),
         responses=tuple(judged.each),
-        harms=harms(meta, drill.phases, requests),
+        harms=harms(meta, drill.phases, requests, drill.events),
         findings=(*_about_rules(judged), *judged.findings),
         timeline=timeline(meta, drill.phases, requests, drill.events, judged.rules, judged.evaluated[0].series, alerts),
         engine=judged.engine,

@@ -39,12 +39,25 @@ def _microseconds(seconds: Sequence[float]) -> list[int]:
     return found
 
 
-def _predictions(values: Sequence[float]) -> list[float | None]:
-    return [float(f"{p:.7g}") if not math.isnan(p) else None for p in values]
+def _predictions(values: Sequence[float | str | None]) -> list[float | str | None]:
+    """Labels as they are; whole numbers too, which may be classes; others to seven digits; None where unanswered."""
+    return [
+        p
+        if isinstance(p, str) or p is None
+        else p
+        if p.is_integer()
+        else float(f"{p:.7g}")
+        if math.isfinite(p)
+        else None
+        for p in values
+    ]
 
 
-def _truths(values: Sequence[float]) -> list[float | int]:
-    return [int(t) if float(t).is_integer() else t for t in values]
+def _truths(values: Sequence[float | str | None]) -> list[float | int | str | None]:
+    return [
+        t if isinstance(t, str) or t is None else int(t) if t.is_integer() else t if math.isfinite(t) else None
+        for t in values
+    ]
 
 
 def _column(json: Any, dtype: Any, **how: Any) -> Any:
@@ -68,16 +81,22 @@ class RequestColumns(Generic[Ints, Floats, Texts, Flags, Truth]):
     """Bytes of the response's body."""
     failure: Texts = _column(list[str], np.str_)
     """Empty, or the kind of failure: status, undecodable, timeout, refused, reset ..."""
-    prediction: Floats = _column(list[float | None], np.float64, encode=_predictions, per_row=True)
-    """One a row, NaN where unanswered; read: (n, rows a request)."""
-    truth: Truth = _column(list[float | None], np.float64, encode=_truths, per_row=True)
-    """One a row; where the scenario has none an empty list, read: None."""
+    prediction: Floats = _column(list[float | str | None], np.float64, encode=_predictions, per_row=True)
+    """One a row, NaN where unanswered; read: (n, rows a request). Labels are texts, read as objects, None where
+    unanswered."""
+    truth: Truth = _column(list[float | str | None], np.float64, encode=_truths, per_row=True)
+    """One a row, NaN (of labels None) where it is not known; where the scenario has none an empty list, read: None."""
     strength: dict[str, Floats] = field(default_factory=dict)
     """Fault of requests -> strength."""
     changed: dict[str, Flags] = field(default_factory=dict)
     """Fault of requests -> whether it changed the request."""
     measured: dict[str, Floats] = field(default_factory=dict)
     """What the protocol reads of an answer besides predictions (tokens, seconds to the first); NaN where nothing."""
+    segments: dict[str, Texts] = field(default_factory=dict)
+    """Column of the rows -> its value as text, one a row; read: (n, rows a request). Of the columns that are named."""
+    losses: dict[str, Floats] = field(default_factory=dict)
+    """Of an author's own loss, one a row, read as ``segments``: "model", NaN where unanswered, and "constant", what
+    the best constant prediction would have cost."""
     missed: int = 0
     """Slots that the generator itself began too late."""
 
@@ -104,6 +123,8 @@ RequestBlock: Any = msgspec.defstruct(
         ("changed", dict[str, list[int]]),
         ("measured", dict[str, list[float | None]], msgspec.field(default_factory=dict)),
         ("missed", int, 0),
+        ("segments", dict[str, list[str]], msgspec.field(default_factory=dict)),
+        ("losses", dict[str, list[float | None]], msgspec.field(default_factory=dict)),
     ],
 )
 """One block of the stream ``requests``."""
@@ -116,5 +137,7 @@ def request_block(records: Any) -> dict[str, Any]:
         "strength": {n: [round(s, 6) for s in v] for n, v in records.strength.items() if any(v)},
         "changed": {n: [int(c) for c in v] for n, v in records.changed.items() if any(v)},
         "missed": records.missed,
+        "segments": records.segments,
+        "losses": {n: [x if math.isfinite(x) else None for x in v] for n, v in records.losses.items()},
         "measured": {n: [None if math.isnan(m) else round(m, 6) for m in v] for n, v in records.measured.items()},
     }

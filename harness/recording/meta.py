@@ -22,6 +22,14 @@ class Meta(msgspec.Struct, kw_only=True, frozen=True):
     faults: list[dict[str, Any]]
     truth: str | None
     smallest_harm: float | None
+    smallest_relative: bool = False
+    """Whether ``smallest_harm`` is a share of the baseline's loss, not in the measure's unit."""
+    measure: dict[str, Any] = {}
+    """What predictions are compared by; empty in older recordings: what the truth calls for."""
+    labels: bool = False
+    """Whether truth and predictions are texts."""
+    segments: list[str] = []
+    """Columns for each of whose values harm is told."""
     threshold: float
     seed: int
     planned: int

@@ -93,6 +93,8 @@ class Recording:
         strength: dict[str, list[npt.NDArray[Any]]] = {n: [] for n in names}
         changed: dict[str, list[npt.NDArray[Any]]] = {n: [] for n in names}
         measured: dict[str, list[tuple[int, npt.NDArray[np.float64]]]] = {}
+        segments: dict[str, list[npt.NDArray[Any]]] = {}
+        losses: dict[str, list[npt.NDArray[Any]]] = {}
         read = 0
         for _, block in self._blocks("requests", RequestBlock):
             missed += block.missed
@@ -100,18 +102,25 @@ class Recording:
                 measured.setdefault(name, []).append((read, np.array(values, dtype=np.float64)))
             read += len(block.slot)
             for name, column in COLUMNS.items():
-                columns[name].append(np.array(getattr(block, name), dtype=column.dtype))
+                columns[name].append(np.array(getattr(block, name), dtype=self._type(column)))
+            for name, texts in block.segments.items():
+                segments.setdefault(name, []).append(np.array(texts, dtype=object))
+            for name, values in block.losses.items():
+                losses.setdefault(name, []).append(np.array(values, dtype=np.float64))
             zero = [0] * len(block.slot)  # what is all zero in a block is left out of it
             for name in names:
                 strength[name].append(np.array(block.strength.get(name, zero), dtype=np.float64))
                 changed[name].append(np.array(block.changed.get(name, zero), dtype=np.bool_))
         order = np.argsort(_joined(columns["slot"], np.int64), kind="stable")
 
+        def by_row(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return values.reshape(-1, self.meta.rows_per_request)[order]
+
         def whole(name: str, column: Column) -> npt.NDArray[Any] | None:
             if name == "truth" and not self.meta.truth:
                 return None
-            values = _joined(columns[name], column.dtype)
-            values = (values.reshape(-1, self.meta.rows_per_request) if column.per_row else values)[order]
+            values = _joined(columns[name], self._type(column))
+            values = by_row(values) if column.per_row else values[order]
             return values / column.scale if column.scale != 1 else values
 
         return Requests(
@@ -119,8 +128,14 @@ class Recording:
             strength={n: _joined(v, np.float64)[order] for n, v in strength.items()},
             changed={n: _joined(v, np.bool_)[order] for n, v in changed.items()},
             measured={n: _placed(found, read)[order] for n, found in measured.items()},
+            segments={n: by_row(_joined(v, object)) for n, v in segments.items()},
+            losses={n: by_row(_joined(v, np.float64)) for n, v in losses.items()},
             missed=missed,
         )
+
+    def _type(self, column: Column) -> Any:
+        """How a column is held: labels are objects, since None among texts has no other form."""
+        return object if self.meta.labels and column.per_row else column.dtype
 
     def _file(self, stream: str) -> Path:
         return self.path / f"{stream}.jsonl.gz"

@@ -6,12 +6,12 @@ from typing import ClassVar
 import msgspec
 
 from driftdrill.durations import format_duration, rounded_duration
-from driftdrill.harness.scenario.expectation import Asked, Evidence, shown
+from driftdrill.harness.scenario.expectation import BaseExpectation, Evidence, shown
 from driftdrill.reports.data.timeline import Labels
 from driftdrill.reports.data.verdict import Finding, Response
 
 
-class Fires(Asked, frozen=True, kw_only=True, tag="fires"):
+class Fires(BaseExpectation, frozen=True, kw_only=True, tag="fires"):
     """The alert fires, in time."""
 
     fires_alert: ClassVar[bool] = True
@@ -96,7 +96,7 @@ def _unjudged_hint(response: Response) -> str:
     return "the drill left it untested: see the note, and drill it again"
 
 
-class Quiet(Asked, frozen=True, kw_only=True, tag="quiet"):
+class Quiet(BaseExpectation, frozen=True, kw_only=True, tag="quiet"):
     """The alert (or every alert that no other expectation names) never fires."""
 
     alert: str | None
@@ -154,7 +154,7 @@ def _fired(r: Response) -> str:
     return f"{r.alert} {r.word} at {rounded_duration(r.fired_at or 0.0)}{which}"
 
 
-class Silent(Asked, frozen=True, kw_only=True, tag="silent"):
+class Silent(BaseExpectation, frozen=True, kw_only=True, tag="silent"):
     """The alert stays silent although the fault is there, for a reason that is known: a trap."""
 
     alert: str
@@ -190,7 +190,7 @@ class Silent(Asked, frozen=True, kw_only=True, tag="silent"):
         )
 
 
-class Resolves(Asked, frozen=True, kw_only=True, tag="resolves"):
+class Resolves(BaseExpectation, frozen=True, kw_only=True, tag="resolves"):
     """The alert, having fired, resolves in the recovery phase."""
 
     fires_alert: ClassVar[bool] = True

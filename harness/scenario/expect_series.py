@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from driftdrill.harness.scenario.expectation import Asked, Evidence, shown
+from driftdrill.harness.scenario.expectation import BaseExpectation, Evidence, shown
 from driftdrill.reports.data.timeline import Labels, Track
 from driftdrill.reports.data.verdict import Finding
 
 
-class Moves(Asked, frozen=True, kw_only=True, tag="moves"):
+class Moves(BaseExpectation, frozen=True, kw_only=True, tag="moves"):
     """Some series of the expression leaves, during the fault, the range that it kept in the baseline."""
 
     expr: str
@@ -58,7 +58,7 @@ class Moves(Asked, frozen=True, kw_only=True, tag="moves"):
         return during[1] > before[1] + room or during[0] < before[0] - room
 
 
-class Stays(Asked, frozen=True, kw_only=True, tag="stays"):
+class Stays(BaseExpectation, frozen=True, kw_only=True, tag="stays"):
     """Every series of the expression keeps, during the fault, to its baseline's range widened by ``by``."""
 
     expr: str
@@ -104,7 +104,7 @@ class Stays(Asked, frozen=True, kw_only=True, tag="stays"):
         return during[0] >= before[0] - self.by and during[1] <= before[1] + self.by
 
 
-class Exists(Asked, frozen=True, kw_only=True, tag="exists"):
+class Exists(BaseExpectation, frozen=True, kw_only=True, tag="exists"):
     """The expression has a value in the baseline."""
 
     expr: str

@@ -39,7 +39,7 @@ class Evidence(Protocol):
         ...
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="expect"):
+class BaseExpectation(msgspec.Struct, frozen=True, kw_only=True, tag_field="expect"):
     """What all expectations share; each adds ``check(evidence) -> Finding``."""
 
     fires_alert: ClassVar[bool] = False

@@ -18,6 +18,7 @@ from driftdrill.harness.scenario.canary import Canary
 from driftdrill.harness.scenario.curve import Curve
 from driftdrill.harness.scenario.expect import Expectation
 from driftdrill.harness.scenario.fault import Batch, Fault
+from driftdrill.harness.scenario.measure import Losses, Measure, Percent, chosen, refuse_smallest
 from driftdrill.harness.scenario.old_imports import new_import
 from driftdrill.reports.data.timeline import Phase
 from driftdrill.stack.python_file import run_python
@@ -28,9 +29,11 @@ class Scenario:
     """One drill: traffic, faults and expectations over four phases.
 
     ``rows`` answers the rows that are drawn from, i.i.d. with replacement; ``truth`` names its column of ground
-    truth, which is never sent. ``smallest_harm`` is the drop in accuracy, in [0, 1], that matters. ``rate`` is
-    requests per second over seconds from scenario start. ``warm_up``, ``baseline``, ``fault`` and ``recovery``
-    are seconds. ``threshold`` turns a score into a decision where truth is 0 or 1.
+    truth, numbers or labels, which is never sent. ``measure`` is what predictions and truth are compared by;
+    ``smallest_harm`` is the change for the worse that matters, in the measure's unit, or ``10 * percent`` of the
+    baseline's loss. ``segments`` names columns for each of whose values harm is told too. ``rate`` is requests per
+    second over seconds from scenario start. ``warm_up``, ``baseline``, ``fault`` and ``recovery`` are seconds.
+    ``threshold`` turns a score into a decision where truth is 0 or 1.
 
     Raises :class:`ScenarioError` that names the field.
     """
@@ -46,7 +49,10 @@ class Scenario:
     faults: Sequence[Fault]
     expect: Sequence[Expectation]
     truth: str | None = None
-    smallest_harm: float | None = None
+    smallest_harm: float | Percent | None = None
+    measure: Measure | Losses | None = None
+    """None: accuracy of labels, of two values, and of at most 20 whole numbers; else the mean absolute error."""
+    segments: Sequence[str] = ()
     threshold: float = 0.5
     rules: Sequence[str | Path] = field(default=())
     """Rule files that are used where neither the command line nor driftdrill.toml names any."""
@@ -91,8 +97,18 @@ class Scenario:
         names = [f.name for f in self.faults]
         if len(set(names)) != len(names):
             raise ScenarioError(f"{where}: two faults have one name: {sorted(names)}")
-        if self.smallest_harm is not None and self.truth is None:
-            raise ScenarioError(f"{where}: smallest_harm needs truth, the name of the ground-truth column")
+        self._check_harm(where)
+
+    def _check_harm(self, where: str) -> None:
+        measure = chosen(self.measure, where)
+        object.__setattr__(self, "measure", measure)
+        if isinstance(self.segments, str) or not all(isinstance(s, str) and s for s in self.segments):
+            raise ScenarioError(f"{where}: segments must be names of columns, not {self.segments!r}")
+        for name, given in (("smallest_harm", self.smallest_harm), ("measure", measure), ("segments", self.segments)):
+            if given not in (None, (), []) and self.truth is None:
+                raise ScenarioError(f"{where}: {name} needs truth, the name of the ground-truth column")
+        # Without a measure, what can be a harm is known once the rows are there; a number above 0 it always is.
+        refuse_smallest(measure, self.smallest_harm, where)
 
     def _check_numbers(self, where: str) -> None:
         lowest = {"warm_up": 0.0, "baseline": 1e-9, "fault": 1e-9, "recovery": 0.0}
@@ -103,8 +119,6 @@ class Scenario:
                 raise ScenarioError(f"{where}: {name} must be seconds, {least:g} or more, not {value!r}")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ScenarioError(f"{where}: seed must be a whole number, 0 or more, not {self.seed!r}")
-        if self.smallest_harm is not None and not 0 < self.smallest_harm <= 1:
-            raise ScenarioError(f"{where}: smallest_harm must be in (0, 1], not {self.smallest_harm!r}")
         if self.clock not in ("virtual", "wall"):
             raise ScenarioError(f"{where}: clock must be 'virtual' or 'wall', not {self.clock!r}")
 

@@ -1,16 +1,18 @@
 """Payloads: blocks of rows, drawn i.i.d., made faulty to the scheduled strength, encoded ahead of need."""
 
 import itertools
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.harness.errors import DriftdrillError, ScenarioError
+from driftdrill.harness.errors import DriftdrillError, ScenarioError, nearest
 from driftdrill.harness.scenario.fault import Batch, Fault
+from driftdrill.harness.scenario.measure import is_text, settled
 from driftdrill.harness.scenario.scenario import Scenario
 from driftdrill.harness.seeds import generator
 from driftdrill.harness.traffic.body_layout.layout import Layout, layout_of
@@ -18,6 +20,8 @@ from driftdrill.harness.traffic.protocols import Protocol, Request
 from driftdrill.harness.traffic.ready_bodies import Bodies
 
 BLOCK_ROWS = 256
+MOST_SEGMENTS = 50
+"""Most values of a column that harm is told by: of many segments each has few rows."""
 TRIED = 32
 """Requests on which a fault of the payload is tried before a drill."""
 
@@ -29,8 +33,8 @@ class Block:
     first: int
     bodies: list[bytes | Request]
     """Ready-made bodies, and whole requests where a fault of the payload changed one."""
-    truth: npt.NDArray[np.float64] | None
-    """float64 (rows,), or None where the scenario has no truth."""
+    truth: npt.NDArray[Any] | None
+    """float64 (rows,), of labels object (rows,), or None where the scenario has no truth."""
     strength: dict[str, npt.NDArray[np.float64]]
     """Fault name -> float64 (requests,)."""
     changed: dict[str, npt.NDArray[np.bool_]]
@@ -39,10 +43,17 @@ class Block:
     """A request."""
     columns: Batch | None = None
     """The rows as they are sent, before faults of the payload; only where they are kept."""
+    segments: dict[str, list[str]] = field(default_factory=dict)
+    """Column that the scenario tells harm by -> its values as texts, one a row."""
 
     @cached_property
-    def truths(self) -> list[float]:
-        """``truth`` as plain numbers."""
+    def labels(self) -> bool:
+        """Whether predictions are labels, as the truth is."""
+        return self.truth is not None and is_text(self.truth)
+
+    @cached_property
+    def truths(self) -> list[Any]:
+        """``truth`` as plain numbers or texts."""
         return [] if self.truth is None else self.truth.tolist()
 
     @cached_property
@@ -77,6 +88,7 @@ class Blocks:
         self.mutations = scenario.faults_of("payload")
         sent = {name: column for name, column in self.source.items() if name != scenario.truth}
         self._bodies = Bodies(protocol, sent, faulty=bool(self.faults)) if rows_per_request == 1 else None
+        self._known = {name: set(_texts(self.source[name])) for name in scenario.segments if self.source}
         self.layout = self._tried() if self.mutations else None
         self._blocks: dict[int, Block] = {}
 
@@ -116,6 +128,7 @@ class Blocks:
             column.flags.writeable = False  # a fault that changed its input would not be seen to change anything
         batch = dict(drawn)
         padded = np.concatenate([times, np.full(BLOCK_ROWS - len(times), -1.0)])
+        segments = {name: _texts(drawn[name]) for name in self.scenario.segments}
         strengths: dict[str, npt.NDArray[np.float64]] = {}
         changes: dict[str, npt.NDArray[np.bool_]] = {}
         for fault in self.faults:
@@ -123,6 +136,7 @@ class Blocks:
             faulty = self._apply(fault, batch, np.repeat(strength, self.rows_per_request), index)
             changed = np.any(rows_changed(batch, faulty).reshape(BLOCK_ROWS, -1), axis=1)
             strengths[fault.name], changes[fault.name] = strength[: len(times)], changed[: len(times)]
+            segments = self._segments(segments, batch, faulty)
             batch = faulty
         wheres = {f.name: self._where(f, batch) for f in self.mutations}
         truth = batch.pop(self.scenario.truth) if self.scenario.truth else None
@@ -134,12 +148,31 @@ class Blocks:
         return Block(
             first,
             bodies,
-            None if truth is None else np.asarray(truth[: len(times) * self.rows_per_request], dtype=np.float64),
+            None if truth is None else _as_truth(truth[: len(times) * self.rows_per_request]),
             strengths,
             changes,
             self.rows_per_request,
             {name: c[: len(times) * self.rows_per_request] for name, c in batch.items()} if self.keep else None,
+            {name: found[: len(times) * self.rows_per_request].tolist() for name, found in segments.items()},
         )
+
+    @property
+    def labels(self) -> bool:
+        """Whether truth, and so predictions, are labels."""
+        return self.scenario.truth is not None and is_text(_as_truth(self.source[self.scenario.truth]))
+
+    def _segments(
+        self, before: dict[str, npt.NDArray[Any]], batch: Batch, faulty: Batch
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Of which segment each row is once a fault is in: that which it was, unless the fault put another whole row in
+        its place, as those that draw anew do. What a fault writes into the column itself moves no row."""
+        if any(faulty[name] is batch[name] for name in batch):
+            return before
+        found = {}
+        for name, old in before.items():
+            new = _texts(faulty[name])
+            found[name] = np.where([v in self._known[name] for v in new], new, old)
+        return found
 
     def _number(self, block: Block) -> Block:
         whole = (b if isinstance(b, Request) else self._request(b) for b in block.bodies)
@@ -266,9 +299,54 @@ def checked_rows(scenario: Scenario) -> Batch:
     if scenario.truth is not None:
         if scenario.truth not in batch:
             raise ScenarioError(f"{where} have no column {scenario.truth!r} (truth); they have {sorted(batch)}")
-        if batch[scenario.truth].dtype.kind not in "fiub":
-            raise ScenarioError(f"{where}: truth {scenario.truth!r} must be numbers")
+        try:
+            truth = _as_truth(batch[scenario.truth])
+        except ValueError as e:
+            raise ScenarioError(f"{where}: truth {scenario.truth!r} must be numbers or texts: {e}") from e
+        settled(scenario.measure, scenario.smallest_harm, truth, where)  # type: ignore[arg-type]
+        for name in scenario.segments:
+            _refuse_segment(name, batch, where)
     return batch
+
+
+def truth_of(scenario: Scenario, batch: Batch) -> npt.NDArray[Any]:
+    """The truth of checked rows, float64 (n,) or, of labels, object (n,)."""
+    return _as_truth(batch[scenario.truth or ""])
+
+
+def _as_truth(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A column of truth as float64, or, of texts, as object with None where there is none. Raises ValueError."""
+    if column.dtype.kind in "fiub":
+        return np.asarray(column, dtype=np.float64)
+    values = [None if v is None or (isinstance(v, float) and math.isnan(v)) else v for v in column.tolist()]
+    known = [v for v in values if v is not None]
+    if known and all(isinstance(v, (int, float)) for v in known):
+        return np.array([math.nan if v is None else float(v) for v in values], dtype=np.float64)
+    for v in known:
+        if not isinstance(v, str):
+            raise ValueError(f"it holds {v!r}")
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def _texts(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A column as texts, object (n,); what is missing is "missing"."""
+    out = np.empty(len(column), dtype=object)
+    gone = [v is None or (isinstance(v, float) and math.isnan(v)) for v in column.tolist()]
+    out[:] = ["missing" if g else str(v) for v, g in zip(column.tolist(), gone, strict=True)]
+    return out
+
+
+def _refuse_segment(name: str, batch: Batch, where: str) -> None:
+    if name not in batch:
+        raise ScenarioError(f"{where} have no column {name!r} (segments)", hint=nearest(name, batch))
+    count = len(set(_texts(batch[name])))
+    if count > MOST_SEGMENTS:
+        raise ScenarioError(
+            f"{where}: segments: column {name!r} has {count:,} values; harm is told for at most {MOST_SEGMENTS}",
+            hint="make a column of fewer values, such as one of ranges",
+        )
 
 
 def batch_of(make: Callable[[], Batch], where: str) -> Batch:

@@ -77,7 +77,10 @@ class Player:
         self._greenlets: list[gevent.Greenlet] = []
         self._busy = _Busy()
         self.failure: BaseException | None = None
-        self._decode, self._reads = blocks.protocol.decode, blocks.protocol.measure
+        self._decode: Callable[[bytes, int], Predictions] = blocks.protocol.decode
+        if blocks.labels:
+            self._decode = lambda body, rows: blocks.protocol.decode(body, rows, True)
+        self._reads = blocks.protocol.measure
 
     def start(self) -> None:
         """Begin to play; returns at once."""

@@ -11,7 +11,7 @@ NAN = float("nan")
 
 
 @dataclass
-class Records(RequestColumns[list[int], list[float], list[str], list[bool], list[float]]):
+class Records(RequestColumns[list[int], list[Any], list[str], list[bool], list[Any]]):
     """Requests that ended, in order of their end."""
 
     def add(
@@ -24,7 +24,7 @@ class Records(RequestColumns[list[int], list[float], list[str], list[bool], list
         status: int,
         size: int,
         failure: str,
-        predictions: Sequence[float] | None,
+        predictions: Sequence[float] | Sequence[str] | None,
     ) -> None:
         """Add one request of ``block``; ``predictions`` are None where there are none."""
         self.slot.append(slot)
@@ -35,9 +35,11 @@ class Records(RequestColumns[list[int], list[float], list[str], list[bool], list
         self.size.append(size)
         self.failure.append(failure)
         at, rows = slot - block.first, block.rows
-        self.prediction += predictions if predictions is not None else [NAN] * rows
+        self.prediction += predictions if predictions is not None else [None if block.labels else NAN] * rows
         if block.truth is not None:
             self.truth += block.truths[at * rows : (at + 1) * rows]
+        for name, texts in block.segments.items():
+            self.segments.setdefault(name, []).extend(texts[at * rows : (at + 1) * rows])
         for name, strength, changed in block.marks:
             self.strength.setdefault(name, []).append(strength[at])
             self.changed.setdefault(name, []).append(changed[at])
@@ -54,6 +56,8 @@ class Records(RequestColumns[list[int], list[float], list[str], list[bool], list
                 column += [empty] * (before - len(column))
                 found = more[kind].get(name, [])
                 column += [*found, *[empty] * (added - len(found))]
+        for name, texts in more["segments"].items():
+            self.segments.setdefault(name, []).extend(texts)
         self.missed += more["missed"]
 
     def measure(self, found: Mapping[str, float]) -> None:

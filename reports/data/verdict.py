@@ -81,6 +81,24 @@ class Response:
 
 
 @dataclass(frozen=True)
+class SegmentHarm:
+    """What one fault did to the rows of one segment; the measure is the whole's."""
+
+    column: str
+    value: str
+    word: HarmWord
+    smallest: float | None = None
+    before: float | None = None
+    during: float | None = None
+    drop: tuple[float, float] | None = None
+    """As the whole's, wider by so much that all segments together err as rarely as one would (Holm)."""
+    rows_before: int = 0
+    rows_during: int = 0
+    unanswered: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Harm:
     """What one fault did to the predictions, from ground truth."""
 
@@ -93,14 +111,31 @@ class Harm:
     before: float | None = None
     during: float | None = None
     drop: tuple[float, float] | None = None
-    """95 % interval of before - during."""
+    """95 % interval of the change for the worse: before - during of a score, during - before of a loss."""
     rows_before: int = 0
     rows_during: int = 0
     unanswered: int = 0
-    """Rows of the fault phase without a prediction; they count as wrong."""
+    """Rows of the fault phase without a prediction; they count as wrong, or cost what a constant would."""
     note: str = ""
     details: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Further measures, (before, during): AUC, log loss."""
+    unit: str = ""
+    """Of the measure's values: "share", "nats", the column whose unit an error has, or the author's own."""
+    score: bool = True
+    """Whether more is better."""
+    ratio: tuple[float, float] | None = None
+    """95 % interval of during / before, where the smallest harm is a share of the baseline's loss."""
+    segments: tuple[SegmentHarm, ...] = ()
+
+    @property
+    def harmed(self) -> tuple[SegmentHarm, ...]:
+        """The segments that were HARMFUL."""
+        return tuple(s for s in self.segments if s.word == "HARMFUL")
+
+    @property
+    def did_harm(self) -> bool:
+        """Whether the fault was HARMFUL, to all rows or to those of some segment."""
+        return self.word == "HARMFUL" or bool(self.harmed)
 
 
 @dataclass(frozen=True)
@@ -187,17 +222,17 @@ class Verdict:
 
     @property
     def silent_failures(self) -> list[Harm]:
-        """HARMFUL faults that no judged alert noticed; none where no alert was judged."""
+        """Faults that were HARMFUL, if only to a segment, and that no alert noticed; none where no alert was judged."""
         if any(r.word in ("FIRED", "LATE", "UNRESOLVED") for r in self.responses):
             return []
         if self.responses and all(r.word == "NOT_JUDGED" for r in self.responses):
             return []
-        return [h for h in self.harms if h.word == "HARMFUL"]
+        return [h for h in self.harms if h.did_harm]
 
     @property
     def alarms_without_harm(self) -> list[Response]:
         """Alerts that fired although every fault was HARMLESS: early warning or noise, the team decides."""
-        if not self.harms or any(h.word != "HARMLESS" for h in self.harms):
+        if not self.harms or any(h.word != "HARMLESS" or h.did_harm for h in self.harms):
             return []
         return [r for r in self.responses if r.word in ("FIRED", "LATE", "UNRESOLVED")]
 

@@ -72,7 +72,7 @@ def split(verdict: Verdict) -> tuple[list[LaneGroup], list[LaneGroup]]:
 def worst(verdict: Verdict) -> Harm | None:
     """The fault that cost most, of those whose harm is known."""
     known = [h for h in verdict.harms if h.before is not None and h.during is not None]
-    return max(known, key=lambda h: (h.before or 0.0) - (h.during or 0.0), default=None)
+    return max(known, key=lambda h: ((h.before or 0.0) - (h.during or 0.0)) * (1 if h.score else -1), default=None)
 
 
 def strip(verdict: Verdict, columns: int) -> Element | None:
@@ -148,15 +148,16 @@ def _quality(verdict: Verdict, columns: int) -> Iterator[Element]:
     kind = "raw" if harm else "main"
     drawn = [shapes.measured(track, scale, columns, kind, height=height) for track in t.quality]
     label = [_name(name), el("output"), _sub("against ground truth")]
-    if harm is not None and harm.before is not None and harm.during is not None:
+    drawable = harm is not None and plain(harm.measure, limit=60) == name  # an AUC is not drawn, but the accuracy
+    if drawable and harm is not None and harm.before is not None and harm.during is not None:
         if harm.smallest is not None:
-            limit = harm.before - harm.smallest
+            limit = harm.before - harm.smallest if harm.score else harm.before + harm.smallest
             drawn += shapes.rule(scale, limit, height, "limit")
             marks.append((limit, "limit"))
-            label.append(_sub(f"below {wording.quality(limit)} it is harm"))
+            label.append(_sub(f"{'below' if harm.score else 'above'} {wording.value(harm, limit)} it is harm"))
         drawn += shapes.level(t, scale, harm.before, "baseline", height)
         drawn += shapes.level(t, scale, harm.during, "fault", height)
-        said += f": {wording.quality(harm.before)} before and {wording.quality(harm.during)} during the fault"
+        said += f": {wording.value(harm, harm.before)} before and {wording.value(harm, harm.during)} during the fault"
     ends = (scale.high, scale.low)
     yield chart(label, scale, drawn, height=height, said=said, kind="quality", ends=ends, marks=marks)
 

@@ -117,5 +117,5 @@ def _change(verdict: Verdict) -> Element:
     harm = lanes.worst(verdict)
     if harm is None:
         return el("span", "unknown")
-    change = f"{wording.quality(harm.before)} → {wording.quality(harm.during)}"
+    change = f"{wording.value(harm, harm.before)} → {wording.value(harm, harm.during)}"
     return el("span", el("span", change, class_="nowrap"), " ", el("span", plain(harm.measure, limit=40), class_="sub"))

@@ -89,7 +89,8 @@ def level(t: Timeline, scale: Scale, value: float, phase_name: str, height: int)
         return []
     y = pixel(scale, value, height)
     kind = f"level {phase_name}"
-    text = el("text", wording.quality(value), x=at(t, (phase.start + phase.end) / 2), y=y - 6, class_=f"{kind} mid")
+    shown = wording.quality(value) if abs(value) <= 1 else wording.number(value)
+    text = el("text", shown, x=at(t, (phase.start + phase.end) / 2), y=y - 6, class_=f"{kind} mid")
     return [el("line", x1=at(t, phase.start), x2=at(t, phase.end), y1=y, y2=y, class_=kind), text]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.judge.findings.harm import quality
+from driftdrill.harness.judge.harm.harm import quality
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta

@@ -7,8 +7,9 @@ import numpy as np
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.findings import counting, evaluations, pages
-from driftdrill.harness.judge.findings.harm import auc, auc_low, correct, is_binary
 from driftdrill.harness.judge.findings.scraped_page import page_key
+from driftdrill.harness.judge.harm.right_model import BaselineCheck, right_model
+from driftdrill.harness.judge.harm.rows import answered, within
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Samples
@@ -42,6 +43,7 @@ def validity(
     unread = [f.why for f in failed]
     twice, sent_twice = counting.sent_twice(events)
     late = counting.refreshed_late(events, reads)
+    model = _right_model(meta, phases, requests)
     reasons = [
         *_ended(events),
         *_load(meta, requests),
@@ -54,7 +56,7 @@ def validity(
         *twice,
         *_counted(meta, requests, samples),
         *clean_start(phases, must_fire, alerts),
-        *_right_model(meta, phases, requests),
+        *model.reasons,
     ]
     observations = [
         *(f"{why}: rules that read it are not judged" for why in unread if why not in of_pages),
@@ -63,6 +65,7 @@ def validity(
         *sent_twice,
         *evaluations.observations(events),
         *counting.others_traffic(meta, requests, samples, events),
+        *model.observations,
     ]
     return Validity(not reasons, tuple(reasons), tuple(observations))
 
@@ -132,30 +135,14 @@ def clean_start(phases: Mapping[str, Phase], must_fire: frozenset[str], alerts: 
     return sorted(set(out))
 
 
-def _right_model(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> list[str]:
-    phase = phases["baseline"]
-    inside = (requests.intended >= phase.start) & (requests.intended < phase.end)
+def _right_model(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> BaselineCheck:
+    inside = within(requests, phases["baseline"])
     if not inside.any():
-        return ["no request was sent in the baseline"]
-    prediction = requests.prediction[inside]
-    answered = float(np.mean(~np.isnan(prediction)))
-    if answered < ANSWERED:
-        return [f"the target answered only {answered:.0%} of the baseline's clean rows"]
-    if requests.truth is None:
-        return []
-    truth = requests.truth[inside]
-    if is_binary(requests.truth):
-        area = auc(prediction, truth)
-        positives = int((truth == 1).sum())
-        if area is not None and auc_low(area, positives, truth.size - positives) <= 0.5:
-            return [f"is this the right model? on clean rows its predictions say nothing of the truth (AUC {area:.2f})"]
-        return []
-    right = float(correct(prediction, truth, meta.threshold).mean())
-    _, counts = np.unique(truth, return_counts=True)
-    most = float(counts.max() / truth.size)
-    if right <= most:
-        return [f"is this the right model? on clean rows it is right for {right:.0%}; one constant is for {most:.0%}"]
-    return []
+        return BaselineCheck(("no request was sent in the baseline",))
+    share = float(answered(requests.prediction[inside]).mean())
+    if share < ANSWERED:
+        return BaselineCheck((f"the target answered only {share:.0%} of the baseline's clean rows",))
+    return right_model(meta, phases, requests)
 
 
 def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any]]) -> list[str]:

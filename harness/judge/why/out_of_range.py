@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, tree
 from driftdrill.harness.judge.rules.analysed import AlertThreshold
+from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.bounds import Bounds, Values
 from driftdrill.harness.judge.why.seen import Seen

@@ -10,8 +10,8 @@ from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.body_layout.layout import Layout
 
-Predictions = list[float]
-"""One a row."""
+Predictions = list[float] | list[str]
+"""One a row: numbers, or labels where those were asked for."""
 
 
 class Undecodable(ValueError):
@@ -48,13 +48,14 @@ class Protocol:
 
     ``path`` is below the target's URL. ``encode(batch, rows_per_request)`` makes request bodies: rows
     i * rows_per_request onward make body i, which depends on them and on the columns' types alone.
-    ``decode(body, rows)`` answers one number a row and raises :class:`Undecodable`. ``measure(body, pieces)`` reads
-    more from a response: name -> number; pieces are (seconds since sending, bytes so far), in order, as they arrived.
+    ``decode(body, rows)`` answers one number a row, ``decode(body, rows, True)`` one label; both raise
+    :class:`Undecodable`. ``measure(body, pieces)`` reads more from a response: name -> number; pieces are (seconds
+    since sending, bytes so far), in order, as they arrived.
     """
 
     path: str
     encode: Callable[[Batch, int], list[bytes]]
-    decode: Callable[[bytes, int], Predictions]
+    decode: Callable[..., Predictions]
     content_type: str = "application/json"
     measure: Callable[[bytes, tuple[tuple[float, int], ...]], Mapping[str, float]] | None = None
 

@@ -10,7 +10,7 @@ from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, DetectAnswer, Detected, Family, Predictions, Protocol
-from driftdrill.harness.traffic.protocols.values import decoded, finder, lists, numbers, texts
+from driftdrill.harness.traffic.protocols.values import decoded, finder, lists, predictions, texts
 
 USUAL_RESULTS = "prediction || predictions || score || scores || probability || probabilities || result || output || @"
 _PREDICTS = re.compile(r"predict|infer|score|invocation|classif", re.IGNORECASE)
@@ -45,9 +45,9 @@ class GenericJson:
         groups = (rows[i : i + rows_per_request] for i in range(0, len(rows), rows_per_request))
         return [(before + "[" + ", ".join(group) + "]" + after).encode() for group in groups]
 
-    def decode(self, body: bytes, rows: int) -> Predictions:
-        """Predictions from the result path: numbers, booleans, or lists of them, one a row."""
-        return numbers(self.find(decoded(body)), rows)
+    def decode(self, body: bytes, rows: int, labels: bool = False) -> Predictions:
+        """Predictions from the result path: numbers, booleans, labels, or lists of them, one a row."""
+        return predictions(self.find(decoded(body)), rows, labels)
 
 
 def templated(options: ProtocolOptions, *, path: str, body: str, result: str) -> Protocol:

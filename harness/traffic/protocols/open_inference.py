@@ -15,7 +15,7 @@ from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Predictions, Protocol, Undecodable
-from driftdrill.harness.traffic.protocols.values import decoded, finder, numbers, texts
+from driftdrill.harness.traffic.protocols.values import are_probabilities, decoded, finder, predictions, texts
 
 _DATATYPES = {"i": "INT64", "u": "UINT64", "f": "FP64", "b": "BOOL"}
 
@@ -62,13 +62,15 @@ class _Inputs:
 def _decoder(result: str | None) -> Any:
     find = finder(result or "outputs[0].data")
 
-    def decode(body: bytes, rows: int) -> Predictions:
+    def decode(body: bytes, rows: int, labels: bool = False) -> Predictions:
         found = find(decoded(body))
-        if isinstance(found, list) and rows and len(found) == 2 * rows and not isinstance(found[0], list):
-            found = found[1::2]  # the flat [rows, 2] of a binary classifier's probabilities
+        if isinstance(found, list) and rows and len(found) == 2 * rows:
+            pairs = list(zip(found[::2], found[1::2], strict=True))
+            if all(map(are_probabilities, pairs)):
+                found = found[1::2]  # the flat [rows, 2] of a binary classifier's probabilities
         if found is None:
             raise Undecodable("no outputs in the response")
-        return numbers(found, rows)
+        return predictions(found, rows, labels)
 
     return decode
 

@@ -20,7 +20,7 @@ from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.setup.target import ProtocolOptions
 from driftdrill.harness.traffic.protocols.base import Ask, Detected, Family, Predictions, Protocol, Undecodable
-from driftdrill.harness.traffic.protocols.values import decoded, finder, numbers, texts
+from driftdrill.harness.traffic.protocols.values import decoded, finder, predictions, texts
 
 Pieces = tuple[tuple[float, int], ...]
 
@@ -78,11 +78,11 @@ def _prompts(batch: Batch) -> tuple[list[str], list[str] | None]:
     return texts(next(iter(batch.values()))), None
 
 
-def _decode(find: Callable[[Any], Any], body: bytes, rows: int) -> Predictions:
+def _decode(find: Callable[[Any], Any], body: bytes, rows: int, labels: bool = False) -> Predictions:
     answer = _answer(body)
     if not isinstance(answer, dict) or not answer.get("choices"):
         raise Undecodable(f"no choices in the response: {body[:80]!r}")
-    return numbers(find(answer), rows)
+    return predictions(find(answer), rows, labels)
 
 
 def _answer(body: bytes) -> Any:

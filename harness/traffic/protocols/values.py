@@ -1,4 +1,4 @@
-"""Cells to JSON texts, and answers to numbers."""
+"""Cells to JSON texts, and answers to predictions."""
 
 import json
 import math
@@ -13,6 +13,8 @@ from jmespath.exceptions import JMESPathError
 from driftdrill.harness.errors import ConfigError
 from driftdrill.harness.traffic.protocols.base import Predictions, Undecodable
 
+ROUNDED = 1e-3
+"""How far the sum of two probabilities may be from 1: servers round."""
 _SIMPLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\])*")
 
 
@@ -83,23 +85,53 @@ def _first(answer: Any, ways: list[list[Any]]) -> Any:
     return found
 
 
-def numbers(found: Any, rows: int) -> Predictions:
-    """``found`` as one float a row: one number, or a list with one number a row.
+def predictions(found: Any, rows: int, labels: bool = False) -> Predictions:
+    """``found`` as one prediction a row: one value, or a list with one a row. Numbers, or ``labels`` as texts.
 
-    A row may be a one-number list, or the two probabilities of a binary classifier, of which the second counts.
+    A row may be a one-value list, or the two probabilities of a binary classifier, of which the second counts: two
+    numbers that sum to 1. Two others are two targets, and `result` has to say which.
     """
-    if rows == 1 and type(found) is float:
+    if rows == 1 and type(found) is float and not labels:
         return [found]
-    flat = found if isinstance(found, list) else [found]
-    flat = [v[-1] if isinstance(v, list) and len(v) in (1, 2) else v for v in flat]
+    flat = [_of_row(v) for v in (found if isinstance(found, list) else [found])]
     if len(flat) != rows:
         raise Undecodable(f"expected {rows} predictions, found {len(flat)}")
-    out: list[float] = []
-    for value in flat:
-        if not isinstance(value, (int, float)):
-            raise Undecodable(f"expected a number, found {type(value).__name__} {str(value)[:40]!r}")
-        try:
-            out.append(float(value))
-        except OverflowError as e:
-            raise Undecodable("expected a number, found an integer beyond all floats") from e
-    return out
+    return [_label(v) for v in flat] if labels else [_number(v) for v in flat]
+
+
+def are_probabilities(pair: Any) -> bool:
+    """Whether two values are the probabilities of two classes."""
+    return all(type(v) in (int, float) and 0 <= v <= 1 for v in pair) and abs(sum(pair) - 1) <= ROUNDED
+
+
+def _of_row(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    if len(value) == 2 and all(isinstance(v, (int, float)) for v in value):
+        if not are_probabilities(value):
+            raise Undecodable(
+                f"expected a number a row, found two, {value[0]:g} and {value[1]:g}, which are no probabilities of two "
+                "classes: they do not sum to 1; for one of two targets give its result path, such as predictions[*][0]"
+            )
+        return value[1]
+    return value[0] if len(value) == 1 else value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, (int, float)):
+        raise Undecodable(f"expected a number, found {type(value).__name__} {str(value)[:40]!r}")
+    try:
+        return float(value)
+    except OverflowError as e:
+        raise Undecodable("expected a number, found an integer beyond all floats") from e
+
+
+def _label(value: Any) -> str:
+    """A label; classes that are numbered or true and false are named as JSON writes them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(int(value)) if float(value).is_integer() else repr(value)
+    raise Undecodable(f"expected a label, found {type(value).__name__} {str(value)[:40]!r}")

@@ -53,13 +53,19 @@ def requests(intended: Any, prediction: Any, truth: Any = None, **given: Any) ->
         "status": np.full(n, 200),
         "size": np.full(n, 10),
         "failure": np.full(n, "", dtype=np.str_),
-        "prediction": np.asarray(prediction, dtype=np.float64).reshape(n, -1 if n else 1),
-        "truth": None if truth is None else np.asarray(truth, dtype=np.float64).reshape(n, -1 if n else 1),
+        "prediction": _by_row(prediction, n),
+        "truth": None if truth is None else _by_row(truth, n),
         "strength": strength if isinstance(strength, dict) else {"fault": strength},
         "changed": {} if isinstance(strength, dict) else {"fault": strength > 0},
         "missed": 0,
     }
     return Requests(**(columns | given))
+
+
+def _by_row(values: Any, n: int) -> Any:
+    """Numbers, or labels where it is an array of objects."""
+    labels = isinstance(values, np.ndarray) and values.dtype.kind == "O"
+    return np.asarray(values, dtype=object if labels else np.float64).reshape(n, -1 if n else 1)
 
 
 def samples(name: str, points: dict[float, float], **labels: str) -> Samples:

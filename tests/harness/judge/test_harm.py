@@ -1,150 +1,149 @@
-"""Harm's statistics against what was published or what another library computes, and its words at their limits."""
+"""Harm's words at their limits: what is compared with what, what counts as unanswered, and when nothing can be told."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
 
-from driftdrill.harness.judge.findings.harm import (
-    Z95,
-    auc,
-    auc_low,
-    correct,
-    harms,
-    is_binary,
+from driftdrill.harness.judge.harm.harm import harms, quality
+from driftdrill.harness.judge.harm.intervals import newcombe
+from driftdrill.harness.judge.harm.measures import constant_estimate, correct, estimate, midranks, standard
+from driftdrill.harness.judge.harm.rows import Rows
+from driftdrill.harness.judge.harm.segments import holm
+from driftdrill.harness.scenario.measure import (
+    Measure,
+    brier,
+    close_to,
     log_loss,
-    newcombe,
-    quality,
-    wilson,
+    macro_f1,
+    mae,
+    percent,
+    pinball,
+    rmse,
 )
+from driftdrill.reports.data.verdict import Harm
 from tests.harness.judge.by_hand import BY_NAME, meta, requests
 
-TABLE_II = [
-    ((56, 70), (48, 80), (0.0524, 0.3339)),
-    ((9, 10), (3, 10), (0.1705, 0.8090)),
-    ((6, 7), (2, 7), (0.0582, 0.8062)),
-    ((5, 56), (0, 29), (-0.0381, 0.1926)),
-    ((0, 10), (0, 20), (-0.1611, 0.2775)),
-    ((0, 10), (0, 10), (-0.2775, 0.2775)),
-    ((10, 10), (0, 20), (0.6791, 1.0000)),
-    ((10, 10), (0, 10), (0.6075, 1.0000)),
-]
-"""Newcombe, Statistics in Medicine 17 (1998), 873-890, table II (a) to (h): the 95 % limits of method 10."""
+MEASURES = {"mae": mae, "rmse": rmse, "brier": brier, "log loss": log_loss, "close": close_to(10 * percent)}
 
 
-@pytest.mark.parametrize(("one", "other", "limits"), TABLE_II)
-def test_newcombes_interval_is_that_of_his_own_table(
-    one: tuple[int, int], other: tuple[int, int], limits: tuple[float, float]
-) -> None:
-    assert newcombe(*one, *other) == pytest.approx(limits, abs=5.1e-5)
-    assert newcombe(*other, *one) == pytest.approx((-limits[1], -limits[0]), abs=5.1e-5)
+def rows(truth: Any, prediction: Any) -> Rows:
+    t, p = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    shape = (-1, 1) if t.ndim == 1 else t.shape
+    known = np.isfinite(t.reshape(shape))
+    binary = bool(np.isin(t[np.isfinite(t)], (0.0, 1.0)).all())
+    return Rows(np.nan_to_num(t.reshape(shape)), p.reshape(shape), known, binary=binary)
 
 
-def test_newcombes_interval_near_one_is_what_statsmodels_computes() -> None:
-    """statsmodels 0.15, confint_proportions_2indep(98, 100, 80, 100, method="newcomb")."""
-    assert newcombe(98, 100, 80, 100) == pytest.approx((0.09668646697212537, 0.27000451991368757), rel=1e-12)
+def value(measure: Measure, truth: Any, prediction: Any, threshold: float = 0.5) -> float:
+    found = rows(truth, prediction)
+    return estimate(found, standard(measure, found, threshold)).value
 
 
-@pytest.mark.parametrize("n", [1, 7, 100])
-def test_wilsons_interval_is_what_scipy_computes(n: int) -> None:
-    for k in range(n + 1):
-        theirs = binomtest(k, n).proportion_ci(0.95, method="wilson")
-        assert wilson(k, n) == pytest.approx((theirs.low, theirs.high), rel=1e-12, abs=1e-15)
-        assert 0.0 <= wilson(k, n)[0] < wilson(k, n)[1] <= 1.0
-    assert pytest.approx(norm.ppf(0.975), rel=1e-15) == Z95
+def constant(measure: Measure, truth: Any) -> float:
+    """What the best constant scores."""
+    found = rows(truth, truth)
+    return constant_estimate(found, standard(measure, found, 0.5)).value
 
 
-def scored(seed: int, n: int = 500) -> tuple[np.ndarray, np.ndarray]:
-    """Scores with many ties that know something of their truth."""
-    rng = np.random.default_rng(seed)
-    truth = (rng.random(n) < 0.3).astype(float)
-    return np.round(np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0.0, 1.0), 1), truth
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_auc_and_log_loss_are_what_scikit_learn_computes(seed: int) -> None:
+def test_measures_are_what_scikit_learn_computes() -> None:
     from sklearn import metrics  # a second, which only the worker that runs this need spend
 
-    score, truth = scored(seed)
-    assert auc(score, truth) == pytest.approx(metrics.roc_auc_score(truth, score), rel=1e-12)
-    inside = np.clip(score, 0.05, 0.95)
-    assert log_loss(inside, truth) == pytest.approx(metrics.log_loss(truth, inside), rel=1e-12)
-    gone = np.where(np.arange(len(score)) % 7 == 0, np.nan, inside)
-    there = ~np.isnan(gone)
-    assert auc(gone.reshape(-1, 2), truth.reshape(-1, 2)) == pytest.approx(
-        metrics.roc_auc_score(truth[there], inside[there])
-    )
-    assert log_loss(gone, truth) == pytest.approx(metrics.log_loss(truth[there], inside[there]))
+    rng = np.random.default_rng(3)
+    truth = (rng.random(500) < 0.3).astype(float)
+    score = np.clip(np.round(rng.normal(0.4 + 0.2 * truth, 0.2), 1), 0.05, 0.95)
+    size, guess = rng.lognormal(2, 1, 500), rng.lognormal(2, 1, 500)
+    kind, said = rng.integers(0, 4, 500), rng.integers(0, 4, 500)
+    assert value(Measure("auc"), truth, score) == pytest.approx(metrics.roc_auc_score(truth, score), rel=1e-12)
+    assert value(log_loss, truth, score) == pytest.approx(metrics.log_loss(truth, score), rel=1e-12)
+    assert value(brier, truth, score) == pytest.approx(metrics.brier_score_loss(truth, score), rel=1e-12)
+    assert value(mae, size, guess) == pytest.approx(metrics.mean_absolute_error(size, guess), rel=1e-12)
+    assert value(rmse, size, guess) == pytest.approx(metrics.mean_squared_error(size, guess) ** 0.5, rel=1e-12)
+    assert value(pinball(0.9), size, guess) == pytest.approx(metrics.mean_pinball_loss(size, guess, alpha=0.9))
+    assert value(macro_f1, kind, said) == pytest.approx(metrics.f1_score(kind, said, average="macro"), rel=1e-12)
+    assert value(Measure("accuracy"), kind, said) == pytest.approx(metrics.accuracy_score(kind, said))
+    assert value(pinball(0.9), [5, 7, 9], [6, 6, 9]) == pytest.approx(1 / 3)
 
 
-def test_what_has_no_auc_or_no_log_loss_has_none() -> None:
-    score = np.array([0.1, 0.9])
-    assert auc(score, np.zeros(2)) is None
-    assert auc(score, np.ones(2)) is None
-    assert log_loss(np.array([np.nan]), np.ones(1)) is None
-    for beyond in (-0.1, 1.1):
-        assert log_loss(np.array([0.5, beyond]), np.ones(2)) is None
-    # Sure and wrong costs as much as the clipping lets it, 1e-15; sure and right nothing.
-    assert log_loss(np.array([0.0]), np.ones(1)) == pytest.approx(-math.log(1e-15))
-    assert log_loss(np.array([1.0]), np.zeros(1)) == pytest.approx(-math.log(1e-15), rel=0.01)
-    assert log_loss(np.array([0.0, 1.0]), np.array([0.0, 1.0])) == pytest.approx(0.0, abs=1e-14)
+@pytest.mark.parametrize(
+    ("measure", "truth", "prediction", "expected"),
+    [
+        (Measure("accuracy"), [0, 1], [0, np.nan], 0.5),
+        (Measure("auc"), [0, 1, 1], [0.1, 0.9, np.nan], 0.5),
+        (Measure("auc"), [0, 0, 1], [0.1, np.nan, 0.9], 0.5),
+        (brier, [0, 1], [0, np.nan], 0.5),
+        (brier, [0, 1], [0, 700], 0.5),
+        (close_to(1), [5, 5], [5.9, np.nan], 0.5),
+        (mae, [0, 2, 10], [0, 2, np.nan], 8 / 3),
+        (log_loss, [0, 1], [0, np.nan], math.log(2) / 2),
+        (log_loss, [0, 1], [0, 700], math.log(2) / 2),
+        (macro_f1, [0, 1, 1], [0, 1, np.nan], (1 + 2 / 3) / 2),
+        (macro_f1, [0, 2, 2], [0, 2, 7], (1 + 2 / 3) / 2),
+    ],
+)
+def test_what_an_unanswered_row_counts_as(measure: Measure, truth: Any, prediction: Any, expected: float) -> None:
+    """Wrong, ranked last, a Brier score of 1, or what the best constant costs: 2 is the median of 0, 2, 10."""
+    assert value(measure, truth, prediction) == pytest.approx(expected, abs=1e-9)
 
 
-def test_the_interval_of_an_auc_is_that_of_hanley_and_mcneils_own_example() -> None:
-    """Radiology 143 (1982), 29-36: an area of 0.893 from 51 abnormal and 58 normal images has an error of 0.032."""
-    assert (0.893 - auc_low(0.893, 51, 58)) / norm.ppf(0.975) == pytest.approx(0.032, abs=0.0006)
+def test_a_percentage_of_a_truth_of_0_is_0_and_the_last_bit_decides_nothing() -> None:
+    near = close_to(10 * percent)
+    assert [value(near, [t], [p]) for t, p in ((0, 0), (0, 1e-9), (10, 11), (10, 11.1), (-10, -9))] == [1, 0, 1, 0, 1]
+    assert value(close_to(0.1), [1.0], [1.1]) == 1.0
 
 
-@pytest.mark.parametrize(("area", "positives", "negatives"), [(0.7, 5, 400), (0.7, 400, 5), (0.95, 30, 90)])
-def test_the_interval_of_an_auc_follows_from_exponential_scores(area: float, positives: int, negatives: int) -> None:
-    """Hanley and McNeil's model, integrated: negatives are Exp(1), positives exponential with the same area."""
-    rate = (1 - area) / area
-    from scipy.integrate import quad
-
-    two_positives, _ = quad(lambda x: math.exp(-x) * math.exp(-rate * x) ** 2, 0, math.inf)
-    two_negatives, _ = quad(lambda y: rate * math.exp(-rate * y) * (1 - math.exp(-y)) ** 2, 0, math.inf)
-    variance = (
-        area * (1 - area) + (positives - 1) * (two_positives - area**2) + (negatives - 1) * (two_negatives - area**2)
-    )
-    error = math.sqrt(variance / (positives * negatives))
-    assert auc_low(area, positives, negatives) == pytest.approx(area - norm.ppf(0.975) * error, rel=1e-9)
-
-
-def test_what_is_told_apart_without_an_error_has_no_interval() -> None:
-    assert auc_low(1.0, 3, 5) == 1.0
+@pytest.mark.parametrize(
+    ("measure", "truth", "expected"),
+    [
+        (Measure("accuracy"), [2, 2, 5], 2 / 3),
+        (Measure("accuracy"), [0, 0, 1], 2 / 3),
+        (mae, [0, 2, 10], 10 / 3),
+        (rmse, [0, 4], 2.0),
+        (brier, [0, 0, 0, 1], 3 / 16),
+        (log_loss, [0, 1], math.log(2)),
+        (close_to(1), [0, 1, 2, 9], 3 / 4),
+        (close_to(10 * percent), [9, 11, 100], 2 / 3),
+        (macro_f1, [0, 0, 1], 0.4),
+        (pinball(0.5), [0, 2, 10], 5 / 3),
+    ],
+)
+def test_the_best_constant_of_each_measure(measure: Measure, truth: Any, expected: float) -> None:
+    assert constant(measure, truth) == pytest.approx(expected)
 
 
 def test_a_decision_is_taken_at_the_threshold_and_an_unanswered_row_is_wrong() -> None:
     nan = np.nan
-    binary = correct(np.array([0.5, 0.49, 0.5, 0.49, nan, nan]), np.array([1.0, 1.0, 0.0, 0.0, 0.0, 1.0]), 0.5)
-    assert binary.tolist() == [True, False, False, True, False, False]
-    other = correct(np.array([2.0, 2.5, nan, 0.0]), np.array([2.0, 2.0, 2.0, 0.0]), 0.5)
+    scores, truth = np.array([0.5, 0.49, 0.5, 0.49, nan, nan]), np.array([1.0, 1.0, 0.0, 0.0, 0.0, 1.0])
+    assert correct(scores, truth, 0.5, binary=True).tolist() == [True, False, False, True, False, False]
+    other = correct(np.array([2.0, 2.5, nan, 0.0]), np.array([2.0, 2.0, 2.0, 0.0]), 0.5, binary=False)
     assert other.tolist() == [True, False, False, True]
-    assert is_binary(np.array([0.0, 1.0]))
-    assert not is_binary(np.array([0.0, 2.0]))
+    # A recording holds seven digits of what is no whole number, and every digit of what is.
+    seven = correct(np.array([0.1234568, 12345678.0]), np.array([0.12345678, 12345679.0]), 0.5, binary=False)
+    assert seven.tolist() == [True, False]
+    assert midranks(np.array([3.0, 1.0, 3.0])).tolist() == [2.5, 1.0, 2.5]
 
 
-def drilled(right_before: int, right_during: int, n: int = 100, **given: object):
-    """The harm of a drill with n rows in the baseline and n under the fault, of which so many are right."""
+def drilled(right_before: int, right_during: int, n: int = 104, **given: object) -> Harm:
+    """The harm of a drill with n rows in each phase, so many of them right, spread evenly over eight blocks."""
     at = np.concatenate([np.linspace(300, 899, n), np.linspace(900, 1799, n)])
-    right = np.concatenate([np.arange(n) < right_before, np.arange(n) < right_during])
+    right = np.concatenate([np.arange(n) * k // n != (np.arange(n) + 1) * k // n for k in (right_before, right_during)])
     truth = np.tile([0.0, 1.0], n)
     (harm,) = harms(meta(**given), BY_NAME, requests(at, np.where(right, truth, 1 - truth), truth))
     return harm
 
 
 def test_harm_is_its_interval_against_the_smallest_that_matters() -> None:
-    """98 and 80 of 100: the interval is 0.0967 to 0.2700, so that its ends are where the word changes."""
-    harm = drilled(98, 80, smallest_harm=0.0966)
-    assert (harm.word, harm.before, harm.during, harm.smallest) == ("HARMFUL", 0.98, 0.80, 0.0966)
-    assert harm.drop == pytest.approx((0.0967, 0.2700), abs=5e-5)
-    assert (harm.rows_before, harm.rows_during, harm.unanswered) == (100, 100, 0)
-    assert drilled(98, 80, smallest_harm=0.0968).word == "INCONCLUSIVE"
-    assert drilled(98, 80, smallest_harm=0.2699).word == "INCONCLUSIVE"
-    assert drilled(98, 80, smallest_harm=0.2701).word == "HARMLESS"
-    low, high = newcombe(98, 100, 80, 100)
-    assert drilled(98, 80, smallest_harm=low).word == drilled(98, 80, smallest_harm=high).word == "INCONCLUSIVE"
+    """Neither share varies between blocks, so that a request counts as one: Newcombe's interval with t for z."""
+    harm = drilled(96, 80, smallest_harm=0.02)
+    assert (harm.word, harm.smallest, harm.unit, harm.score) == ("HARMFUL", 0.02, "share", True)
+    assert (harm.before, harm.during) == (96 / 104, 80 / 104)
+    assert (harm.rows_before, harm.rows_during, harm.unanswered) == (104, 104, 0)
+    low, high = harm.drop or (0.0, 0.0)
+    assert (low, high) == pytest.approx(newcombe(96 / 104, 104, 80 / 104, 104, 2.3646), abs=1e-4)
+    for smallest, word in ((low, "INCONCLUSIVE"), (low - 1e-6, "HARMFUL"), (high, "INCONCLUSIVE")):
+        assert drilled(96, 80, smallest_harm=smallest).word == word
+    assert drilled(96, 80, smallest_harm=high + 1e-6).word == "HARMLESS"
 
 
 def test_only_requests_that_the_fault_could_hit_are_compared_with_the_baseline() -> None:
@@ -155,8 +154,8 @@ def test_only_requests_that_the_fault_could_hit_are_compared_with_the_baseline()
     strength = np.array([0.0, 0.0, 0.0, 0.01, 0.0, 1.0, 1.0])
     (harm,) = harms(meta(), BY_NAME, requests(at, prediction, truth, strength=strength))
     assert (harm.rows_before, harm.rows_during, harm.unanswered) == (2, 2, 1)
-    assert (harm.before, harm.during) == (1.0, 0.0)
-    assert harm.drop == pytest.approx(newcombe(2, 2, 0, 2))
+    assert (harm.word, harm.before, harm.during) == ("INCONCLUSIVE", 1.0, 0.0)
+    assert harm.note == "a phase has 2 requests with known truth; at least 8 are needed for an interval"
     # A fault that is held has no strength of its own for each request: the whole phase counts.
     held = [{"name": n, "held": True, "seam": n} for n in ("page", "scrape")]
     held.append({"name": "outage", "held": True, "seam": "held"})
@@ -164,22 +163,85 @@ def test_only_requests_that_the_fault_could_hit_are_compared_with_the_baseline()
     assert (harm.fault, harm.rows_during, harm.during) == ("outage", 3, 1 / 3)
 
 
-def test_several_rows_a_request_count_each() -> None:
-    from sklearn import metrics
-
-    at, truth = [400.0, 1000.0], [[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]
-    prediction = [[0.1, 0.9, 0.8], [0.9, 0.9, np.nan]]
-    (harm,) = harms(meta(rows_per_request=3), BY_NAME, requests(at, prediction, truth))
-    assert (harm.rows_before, harm.rows_during, harm.unanswered) == (3, 3, 1)
-    assert (harm.before, harm.during) == (1.0, 1 / 3)
-    assert harm.drop == pytest.approx(newcombe(3, 3, 1, 3))
-    assert harm.details["AUC"] == (1.0, 0.5)
-    before, during = harm.details["log loss"]
-    assert before == pytest.approx(metrics.log_loss([0, 1, 1], [0.1, 0.9, 0.8]))
-    assert during == pytest.approx(metrics.log_loss([0, 1], [0.9, 0.9]))
+def phases(n: int = 200) -> tuple[Any, Any]:
+    """Moments of n requests in the baseline and n under the fault, and which are under it."""
+    at = np.concatenate([np.linspace(300, 899, n), np.linspace(900, 1799, n)])
+    return at, at >= 900
 
 
-def test_harm_is_unknown_without_truth_without_a_smallest_harm_and_without_rows() -> None:
+def harm_of(truth: Any, prediction: Any, measure: Measure | None = None, smallest: float = 0.05, **given: Any) -> Harm:
+    at, _ = phases(len(truth) // 2)
+    about = {"measure": measure.describe() if measure else {}, "smallest_harm": smallest, **given.pop("about", {})}
+    (harm,) = harms(meta(**about), BY_NAME, requests(at, prediction, truth, **given))
+    return harm
+
+
+def test_answers_a_thousand_times_too_large_are_harmful_whatever_measures_them() -> None:
+    rng = np.random.default_rng(0)
+    _, faulty = phases()
+    truth = rng.lognormal(3, 0.5, 400)
+    answer = truth * rng.lognormal(0, 0.1, 400)
+    wrong = np.where(faulty, answer * 1000, answer)
+    for measure in (None, mae, rmse, close_to(20 * percent), close_to(5), pinball(0.9)):
+        assert harm_of(truth, wrong, measure, 0.5).word == "HARMFUL"
+        assert harm_of(truth, answer, measure, 0.5 if measure and measure.bounded else 3.0).word == "HARMLESS"
+    harm = harm_of(truth, wrong, None, 0.5)
+    assert (harm.measure, harm.unit, harm.score) == ("mean absolute error of truth", "truth", False)
+    assert (harm.drop or (0.0, 0.0))[0] > 1000, "positive is worse, for a loss too"
+    assert harm_of(truth, np.where(faulty, np.nan, answer), mae, 0.5).word == "HARMFUL", "nothing answered costs skill"
+
+
+def test_a_smallest_harm_may_be_a_share_of_the_baselines_loss() -> None:
+    rng = np.random.default_rng(1)
+    _, faulty = phases(2000)
+    truth = rng.normal(100, 20, 4000)
+    error = rng.normal(0, 1, 4000)
+    for factor, word in ((1.0, "HARMLESS"), (1.1, "INCONCLUSIVE"), (1.3, "HARMFUL")):
+        relative = {"smallest_relative": True}
+        harm = harm_of(truth, truth + np.where(faulty, factor, 1) * error, mae, 0.1, about=relative)
+        assert harm.word == word
+        assert harm.smallest == pytest.approx(0.1 * (harm.before or 0.0))
+        low, high = harm.ratio or (0.0, 0.0)
+        assert low < factor < high
+    harm = harm_of(truth, np.where(faulty, truth + 1, truth), mae, 0.1, about={"smallest_relative": True})
+    assert (harm.word, harm.note) == (
+        "UNKNOWN",
+        "the baseline's mean absolute error is 0: no share of it is a harm; give smallest_harm in its unit",
+    )
+
+
+def test_a_harm_that_no_fault_could_do_is_not_told() -> None:
+    harm = harm_of(np.tile([0.0, 1.0], 200), np.tile([0.0, 0.0], 200), smallest=0.5)
+    assert harm.word == "UNKNOWN"
+    assert harm.note == "smallest_harm of 0.5 cannot be reached: accuracy is 0.500 in the baseline"
+
+
+def test_an_authors_own_loss_is_read_from_the_recording() -> None:
+    _, faulty = phases()
+    truth = np.tile([0.0, 1.0, 5.0, 9.0], 100)
+    losses = {"model": np.where(faulty, 9.0, 1.0)[:, None], "constant": np.full((400, 1), 4.0)}
+    losses["model"][::7] = np.nan
+    own = Measure("own", title="cost", unit="euros")
+    harm = harm_of(truth, truth, own, 1.0, losses=losses)
+    assert (harm.measure, harm.unit, harm.word) == ("cost", "euros", "HARMFUL")
+    gone = 29 / 200  # unanswered, of which each costs what the constant does
+    assert (harm.before, harm.during) == pytest.approx((1 + 3 * gone, 9 - 5 * gone))
+
+
+def test_labels_are_compared_as_texts() -> None:
+    labels = np.array(["late", "early", "on time", None], dtype=object)[np.arange(400) % 4].reshape(-1, 1)
+    answer = labels.copy()
+    answer[200::3] = None
+    answer[201::5] = "no label at all"
+    at, _ = phases()
+    sent = requests(at, answer, labels)
+    (harm,) = harms(meta(labels=True), BY_NAME, sent)
+    assert (harm.measure, harm.before, harm.word) == ("accuracy", 1.0, "HARMFUL")
+    assert (harm.rows_before, harm.rows_during) == (150, 150), "rows without a truth drop out"
+    assert harm.unanswered == 40
+
+
+def test_harm_is_unknown_without_truth_without_a_smallest_harm_without_rows_and_with_one_truth() -> None:
     at, answers = [400.0, 1000.0], [0.0, np.nan]
     (harm,) = harms(meta(truth=None), BY_NAME, requests(at, answers))
     assert (harm.word, harm.note, harm.unanswered) == ("UNKNOWN", "the scenario names no truth", 1)
@@ -188,13 +250,107 @@ def test_harm_is_unknown_without_truth_without_a_smallest_harm_and_without_rows(
     for alone in (400.0, 1000.0):
         (harm,) = harms(meta(), BY_NAME, requests([alone], [0.0], [0.0]))
         assert (harm.word, harm.note, harm.unanswered) == ("UNKNOWN", "no rows to compare", 0)
-    (harm,) = harms(meta(), BY_NAME, requests(at, [2.0, 2.0], [2.0, 2.0]))
-    assert harm.details == {}
+    harm = harm_of(np.zeros(400), np.where(phases()[1], 1.0, 0.0))
+    assert (harm.word, harm.note) == ("UNKNOWN", "the truth has one value only: any model that says it is right")
+
+
+def test_too_few_of_a_class_is_inconclusive() -> None:
+    truth = np.zeros(400)
+    truth[[10, 60, 110, 160, 210, 260, 310, 360]] = 1.0
+    harm = harm_of(truth, truth, Measure("auc"))
+    assert (harm.word, harm.note) == (
+        "INCONCLUSIVE",
+        "a class occurs in 4 requests of a phase; AUC needs each in at least 5",
+    )
+    truth[[30, 230]] = 1.0
+    assert harm_of(truth, truth, Measure("auc")).word == "INCONCLUSIVE", "an AUC of 1 from 5 positives is not sure"
+    assert harm_of(truth, np.where(phases()[1], 1 - truth, truth), Measure("auc")).word == "HARMFUL"
+
+
+def test_spells_longer_than_a_block_are_inconclusive_unless_the_fault_made_them() -> None:
+    truth = np.tile([0.0, 1.0], 200)
+    slow = (np.arange(400) // 50) % 2 == 0
+    harm = harm_of(truth, np.where(slow, 1 - truth, truth), smallest=0.4)
+    assert harm.word == "INCONCLUSIVE"
+    assert harm.note == (
+        "in the baseline and the fault phase, requests depend on each other for longer than an eighth of the phase: "
+        "lengthen it"
+    )
+    # Dead for the second half of the fault phase, in a drill whose baseline does not vary.
+    now_and_then = np.where(np.random.default_rng(0).random(400) < 0.1, 1 - truth, truth)
+    harm = harm_of(truth, np.where(np.arange(400) >= 300, np.nan, now_and_then), smallest=0.02)
+    assert (harm.word, harm.note) == (
+        "HARMFUL",
+        "it came and went in long spells: that it did harm is sure, how much is not",
+    )
+
+
+def test_what_harmless_does_not_exclude_is_told_with_it() -> None:
+    truth = np.tile([0.0, 1.0], (60, 25))
+    at, _ = phases(30)
+    right = truth.copy()
+    right[::6, :5] = 1 - right[::6, :5]
+    (harm,) = harms(meta(rows_per_request=50), BY_NAME, requests(at, right, truth))
+    assert (harm.word, harm.note) == ("HARMLESS", "whole requests that fail more rarely than 3 in 30 are not excluded")
+    truth = np.tile([0.0, 1.0], 2000)
+    gone = np.where((np.arange(4000) >= 3000) & (np.arange(4000) < 3003), np.nan, truth)
+    harm = harm_of(truth, gone, smallest=0.2)
+    assert (harm.word, harm.note) == (
+        "HARMLESS",
+        "1 outage was seen: how often they come is not known from so few",
+    )
+    burst = np.where(np.arange(4000) == 3000, 1e6, truth + 1.0)
+    harm = harm_of(truth + np.arange(4000) % 50, burst + np.arange(4000) % 50, mae, 1e5)
+    assert (harm.word, harm.note) == (
+        "INCONCLUSIVE",
+        "a few requests make up most of the loss: too few to say that it is harmless",
+    )
+
+
+def by_country(dead: str, size: int = 1000) -> Harm:
+    """A whole of four countries, one of them 3 %, in which one country's rows are all wrong under the fault."""
+    rng = np.random.default_rng(1)
+    _, faulty = phases(size)
+    country = rng.choice(["at", "ch", "de", "fr"], 2 * size, p=[0.3, 0.03, 0.37, 0.3])
+    truth = rng.integers(0, 2, 2 * size)
+    wrong = (rng.random(2 * size) < 0.1) | ((country == dead) & faulty)
+    segments = {"country": country.astype(object).reshape(-1, 1)}
+    return harm_of(truth, np.where(wrong, 1 - truth, truth), smallest=0.08, segments=segments)
+
+
+def test_a_segment_of_3_percent_that_dies_is_harmful_under_a_harmless_whole() -> None:
+    harm = by_country("ch")
+    assert harm.word == "HARMLESS"
+    assert [s.value for s in harm.segments] == ["at", "ch", "de", "fr"]
+    assert [s.value for s in harm.harmed] == ["ch"]
+    assert harm.did_harm
+    assert [s.during for s in harm.harmed] == [0.0]
+    assert not by_country("nowhere").did_harm
+
+
+def test_a_segment_that_one_phase_has_no_row_of_is_unknown() -> None:
+    _, faulty = phases()
+    value = np.where(faulty, "new", "old").astype(object).reshape(-1, 1)
+    truth = np.tile([0.0, 1.0], 200)
+    harm = harm_of(truth, truth, segments={"version": value})
+    assert [(s.value, s.word, s.note) for s in harm.segments] == [
+        ("new", "UNKNOWN", "no rows to compare"),
+        ("old", "UNKNOWN", "no rows to compare"),
+    ]
+
+
+def test_holm_steps_down() -> None:
+    """Holm (1979): the clearest of three at a third of the level, the next at a half, and none after one that fails."""
+    assert holm([(0.001, 1.0), (0.012, 1.0), (0.5, 1.0)], 0.025) == pytest.approx([0.025 / 3, 0.0125, 0.025 / 3])
+    assert holm([(0.009, 1.0), (0.009, 1.0)], 0.025) == pytest.approx([0.0125, 0.025])
+    assert holm([(1.0, 0.001)], 0.025) == [0.025]
+    assert holm([], 0.025) == []
 
 
 def test_accuracy_is_drawn_over_sixty_windows_with_gaps() -> None:
     at, truth = [0.0, 10.0, 44.9, 45.0, 2699.9, 2700.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     (drawn,) = quality(meta(), requests(at, [1.0, 0.0, 0.0, 1.0, 1.0, 0.0], truth), 2700.0)
+    assert (drawn.name, drawn.unit) == ("accuracy", "ratio")
     assert (len(drawn.times), drawn.times[0], drawn.times[-1]) == (60, 22.5, 2677.5)
     assert drawn.values[0] == pytest.approx(1 / 3)
     assert drawn.values[1] == 1.0
@@ -202,3 +358,6 @@ def test_accuracy_is_drawn_over_sixty_windows_with_gaps() -> None:
     assert drawn.values[59] == 0.5
     assert quality(meta(), requests(at, [1.0] * 6), 2700.0) == ()
     assert quality(meta(), requests([], [], []), 2700.0) == ()
+    (drawn,) = quality(meta(measure=rmse.describe()), requests(at, [0.0, 4.0, 1.0, 1, 1, 1], [0.0] * 6), 2700.0)
+    assert (drawn.name, drawn.unit) == ("root mean squared error of truth", "truth")
+    assert drawn.values[0] == pytest.approx((17 / 3) ** 0.5)

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftdrill.harness.judge.findings.harm import auc, auc_low
 from driftdrill.harness.judge.findings.validity import clean_start, validity
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.reports.data.verdict import Validity
@@ -221,52 +220,81 @@ def test_half_of_the_baselines_rows_must_have_been_answered() -> None:
     assert "no request was sent in the baseline" in reasons(at=late, prediction=late * 0, truth=late * 0)
 
 
-def test_a_model_whose_scores_say_nothing_of_the_truth_is_the_wrong_one() -> None:
-    """Of 200 rows in the baseline, 100 of each class, the lower end of the AUC's interval must be above a half."""
+def in_baseline(prediction: Any, truth: Any, **about: Any) -> Validity:
+    """A drill of two requests a second, 1,200 of them in the baseline, of which N in all."""
+    return judged(at=np.arange(0.0, 2700.0, 0.5), prediction=prediction, truth=truth, about=about)
 
-    def scored(right: int) -> tuple[list[str], float]:
-        inside = np.flatnonzero((AT >= 300) & (AT < 900))
-        prediction = 1 - TRUTH
-        prediction[inside[:right]] = TRUTH[inside[:right]]
-        area = auc(prediction[inside], TRUTH[inside])
-        assert area is not None
-        return reasons(prediction=prediction), auc_low(area, 100, 100)
 
-    told = {right: scored(right) for right in range(100, 132, 2)}
-    assert {right for right, (_, low) in told.items() if low > 0.5} == {
-        right for right, (said, _) in told.items() if not said
-    }
-    assert told[100][0] == [
-        "is this the right model? on clean rows its predictions say nothing of the truth (AUC 0.50)"
-    ]
-    assert told[130][0] == []
-    # An area of 0.76 is enough of 196 positive rows among 200, and too little of 4.
-    inside = np.flatnonzero((AT >= 300) & (AT < 900))
-    rare, prediction = np.zeros(len(AT)), np.zeros(len(AT))
-    rare[inside[:4]] = 1.0
-    prediction[inside] = np.linspace(0.9, 0.1, len(inside))
-    prediction[inside[:4]] = [0.95, 0.8, 0.7, 0.4]
-    area = auc(prediction[inside], rare[inside])
-    assert area == pytest.approx(0.76, abs=0.001)
-    assert auc_low(area, 4, 196) < 0.5 < auc_low(area, 196, 4)
-    assert len(reasons(prediction=prediction, truth=rare)) == 1
+N = 5400
+RNG = np.random.default_rng(5)
+YES = (RNG.random(N) < 0.3).astype(float)
+KNOWS = np.clip(0.3 + 0.4 * (YES - 0.3) + RNG.normal(0, 0.15, N), 0.01, 0.99)
+
+
+def test_a_model_that_does_no_better_than_a_constant_is_the_wrong_one_under_its_own_measure() -> None:
+    for name in ("accuracy", "auc", "log_loss", "brier", "macro_f1"):
+        about = {"measure": {"name": name}, "smallest_harm": 0.02}
+        assert in_baseline(KNOWS, YES, **about) == Validity(True)
+        (said,) = in_baseline(RNG.permutation(KNOWS), YES, **about).reasons
+        assert said.startswith("is this the right model? on clean rows")
+    (said,) = in_baseline(np.full(N, 0.2), YES).reasons
+    assert said == (
+        "is this the right model? on clean rows its predictions say nothing of the truth: accuracy is 0.693, and one "
+        "constant's is 0.693"
+    )
+
+
+def test_numbers_are_compared_with_their_median_and_classes_with_the_commonest() -> None:
+    size = RNG.lognormal(3, 1, N)
+    mae = {"measure": {"name": "mae"}}
+    assert in_baseline(size * RNG.lognormal(0, 0.2, N), size, **mae) == Validity(True)
+    (said,) = in_baseline(size * 1000, size, **mae).reasons
+    assert said.startswith("is this the right model? on clean rows mean absolute error is")
+    (said,) = in_baseline(np.full(N, np.median(size)), size, **mae).reasons
+    assert "say nothing of the truth" in said
+    kinds = RNG.choice(4, N, p=[0.4, 0.3, 0.2, 0.1]).astype(float)
+    assert in_baseline(np.where(RNG.random(N) < 0.8, kinds, 0), kinds) == Validity(True)
+    assert len(in_baseline(np.zeros(N), kinds).reasons) == 1
+    assert len(in_baseline(RNG.permutation(kinds), kinds).reasons) == 1
+
+
+def test_scores_that_rank_rightly_and_are_cut_wrongly_are_an_observation() -> None:
+    """Two classes told apart, but all scores are below the threshold of 0.5 or far above it."""
+    found = in_baseline(np.where(RNG.random(N) < 0.9, KNOWS + 1, KNOWS), YES)
+    assert found.valid
+    (said,) = found.observations
+    assert "although it ranks them (AUC" in said
+
+
+def test_a_good_model_of_a_rare_class_is_inconclusive_not_invalid() -> None:
+    rare = np.zeros(N)
+    rare[::70] = 1.0
+    scores = np.clip(0.02 + 0.1 * rare + RNG.normal(0, 0.03, N), 0.001, 0.4)
+    for name in ("accuracy", "brier"):
+        found = in_baseline(scores, rare, measure={"name": name}, smallest_harm=0.01)
+        assert found.valid
+        assert all("not told apart from a constant" in said for said in found.observations)
+    few = np.zeros(N)
+    few[700:704] = 1.0
+    found = in_baseline(scores, few, measure={"name": "auc"})
+    assert found.valid
+    assert found.observations == (
+        "is this the right model? on clean rows there is a class in 4 requests: too few to tell its AUC from a "
+        "constant's",
+    )
+
+
+def test_nothing_is_said_of_a_truth_that_is_unknown_or_always_the_same() -> None:
     assert reasons(truth=None, prediction=TRUTH * 0, about={"truth": None}) == []
-    # Of one class alone there is no area, and nothing is said.
     assert reasons(truth=TRUTH * 0, prediction=TRUTH) == []
 
 
-def test_classes_must_be_told_better_than_by_one_constant() -> None:
-    """Of 200 rows in the baseline, 100 are of class 2, 50 of 1, 50 of 0."""
-    truth = np.array([2.0, 0.0, 2.0, 1.0])[np.arange(len(AT)) % 4]
-    inside = np.flatnonzero((AT >= 300) & (AT < 900))
-
-    def right(count: int) -> list[str]:
-        prediction = truth + 1
-        prediction[inside[:count]] = truth[inside[:count]]
-        return reasons(prediction=prediction, truth=truth)
-
-    assert right(101) == []
-    assert right(100) == ["is this the right model? on clean rows it is right for 50%; one constant is for 50%"]
+def test_a_smallest_harm_that_no_fault_could_do_makes_the_drill_invalid() -> None:
+    (said,) = reasons(about={"smallest_harm": 1.0})
+    assert said == "smallest_harm of 1 cannot be reached: accuracy is 1.000 in the baseline"
+    assert reasons(about={"smallest_harm": 0.99}) == []
+    (said,) = reasons(about={"measure": {"name": "mae"}, "smallest_harm": 0.1, "smallest_relative": True})
+    assert "no share of it is a harm" in said
 
 
 def test_what_a_reader_should_know_is_told_and_makes_nothing_invalid() -> None:

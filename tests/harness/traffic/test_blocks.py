@@ -142,7 +142,7 @@ def test_several_rows_a_request_carry_their_truth_and_strength() -> None:
         (lambda: [1, 2], "must answer a dict"),
         (lambda: {"x": np.arange(3), "late": np.arange(4)}, "of one length"),
         (lambda: {"x": np.arange(3)}, "no column 'late'"),
-        (lambda: {"x": np.arange(2), "late": np.array(["a", "b"])}, "must be numbers"),
+        (lambda: {"x": np.arange(2), "late": np.array(["a", 1], dtype=object)}, "must be numbers or texts"),
         (lambda: {"x": np.array([]), "late": np.array([])}, "above 0"),
     ],
 )

@@ -12,7 +12,7 @@ from driftdrill.harness.scenario.fault import Batch
 from driftdrill.harness.setup.target import ProtocolOptions, Target
 from driftdrill.harness.traffic.protocols import PROTOCOLS, Undecodable, protocol
 from driftdrill.harness.traffic.protocols.detect import detect, other_protocol, settled
-from driftdrill.harness.traffic.protocols.values import finder, numbers
+from driftdrill.harness.traffic.protocols.values import finder, predictions
 from driftdrill.stack.connection import Connection
 from tests.harness.traffic.sockets import Listening, Peer, listening
 
@@ -141,7 +141,7 @@ def test_a_result_path_may_be_plain_or_any_jmespath() -> None:
 
 def test_more_than_two_classes_need_a_result_path_of_their_own() -> None:
     with pytest.raises(Undecodable, match="expected a number, found list"):
-        numbers([[0.1, 0.2, 0.7]], 1)
+        predictions([[0.1, 0.2, 0.7]], 1)
     assert finder("predictions[*][2]")({"predictions": [[0.1, 0.2, 0.7]]}) == [0.7]
 
 

@@ -1,0 +1,103 @@
+"""Is this the right model? On clean rows it must do better than the best constant, under the scenario's own measure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from driftdrill.harness.judge.harm.compare import LEAST_OF_A_CLASS, Smallest, unreachable
+from driftdrill.harness.judge.harm.intervals import BLOCKS, Interval, of_area, spread, student
+from driftdrill.harness.judge.harm.measures import Estimate, Standard, auc, constant_estimate, estimate, measure_for
+from driftdrill.harness.judge.harm.measures import standard as standard_of
+from driftdrill.harness.judge.harm.rows import Bools, Floats, Rows, rows_of, within
+from driftdrill.harness.recording.columns import Requests
+from driftdrill.harness.recording.meta import Meta
+from driftdrill.reports.data.timeline import Phase
+
+TELLS_NOTHING = 0.6
+"""The AUC above which a model may still tell something, although it does no better than a constant."""
+
+
+@dataclass(frozen=True)
+class BaselineCheck:
+    """What clean rows say of the model: why the drill proves nothing, and what else a reader should know."""
+
+    reasons: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
+
+
+def right_model(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> BaselineCheck:
+    """Whether the baseline's predictions are those of a model of this truth, and whether harm can be as large as the
+    scenario's smallest. Nothing is said where the truth is unknown or has one value only."""
+    if requests.truth is None:
+        return BaselineCheck()
+    rows = rows_of(requests)
+    baseline = rows.at(within(requests, phases["baseline"]))
+    if len(np.unique(baseline.truths)) < 2:
+        return BaselineCheck()
+    by = standard_of(measure_for(meta.measure, rows), baseline, meta.threshold)
+    model = estimate(baseline, by)
+    found = _compared(baseline, by, model)
+    if meta.smallest_harm is None or not np.isfinite(model.value):
+        return found
+    why = unreachable(by.measure, Smallest(meta.smallest_harm, meta.smallest_relative), model.value)
+    return replace(found, reasons=(*found.reasons, why)) if why else found
+
+
+def _compared(baseline: Rows, by: Standard, model: Estimate) -> BaselineCheck:
+    called = by.measure.called()
+    asked = "is this the right model? on clean rows"
+    if model.requests < BLOCKS or (model.rarest is not None and model.rarest < LEAST_OF_A_CLASS):
+        few = f"only {model.requests} requests" if model.requests < BLOCKS else f"a class in {model.rarest} requests"
+        return BaselineCheck(observations=(f"{asked} there is {few}: too few to tell its {called} from a constant's",))
+    constant, (low, high) = skill(baseline, by, model)
+    if low > 0 and by.measure.name != "macro_f1":
+        return BaselineCheck()
+    said = f"{called} is {model.value:.3g}, and one constant's is {constant:.3g}"
+    area = _area(baseline)
+    ranks = of_area(area) if area.requests >= BLOCKS and np.isfinite(area.value) else (0.0, 1.0)
+    if low > 0 and ranks[0] > 0.5:  # answers drawn at random have a better macro F1 than any constant
+        return BaselineCheck()
+    if high < 0:
+        if len(by.classes) == 2 and ranks[0] > 0.5:
+            note = f"{asked} {said}, although it ranks them (AUC {area.value:.2f}): is its threshold or scale another?"
+            return BaselineCheck(observations=(note,))
+        return BaselineCheck(reasons=(f"{asked} {said}",))
+    if ranks[1] < TELLS_NOTHING:
+        return BaselineCheck(reasons=(f"{asked} its predictions say nothing of the truth: {said}",))
+    return BaselineCheck(observations=(f"{asked} it is not told apart from a constant: {said}; INCONCLUSIVE",))
+
+
+def skill(baseline: Rows, by: Standard, model: Estimate) -> tuple[float, Interval]:
+    """The constant's value, and the 95 % interval of how much better the model does on the same rows."""
+    if by.measure.name == "auc":
+        low, high = of_area(model)
+        return 0.5, (low - 0.5, high - 0.5)
+    constant = constant_estimate(baseline, by)
+    sign = 1.0 if by.measure.score else -1.0
+    better = replace(
+        model,
+        value=sign * (model.value - constant.value),
+        influence=sign * (model.influence - constant.influence),
+    )
+    v = spread(better)
+    half = student(v.df) * float(np.sqrt(v.variance))
+    return constant.value, (better.value - half, better.value + half)
+
+
+def _area(rows: Rows) -> Estimate:
+    """How well predictions rank the truth: of numbers whether it is above its median, of classes the commonest."""
+    positive, score = _ranked(rows)
+    return auc(rows, positive, score)
+
+
+def _ranked(rows: Rows) -> tuple[Bools, Floats]:
+    values, counts = np.unique(rows.truths, return_counts=True)
+    if len(values) == 2 and not rows.names:
+        return rows.truth == values[1], rows.prediction
+    whole = bool(np.all(np.floor(values) == values)) and len(values) <= 20
+    if rows.names or whole:
+        mode = values[np.argmax(counts)]
+        chosen = np.where(np.isnan(rows.prediction), np.nan, (rows.prediction == mode).astype(np.float64))
+        return rows.truth == mode, chosen
+    return rows.truth > np.median(rows.truths), rows.prediction
