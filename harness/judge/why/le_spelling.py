@@ -23,7 +23,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
                 says = f'no scrape had {series(metric(d.node), given)}; {m[0]}="{m[2]}" is stored as "{stored}"'
                 both = "|".join(sorted({_escaped(m[2]), _escaped(stored)}, key=len))
                 hint = f'{m[0]}=~"{both}" matches both: Prometheus 3 stores bounds as floats, 2 as they are written'
-                return Reason("le_spelling", and_through(says, d.through), hint)
+                return Reason("le_spelling", and_through(says, d.through), hint, cannot_fire=d.whole)
             if values and bound(m) is not None and not select(found, [m]):
                 says = f"no scrape had {series(metric(d.node), given)}; {m[0]} was {several(values, 20)}"
                 hint = "a bucket exists only where the histogram was given its bound: take one of these"

@@ -203,6 +203,7 @@ TRAPS = [
         histogram("req_seconds", "1.0", "10.0"),
         'no scrape had req_seconds_bucket{le="1"}; le="1" is stored as "1.0"',
         r'le=~"1|1\\.0" matches both',
+        cannot_fire=True,
     ),
     Told(
         "le_spelling",
@@ -216,6 +217,7 @@ TRAPS = [
         'req_seconds{quantile="0.990"} > 1',
         [series("req_seconds", quantile="0.99")],
         'quantile="0.990" is stored as "0.99"',
+        cannot_fire=True,
     ),
     Told(
         "never_joins",
@@ -497,6 +499,11 @@ HEALTHY = [
     Told("vanished", "up == 0", [series("up"), series("up", until(900), instance="j")]),
     Told("vanished", "absent(x) or x == 0", [series("x", until(900))]),
     Told("vanished", "x > 5", [series("x", until(1790))]),
+    Told(
+        "vanished",
+        'rate(app_requests_total{status=~"5.."}[5m]) > 1',
+        [*by_status("200"), series("app_requests_total", until(900, 0.0), status="500")],
+    ),
     Told("nan", "m_sum / m_count > 0.4", [series("m_sum"), series("m_count", rising)], left=0.3),
     Told("nan", "m_sum != m_sum", [series("m_sum", NAN)]),
     Told(
