@@ -108,8 +108,9 @@ def failures(
             start = phases["baseline"].start if phase.name == "baseline" else phases["fault"].start
             checks = [check for what, check in CHECKS if what not in excused and not (turns and check is _still)]
             whys = (check(page, phase, start) for check in checks)
-            out += [_failed(page, why) for why in whys if why is not None][:1]
-            if STILL not in excused:
+            if whole := [_failed(page, why) for why in whys if why is not None][:1]:
+                out += whole
+            elif STILL not in excused:
                 out += _stopped(page, phase, start, refused.get((page.job, page.instance), frozenset()))
         if DOWN in _excused(meta, page, phases["recovery"]) and page.ends_down(phases["recovery"]):
             why = "was down when the recovery ended: it died, or a fault took it down for good"
@@ -260,9 +261,9 @@ def _stopped(page: Page, phase: Phase, start: float, refused: frozenset[str]) ->
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     (DOWN, _down),
+    (STILL, _stamps),
     (EMPTIED, _emptied),
     (REPLACED, _replaced),
     (STILL, _still),
-    (STILL, _stamps),
 )
-"""What can befall a page, with what a fault may do to one."""
+"""What can befall a page, each with what a fault may do to one; the first that applies is told."""
