@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+
 from tests.harness import scenarios, toy
 from tests.harness.command import Cli, Done
 from tests.harness.test_planted_lies import flat
@@ -104,6 +106,35 @@ def test_a_page_without_a_counter_or_of_a_machine_is_no_late_one_and_is_not_wait
 
     assert "refreshed" not in done.out
     assert not events(done, "refreshed_late")
+
+
+# Timestamps on the page.
+
+
+@pytest.mark.parametrize("stamp", ["0", "{now}"], ids=["of 1970", "that stand still"])
+def test_a_page_whose_own_timestamps_are_no_good_makes_the_drill_invalid(cli: Cli, stamp: str) -> None:
+    with toy.serve(Toy()) as model:
+        at = stamp.format(now=round(time.time() * 1000))
+        model.page = lambda scrape: Answer(
+            f"toy_requests_total {model.requests} {at}\ntoy_x_sum 1 {at}\ntoy_x_count 1 {at}\n",
+            headers={"Content-Type": TEXT},
+        )
+        done = drilled(cli, model.url)
+
+    assert "carries timestamps of its own that lie in the past or stand still" in flat(done.invalid())
+
+
+def test_a_page_with_timestamps_that_go_on_is_well(cli: Cli) -> None:
+    with toy.serve(Toy()) as model:
+        model.page = lambda scrape: Answer(
+            "".join(
+                f"{line} {time.time() * 1000:.0f}\n" for line in model.metrics().body.splitlines() if line[0] != "#"
+            ),
+            headers={"Content-Type": TEXT},
+        )
+        done = drilled(cli, model.url)
+
+    assert "INVALID" not in done.out, done
 
 
 # The counter.

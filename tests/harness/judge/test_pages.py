@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftdrill.harness.judge.findings.pages import Failed, failures, reasons, several_processes, unread
+from driftdrill.harness.judge.findings.pages import PageFailure, failures, reasons, several_processes, unread
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.harness.recording.stale import STALE
@@ -198,5 +198,5 @@ def test_a_page_of_a_replica_that_has_no_turn_is_not_frozen() -> None:
 
 
 def test_what_befell_is_told_with_the_page() -> None:
-    assert Failed("m", "i", "why", frozenset({"x"})).read_by(rule("x > 1"))
-    assert not Failed("m", "i", "why", frozenset({"x"})).read_by(rule('x{instance="j"} > 1'))
+    assert PageFailure("m", "i", "why", frozenset({"x"})).read_by(rule("x > 1"))
+    assert not PageFailure("m", "i", "why", frozenset({"x"})).read_by(rule('x{instance="j"} > 1'))
