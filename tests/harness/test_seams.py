@@ -16,10 +16,11 @@ from driftdrill.harness.setup.target import Listens, from_url
 from driftdrill.harness.traffic.payload.base import PayloadFault
 from driftdrill.harness.traffic.protocols import Request
 from driftdrill.shift_generators.generator import Generator, shift
-from driftdrill.stack.faults.jobs import JobFault
+from driftdrill.stack.faults.jobs import JOB_FAULTS, JobFault
+from driftdrill.stack.faults.kind import ANYTHING
 from driftdrill.stack.faults.network.http_faults import HttpFault
 from driftdrill.stack.faults.network.toxics import Toxic
-from driftdrill.stack.faults.pages import PageFault
+from driftdrill.stack.faults.pages import PAGE_FAULTS, Freeze, PageFault, Truncate
 from driftdrill.stack.faults.process.faults import ProcessFault
 from driftdrill.stack.faults.process.hooks import Hook
 from driftdrill.stack.scrape.job import ScrapeJob
@@ -167,3 +168,13 @@ def test_a_seam_that_nobody_knows_is_refused() -> None:
 
     with pytest.raises(ScenarioError, match="acts at 'elsewhere'"):
         Fault("f", Elsewhere())
+
+
+def test_each_kind_of_fault_says_what_it_may_do_to_a_page() -> None:
+    kinds = [*PAGE_FAULTS, *JOB_FAULTS]
+    assert all(kind.on_pages and kind.on_pages <= ANYTHING for kind in kinds)
+    assert all(seam.on_pages <= ANYTHING for seam in SEAMS.values())
+    assert Fault("f", Freeze()).describe()["on_pages"] == ["still"]
+    assert Fault("f", Truncate()).describe()["on_pages"] == ["down", "emptied"]
+    assert Fault("f", halved("x")).describe()["on_pages"] == []
+    assert Fault("f", Frozen()).describe()["on_pages"] == sorted(ANYTHING)

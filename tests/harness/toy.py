@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Toy:
     """Gets the number of the scrape, from 1; None is the real page, and for ``predict`` the real answer."""
     admit: Callable[[str, Mapping[str, str]], bool] = lambda path, headers: True
     """Whether a request of this path with these headers (lower case) is let in; others get 401."""
+    closes: Callable[[Answer], bool] = lambda answer: False
+    """Whether the connection is closed, without a word, two milliseconds after an answer."""
     url: str = ""
     requests: int = 0
     scrapes: int = 0
@@ -117,6 +120,9 @@ def serve(toy: Toy, tls: ssl.SSLContext | None = None) -> Iterator[Toy]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            if toy.closes(answer):
+                time.sleep(0.002)
+                self.close_connection = True
 
         do_POST = do_GET
 

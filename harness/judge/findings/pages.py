@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from driftdrill.harness.judge.findings.scraped_page import OURS, Page, page_key, scraped_pages
+from driftdrill.harness.judge.findings.scraped_page import OURS, ScrapedPage, page_key, scraped_pages
 from driftdrill.harness.judge.rules.promql import children, kind, matchers, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.recording.columns import Requests
@@ -40,7 +40,7 @@ START = "process_start_time_seconds"
 
 
 @dataclass(frozen=True)
-class Failed:
+class PageFailure:
     """What befell a page. ``metrics`` are the names that no rule can be judged by for it, ``up`` among them."""
 
     job: str
@@ -76,12 +76,12 @@ def _name(selector: Any) -> str:
     return selector.name or next((v for label, op, v in matchers(selector) if (label, op) == ("__name__", "=")), "")
 
 
-def unread(failed: Sequence[Failed], known: KnownRule) -> str | None:
+def unread(failed: Sequence[PageFailure], known: KnownRule) -> str | None:
     """Why a rule cannot be judged: what befell a page that it reads; None where nothing did."""
     return next((f.why for f in failed if f.read_by(known)), None)
 
 
-def reasons(meta: Meta, failed: Sequence[Failed]) -> list[str]:
+def reasons(meta: Meta, failed: Sequence[PageFailure]) -> list[str]:
     """The reasons for INVALID among what befell pages: where it was the only one, or no page is left."""
     pages = {page_key(t) for t in meta.targets} - {k for k in map(page_key, meta.targets) if k[0] == OURS}
     lost = {(f.job, f.instance) for f in failed if f.whole}
@@ -94,10 +94,10 @@ def failures(
     requests: Requests,
     samples: Sequence[Samples],
     events: Sequence[Mapping[str, Any]] = (),
-) -> tuple[Failed, ...]:
+) -> tuple[PageFailure, ...]:
     """All that befell the target's pages in baseline, fault and recovery, which no fault of the drill does."""
     refused = {page_key(e["target"]): frozenset(e["names"]) for e in events if e["event"] == "timestamps_refused"}
-    out: list[Failed] = []
+    out: list[PageFailure] = []
     found = scraped_pages(meta, samples, requests)
     addresses = len(meta.target.get("connections") or [None])
     for page in found:
@@ -108,8 +108,9 @@ def failures(
             start = phases["baseline"].start if phase.name == "baseline" else phases["fault"].start
             checks = [check for what, check in CHECKS if what not in excused and not (turns and check is _still)]
             whys = (check(page, phase, start) for check in checks)
-            out += [_failed(page, why) for why in whys if why is not None][:1]
-            if STILL not in excused:
+            if whole := [_failed(page, why) for why in whys if why is not None][:1]:
+                out += whole
+            elif STILL not in excused:
                 out += _stopped(page, phase, start, refused.get((page.job, page.instance), frozenset()))
         if DOWN in _excused(meta, page, phases["recovery"]) and page.ends_down(phases["recovery"]):
             why = "was down when the recovery ended: it died, or a fault took it down for good"
@@ -128,15 +129,15 @@ def several_processes(meta: Meta, phases: Mapping[str, Phase], samples: Sequence
     return out
 
 
-Check: TypeAlias = Callable[[Page, Phase, float], str | None]
+Check: TypeAlias = Callable[[ScrapedPage, Phase, float], str | None]
 """(page, phase, the scenario second up to which nothing was done to it) -> what befell it."""
 
 
-def _failed(page: Page, why: str) -> Failed:
-    return Failed(page.job, page.instance, f"{page.name} {why}", page.names)
+def _failed(page: ScrapedPage, why: str) -> PageFailure:
+    return PageFailure(page.job, page.instance, f"{page.name} {why}", page.names)
 
 
-def _excused(meta: Meta, page: Page, phase: Phase) -> frozenset[str]:
+def _excused(meta: Meta, page: ScrapedPage, phase: Phase) -> frozenset[str]:
     """What faults of the drill may do to a page in a phase, or have done when it begins."""
     if phase.name not in ("fault", "recovery"):
         return frozenset()
@@ -152,7 +153,7 @@ def _excused(meta: Meta, page: Page, phase: Phase) -> frozenset[str]:
     return frozenset(out)
 
 
-def _down(page: Page, phase: Phase, start: float) -> str | None:
+def _down(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     expected = (phase.end - phase.start) / page.interval
     good = int(page.inside(phase).sum())
     if expected >= 1 and good < SCRAPED * expected - 1:
@@ -160,7 +161,7 @@ def _down(page: Page, phase: Phase, start: float) -> str | None:
     return None
 
 
-def _emptied(page: Page, phase: Phase, start: float) -> str | None:
+def _emptied(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     """Most of what it always had before ``start`` is missing."""
     before, inside = page.at < start * 1000, page.inside(phase)
     usual = [n for n, shown in page.shown.items() if before.any() and shown[before].mean() >= 0.9]
@@ -183,7 +184,7 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(found[:2]) + (", …" if len(found) > 2 else "")
 
 
-def _replaced(page: Page, phase: Phase, start: float) -> str | None:
+def _replaced(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     """Another process shows it, or its counters fell, where they never did before ``start``."""
     if not len(page.at) or _flaps(page, start):
         return None
@@ -201,13 +202,13 @@ def _replaced(page: Page, phase: Phase, start: float) -> str | None:
     return None
 
 
-def _flaps(page: Page, start: float) -> bool:
+def _flaps(page: ScrapedPage, start: float) -> bool:
     """Whether several processes answer by turns, and did before ``start``: no accident of the drill."""
     before = [k for k in page.fell if page.at[k] < start * 1000]
     return len(before) > 1 or (len(page.fell) >= FEW and int((page.at < start * 1000).sum()) < 2 * FEW)
 
 
-def _still(page: Page, phase: Phase, start: float) -> str | None:
+def _still(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     """All that had moved with the requests stands still, for longer than ever before, while requests are answered."""
     shown, moved = page.moved
     asked = np.flatnonzero((page.asked > 0) & shown)
@@ -226,7 +227,7 @@ def _still(page: Page, phase: Phase, start: float) -> str | None:
     return None
 
 
-def _stamps(page: Page, phase: Phase, start: float) -> str | None:
+def _stamps(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     """Next to nothing of what it shows is stored: its timestamps lie in the past, or stand still."""
     if page.expected is None or not page.explicit:
         return None
@@ -242,7 +243,7 @@ def _stamps(page: Page, phase: Phase, start: float) -> str | None:
     return f"{what}: {stored} of {shown} samples were stored in the {phase.name} phase"
 
 
-def _stopped(page: Page, phase: Phase, start: float, refused: frozenset[str]) -> list[Failed]:
+def _stopped(page: ScrapedPage, phase: Phase, start: float, refused: frozenset[str]) -> list[PageFailure]:
     """Single metrics whose own timestamps stand still, or lie where storage takes none."""
     inside = page.inside(phase)
     if inside.sum() <= FEW:
@@ -255,14 +256,16 @@ def _stopped(page: Page, phase: Phase, start: float, refused: frozenset[str]) ->
         names[name] = names.get(name, True) and stops
     what = f"{page.name} carries timestamps of their own that lie in the past or stand still in the {phase.name} phase"
     stopped = frozenset(n for n, stops in names.items() if stops)
-    return [Failed(page.job, page.instance, f"{_some(stopped)} of {what}", stopped, whole=False)] if stopped else []
+    return (
+        [PageFailure(page.job, page.instance, f"{_some(stopped)} of {what}", stopped, whole=False)] if stopped else []
+    )
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     (DOWN, _down),
+    (STILL, _stamps),
     (EMPTIED, _emptied),
     (REPLACED, _replaced),
     (STILL, _still),
-    (STILL, _stamps),
 )
-"""What can befall a page, with what a fault may do to one."""
+"""What can befall a page, each with what a fault may do to one; the first that applies is told."""

@@ -28,7 +28,7 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Page:
+class ScrapedPage:
     """What one target's successful scrapes showed; ``at`` (k,) are their scenario milliseconds."""
 
     job: str
@@ -82,7 +82,7 @@ class Page:
             out[name] = out.get(name, np.zeros(len(self.at), np.bool_)) | seen
         return out
 
-    def is_like(self, other: "Page") -> bool:
+    def is_like(self, other: "ScrapedPage") -> bool:
         """Whether another page shows the same metrics for the most part, as a replica's does."""
         ours, theirs = ({n for n in p.names if not RUNTIME.fullmatch(n)} for p in (self, other))
         return 2 * len(ours & theirs) > len(ours | theirs)
@@ -141,7 +141,7 @@ class Page:
         return bool(inside.any()) and self.up.values[inside][-1] != 1
 
 
-def scraped_pages(meta: Meta, samples: Sequence[Samples], requests: Requests | None) -> list[Page]:
+def scraped_pages(meta: Meta, samples: Sequence[Samples], requests: Requests | None) -> list[ScrapedPage]:
     """The pages that were scraped at all, but for the drill's own."""
     by: dict[tuple[str, str], list[Samples]] = {}
     for s in samples:
@@ -157,7 +157,9 @@ def scraped_pages(meta: Meta, samples: Sequence[Samples], requests: Requests | N
             series = tuple(s for s in own if len(s.times))
             job, instance = page_key(target)
             explicit = bool(series) or (job, instance) in ours
-            out.append(Page(job, instance, interval, found["up"], series, found.get(EXPECTED), answered, explicit))
+            out.append(
+                ScrapedPage(job, instance, interval, found["up"], series, found.get(EXPECTED), answered, explicit)
+            )
     return out
 
 

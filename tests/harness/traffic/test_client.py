@@ -204,6 +204,58 @@ def test_a_busy_connection_that_is_reset_is_a_failure_and_not_sent_again() -> No
     assert len(server.heads) == 2
 
 
+def test_where_it_may_a_request_goes_out_once_more_on_a_new_connection_and_is_counted() -> None:
+    """The server answers one request a connection, then reads another and resets."""
+
+    def handler(peer: Peer) -> None:
+        peer.request()
+        peer.reply(str(peer.server.connections).encode())
+        peer.request()
+        peer.reset()
+
+    with listening(handler) as server:
+        client = Client(Connection(server.url), "/", "application/json")
+        client.may_resend = lambda: True
+        assert [client.post(b"").body for _ in range(3)] == [b"1", b"2", b"3"]
+        assert client.resent == 2
+        client.may_resend = lambda: False
+        with pytest.raises(RequestFailed, match="reset"):
+            client.post(b"")
+
+
+def test_what_fails_on_a_new_connection_is_not_sent_again() -> None:
+    def handler(peer: Peer) -> None:
+        if peer.request() == b"good":
+            peer.reply()
+            peer.request()
+        peer.reset()
+
+    with listening(handler) as server:
+        client = Client(Connection(server.url), "/", "application/json")
+        client.may_resend = lambda: True
+        client.post(b"good")
+        with pytest.raises(RequestFailed) as raised:
+            client.post(b"bad")
+    assert raised.value.kind == "reset"
+    assert (client.resent, len(server.heads)) == (1, 3)
+
+
+def test_what_broke_off_in_the_middle_of_an_answer_is_not_sent_again() -> None:
+    def handler(peer: Peer) -> None:
+        peer.request()
+        peer.reply()
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+    with listening(handler) as server:
+        client = Client(Connection(server.url), "/", "application/json")
+        client.may_resend = lambda: True
+        client.post(b"")
+        with pytest.raises(RequestFailed, match="in the middle of"):
+            client.post(b"")
+    assert (client.resent, server.connections) == (0, 1)
+
+
 def test_a_connection_long_idle_may_have_been_closed_for_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "PATIENT", -1.0)
 
