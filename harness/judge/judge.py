@@ -169,7 +169,10 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
 def _validity(judged: Judged) -> Validity:
     drill = judged.drill
     alerts = tuple(judged.facts[0].tracks)
-    valid = validity(drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, drill.must_fire, alerts)
+    read = frozenset(name for known in judged.rules.alerts for name in known.metrics or ())
+    valid = validity(
+        drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, drill.must_fire, alerts, read
+    )
     if drill.history is None:
         return valid
     note = f"{rounded_duration(drill.history.seconds)} of clean history come from {drill.history.name}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.findings.harm import auc, auc_low, correct, is_binary
+from driftdrill.harness.judge.findings.left_behind import left_behind
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Samples
@@ -32,8 +33,12 @@ def validity(
     events: Sequence[Mapping[str, Any]],
     must_fire: frozenset[str],
     alerts: Sequence[AlertTrack],
+    read: frozenset[str] = frozenset(),
 ) -> Validity:
-    """All reasons for which the drill is INVALID, and what else a reader should know."""
+    """All reasons for which the drill is INVALID, and what else a reader should know.
+
+    ``read`` are the names of the metrics that judged rules read.
+    """
     reasons = [
         *_ended(events),
         *_load(meta, requests),
@@ -44,7 +49,11 @@ def validity(
         *clean_start(phases, must_fire, alerts),
         *_right_model(meta, phases, requests),
     ]
-    return Validity(not reasons, tuple(reasons), tuple(_observations(meta, requests, events)))
+    return Validity(
+        not reasons,
+        tuple(reasons),
+        (*_observations(meta, requests, events), *left_behind(read, samples, phases["baseline"])),
+    )
 
 
 def _ended(events: Sequence[Mapping[str, Any]]) -> list[str]:
