@@ -56,7 +56,7 @@ def render(report: EdgeReport, *, width: int = 80) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-_SEVERITY = ("dead", "poisoned", "crashed", "lost", "hung", "undecodable", "different")
+_SEVERITY = ("dead", "poisoned", "left_behind", "crashed", "lost", "hung", "undecodable", "different")
 
 
 def _wrapped(text: str, width: int, hang: int) -> list[str]:

@@ -45,6 +45,7 @@ def command(**given: Any) -> int:
     from driftdrill.harness.edge.cases import CASES, refuse_unknown_columns, valid
     from driftdrill.harness.edge.example import example
     from driftdrill.harness.edge.probe import Bounds, Prober
+    from driftdrill.harness.edge.traces import Traces, pages_of
     from driftdrill.harness.setup.allow import refuse_foreign_hosts
     from driftdrill.harness.setup.settings import pick_target, settings_of
     from driftdrill.harness.traffic.http.client import Client
@@ -62,7 +63,7 @@ def command(**given: Any) -> int:
     base = valid(rows.rows, protocol)
     refuse_unknown_columns(base, given["column"])
     client = Client(replace(target.connection, timeout=given["timeout"]), protocol.path, protocol.content_type)
-    prober = Prober(client, protocol, target, base, given["grace"])
+    prober = Prober(client, protocol, target, base, given["grace"], traces=Traces(pages_of(target)))
     try:
         prober.settle()
         send = _search if given["search"] else _table

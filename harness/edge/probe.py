@@ -10,6 +10,7 @@ import gevent
 from driftdrill.durations import format_duration
 from driftdrill.harness.drive.preflight import ask
 from driftdrill.harness.edge.cases import Ready, Valid
+from driftdrill.harness.edge.traces import Traces
 from driftdrill.harness.errors import TargetError
 from driftdrill.harness.setup.target import Target
 from driftdrill.harness.traffic.http.client import Client
@@ -27,6 +28,7 @@ ADVICE = {
     "undecodable": "a 2xx must hold a finite prediction for each row sent: answer 4xx instead",
     "dead": "one request took the service down: see its log; restart it before anything else is sent",
     "poisoned": "one request changed what others are answered: keep no state between requests",
+    "left_behind": "restart the service: no rule that reads it works until then; keep such values out of its metrics",
     "nonsense": "refuse it with 4xx: no model can be asked this, and this prediction means nothing",
     "same": "it says what the valid row says: answer the same, or refuse it with 4xx",
 }
@@ -40,7 +42,7 @@ BY_CASE = {
 """What to do about an accepted case, where more can be said."""
 
 
-WORDS = ("crashed", "lost", "hung", "undecodable", "different", "dead", "poisoned")
+WORDS = ("crashed", "lost", "hung", "undecodable", "different", "dead", "poisoned", "left_behind")
 """How codes of findings end."""
 
 
@@ -78,11 +80,17 @@ class Prober:
     expected: float = 0.0
     spread: float = 0.0
     sent: int = 0
+    traces: Traces = field(default_factory=lambda: Traces(lambda: None))
+    """What is looked at on the metrics pages; by default nothing."""
 
     def settle(self) -> None:
         """Ask the valid row a few times. Raises :class:`TargetError` where it gets no prediction."""
-        asked = [ask(self.client, self.base.request, self.protocol, 1, self.target) for _ in range(ASKED)]
-        seen = [float(found[0]) for found in asked]
+        seen: list[float] = []
+
+        def once() -> None:
+            seen.append(float(ask(self.client, self.base.request, self.protocol, 1, self.target)[0]))
+
+        self.traces.settle(once, ASKED)
         self.sent += ASKED
         self.expected, self.spread = seen[0], max(seen) - min(seen)
         if not math.isfinite(self.expected):
@@ -151,6 +159,21 @@ def probe(
             progress.cases.append(_unsent(case, "not_sent", ""))
         else:
             _send(prober, case, case.request, progress)
+    if not progress.why.startswith("DEAD"):
+        _still(prober, ready, progress)
+
+
+def _still(prober: Prober, ready: Sequence[Ready], progress: CaseProgress) -> None:
+    """Counters that stand still since a case, and do so when the valid row is asked again."""
+    known = {case.case.code: case for case in ready}
+    for code, series in prober.traces.still(lambda: prober.answer(prober.base.request, 1), ASKED).items():
+        progress.findings.append(_left(known[code], "stands still since", series))
+
+
+def _left(ready: Ready, what: str, series: Sequence[str]) -> EdgeFinding:
+    more = f" and {len(series) - 1} more" if len(series) > 1 else ""
+    seen = f"{ready.case.what}: {series[0].strip()}{more} {what}"
+    return EdgeFinding(f"{ready.case.code}.left_behind", ready.column, seen, ADVICE["left_behind"])
 
 
 def _bound(prober: Prober, bounds: Bounds, seconds: float) -> str:
@@ -197,6 +220,8 @@ def _send(prober: Prober, ready: Ready, request: Request, progress: CaseProgress
     elif after.outcome != "same":
         finding("dead", f"the service no longer answers the valid row: {_seen(after)}", ADVICE["dead"])
         progress.why = f"DEAD: since {case.code} the service no longer answers the valid row; nothing more was sent"
+    if nan := prober.traces.after(case.code):
+        progress.findings.append(_left(ready, "is NaN since", nan))
 
 
 def _seen(found: CaseAnswer) -> str:

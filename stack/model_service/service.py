@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -51,6 +51,13 @@ def serve(*, port: int = 0, admin: bool = False) -> Iterator[Service]:
     Port 0 takes a free one. ``admin`` lets it be misconfigured (control.py). The service ends with this process,
     however that ends. Raises :class:`StackError` with the service's last words if it does not start.
     """
+    with starting(port=port, admin=admin) as ready:
+        yield ready()
+
+
+@contextlib.contextmanager
+def starting(*, port: int = 0, admin: bool = False) -> Iterator[Callable[[], Service]]:
+    """As :func:`serve`, but it yields at once: what it yields waits, once, until the model answers."""
     with tempfile.TemporaryFile() as log, _kept(port) as kept:
         guarded = launch(
             command(
@@ -61,7 +68,7 @@ def serve(*, port: int = 0, admin: bool = False) -> Iterator[Service]:
             grace=STOP_SECONDS,
         )
         try:
-            yield _announced(guarded, log)
+            yield lambda: _announced(guarded, log)
         finally:
             guarded.finish(STOP_SECONDS + 5)
             _end_successor(kept)

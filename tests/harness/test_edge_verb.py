@@ -5,6 +5,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from driftdrill.harness.cli.main import _run
 from driftdrill.stack.model_service import Service, serve
 from tests.harness.command import ROOT, Cli, Done, assert_told
 from tests.harness.edge.servers import served
+from tests.stack.services import upstream
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +174,26 @@ def test_ctrl_c_prints_what_was_sent_so_far(cli: Cli) -> None:
     assert_told(done.refused(130), "interrupted")
     assert "not all cases were sent: interrupted" in done.out
     assert "edge.nan.nan" in done.out
+
+
+def test_a_case_that_leaves_nan_on_the_metrics_page_is_a_finding_that_asks_for_a_restart(here: Here) -> None:
+    total, count = [0.0], [0]
+
+    def answer(path: str, body: bytes) -> bytes:
+        if path == "/metrics":
+            return f"x_sum {total[0]}\nx_count {count[0]}\n".encode()
+        if path != "/predict":
+            return b"{}"
+        with suppress(ValueError, LookupError, TypeError):
+            total[0] += float(json.loads(body)["x"])
+            count[0] += 1
+        return b'{"prediction": 2.0}'
+
+    with upstream(answer) as server:
+        done = here("--target", server.url, "--rows", "rows.csv", "--json", "edge.json")
+
+    findings = json.loads((done.folder / "edge.json").read_text())["findings"]
+    (left,) = [f for f in findings if f["code"].endswith(".left_behind")]
+    assert left["code"] == "edge.nan.nan.left_behind"
+    assert "x_sum is NaN since" in left["seen"]
+    assert "restart the service" in left["advice"]

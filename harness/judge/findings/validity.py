@@ -7,6 +7,7 @@ import numpy as np
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.findings import counting, evaluations, pages
+from driftdrill.harness.judge.findings.left_behind import left_behind
 from driftdrill.harness.judge.findings.scraped_page import page_key
 from driftdrill.harness.judge.harm.right_model import BaselineCheck, right_model
 from driftdrill.harness.judge.harm.rows import answered, within
@@ -65,6 +66,7 @@ def validity(
         *sent_twice,
         *evaluations.observations(events),
         *counting.others_traffic(meta, requests, samples, events),
+        *left_behind(reads, samples, phases["baseline"]),
         *model.observations,
     ]
     return Validity(not reasons, tuple(reasons), tuple(observations))
