@@ -10,7 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from scipy.special import ndtr, ndtri
 
 from driftdrill.harness.judge.harm.compare import Smallest, compare
 from driftdrill.harness.judge.harm.measures import standard
+from driftdrill.harness.judge.harm.right_model import checked
 from driftdrill.harness.judge.harm.rows import Floats, Rows
 from driftdrill.harness.scenario.measure import Measure
 
@@ -261,6 +262,65 @@ def settings() -> Iterator[Setting]:
     yield Setting("macro F1, a class of 1 %, 600 x 1", F1, classes(600, (0.6, 0.39, 0.01)), 0.0, no, errors=6)
 
 
+@dataclass(frozen=True)
+class Model:
+    """A model on clean rows: whether it is INVALID, and whether it is passed over in silence."""
+
+    name: str
+    measure: Measure
+    draw: Callable[[Rng], Drawn]
+    threshold: float = 0.5
+
+
+def shuffled(draw: Callable[[Rng], Drawn]) -> Callable[[Rng], Drawn]:
+    """The same answers, each to another row."""
+
+    def drawn(rng: Rng) -> Drawn:
+        baseline, _ = draw(rng)
+        return replace(baseline, prediction=rng.permutation(baseline.prediction)), baseline
+
+    return drawn
+
+
+def sized(m: int, factor: float = 1.0) -> Callable[[Rng], Drawn]:
+    """Lognormal truths, predicted to 30 %."""
+
+    def draw(rng: Rng) -> Drawn:
+        truth = np.exp(rng.standard_normal((m, 1)))
+        found = rows(truth, factor * truth * np.exp(0.3 * rng.standard_normal((m, 1))))
+        return found, found
+
+    return draw
+
+
+def models() -> Iterator[Model]:
+    """Good ones first."""
+    for share, cut in ((0.3, 0.5), (0.01, 0.5), (0.01, 0.05)):
+        for measure in (ACCURACY, BRIER, LOG_LOSS, AUC, F1):
+            yield Model(f"good, {share:.0%} positive, {measure.called()} at {cut}", measure, scored(600, 1, share), cut)
+    yield Model("good, numbers, mean absolute error", MAE, sized(600))
+    for m in (600, 60):
+        for measure in (ACCURACY, BRIER, LOG_LOSS, AUC, F1):
+            name = f"random, 30% positive, {m} rows, {measure.called()}"
+            yield Model(name, measure, shuffled(scored(m, 1, 0.3)))
+        yield Model(f"random, numbers, {m} rows, mean absolute error", MAE, shuffled(sized(m)))
+    yield Model("answers x 1,000, 600 rows, mean absolute error", MAE, sized(600, 1000.0))
+
+
+def model_row(model: Model, runs: int) -> str:
+    """A line of the second table."""
+    invalid = silent = 0
+    for i in range(runs):
+        found = checked(model.draw(np.random.default_rng([1, i]))[0], model.measure, model.threshold)
+        invalid += bool(found.reasons)
+        silent += not (found.reasons or found.observations)
+    share = [f"{100 * n / runs:.1f}" for n in (invalid, runs - invalid - silent, silent)]
+    return f"| {model.name} | {' | '.join(share)} |"
+
+
+MODELS = "| model | INVALID % | observation % | nothing said % |\n|---|---|---|---|"
+
+
 def row(setting: Setting, found: Covered) -> str:
     """A line of the table."""
     shares = (found.coverage, found.refused, found.harmful, found.harmless, found.qualified)
@@ -292,18 +352,24 @@ def main() -> int:
         print(row(setting, found), f"{time.perf_counter() - begun:.1f} s", flush=True)
         if setting.held and not 0.935 <= found.coverage <= (0.965 if setting.errors >= 10 else 1.0):
             failed.append(f"{setting.name}: {found.coverage:.4f}")
+    print(MODELS, flush=True)
+    of_models = [MODELS]
+    for model in (m for m in models() if given.only in m.name):
+        of_models.append(model_row(model, given.runs // 4))
+        print(of_models[-1], flush=True)
     if given.write:
-        _write(given.runs, lines)
+        _write(given.runs, lines, of_models)
     print(*failed, sep="\n")
     return 1 if failed else 0
 
 
-def _write(runs: int, lines: dict[bool, list[str]]) -> None:
+def _write(runs: int, lines: dict[bool, list[str]], of_models: list[str]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     held, other = ("\n".join(lines[h]) for h in (True, False))
-    table = f"{BEGIN}\n{runs:,} runs a setting. Where it holds:\n\n{held}\n\nWhere it is not honest:\n\n{other}\n{END}"
+    table = f"{BEGIN}\n{runs:,} runs a setting. Where it holds:\n\n{held}\n\nWhere it is not honest:\n\n{other}\n"
+    table += f"\nIs this the right model? {runs // 4:,} runs each:\n\n{chr(10).join(of_models)}\n{END}"
     PAGE.write_text(head + table + tail, encoding="utf-8")
 
 

@@ -111,7 +111,7 @@ class Drill:
         return last
 
     @cached_property
-    def failed_pages(self) -> tuple[pages.Failed, ...]:
+    def failed_pages(self) -> tuple[pages.PageFailure, ...]:
         return pages.failures(self.meta, self.phases, self.requests, self.scraped, self.events)
 
     @cached_property

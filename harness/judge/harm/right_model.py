@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from driftdrill.harness.judge.harm.compare import LEAST_OF_A_CLASS, Smallest, unreachable
-from driftdrill.harness.judge.harm.intervals import BLOCKS, Interval, of_area, spread, student
+from driftdrill.harness.judge.harm.intervals import BLOCKS, RARE, Interval, of_area, spread, student
 from driftdrill.harness.judge.harm.measures import Estimate, Standard, auc, constant_estimate, estimate, measure_for
 from driftdrill.harness.judge.harm.measures import standard as standard_of
 from driftdrill.harness.judge.harm.rows import Bools, Floats, Rows, rows_of, within
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
+from driftdrill.harness.scenario.measure import Measure
 from driftdrill.reports.data.timeline import Phase
 
 TELLS_NOTHING = 0.6
@@ -35,16 +36,20 @@ def right_model(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> 
     baseline = rows.at(within(requests, phases["baseline"]))
     if len(np.unique(baseline.truths)) < 2:
         return BaselineCheck()
-    by = standard_of(measure_for(meta.measure, rows), baseline, meta.threshold)
+    measure = measure_for(meta.measure, rows)
+    found = checked(baseline, measure, meta.threshold)
+    by = standard_of(measure, baseline, meta.threshold)
     model = estimate(baseline, by)
-    found = _compared(baseline, by, model)
     if meta.smallest_harm is None or not np.isfinite(model.value):
         return found
     why = unreachable(by.measure, Smallest(meta.smallest_harm, meta.smallest_relative), model.value)
     return replace(found, reasons=(*found.reasons, why)) if why else found
 
 
-def _compared(baseline: Rows, by: Standard, model: Estimate) -> BaselineCheck:
+def checked(baseline: Rows, measure: Measure, threshold: float) -> BaselineCheck:
+    """Whether a model does better on the baseline's rows, of at least two truths, than the best constant."""
+    by = standard_of(measure, baseline, threshold)
+    model = estimate(baseline, by)
     called = by.measure.called()
     asked = "is this the right model? on clean rows"
     if model.requests < BLOCKS or (model.rarest is not None and model.rarest < LEAST_OF_A_CLASS):
@@ -58,10 +63,13 @@ def _compared(baseline: Rows, by: Standard, model: Estimate) -> BaselineCheck:
     ranks = of_area(area) if area.requests >= BLOCKS and np.isfinite(area.value) else (0.0, 1.0)
     if low > 0 and ranks[0] > 0.5:  # answers drawn at random have a better macro F1 than any constant
         return BaselineCheck()
-    if high < 0:
-        if len(by.classes) == 2 and ranks[0] > 0.5:
-            note = f"{asked} {said}, although it ranks them (AUC {area.value:.2f}): is its threshold or scale another?"
-            return BaselineCheck(observations=(note,))
+    two = len(by.classes) == 2
+    if high < 0 and two and ranks[0] > 0.5:
+        note = f"{asked} {said}, although it ranks them (AUC {area.value:.2f}): is its threshold or scale another?"
+        return BaselineCheck(observations=(note,))
+    # A threshold that suits a rare class costs accuracy, and so few positives cannot show that it ranks them.
+    rare = two and (area.rarest or 0) < RARE and ranks[1] >= TELLS_NOTHING
+    if high < 0 and not rare:
         return BaselineCheck(reasons=(f"{asked} {said}",))
     if ranks[1] < TELLS_NOTHING:
         return BaselineCheck(reasons=(f"{asked} its predictions say nothing of the truth: {said}",))

@@ -164,3 +164,24 @@ def test_memory_is_flat_only_the_last_few_blocks_are_kept() -> None:
     made = payload(replace(SCENARIO, rate=constant(100)))
     bodies(made)
     assert len(made._blocks) <= 3
+
+
+def test_a_row_stays_of_its_segment_whatever_a_fault_writes_there_and_moves_with_the_whole_row() -> None:
+    def segments(how: Any) -> tuple[list[str], list[float]]:
+        rows = {"country": np.array(["at", "ch"] * 50), "x": np.arange(100.0), "late": np.arange(100) % 2}
+        made = replace(SCENARIO, rows=lambda: rows, truth="late", segments=["country"], faults=[Fault("f", how)])
+        times = np.arange(20.0) + made.phases[2].start
+        block = Blocks(made, protocol(ProtocolOptions()), times).block(0)
+        return block.segments["country"], block.truths
+
+    def misspelled(batch: Batch, strength: Any, rng: Any) -> Batch:
+        return {**batch, "country": np.full(len(batch["x"]), "ch")}
+
+    def drawn_anew(batch: Batch, strength: Any, rng: Any) -> Batch:
+        order = rng.permutation(len(batch["x"]))
+        return {name: column[order] for name, column in batch.items()}
+
+    for how in (misspelled, drawn_anew):
+        countries, truths = segments(how)
+        assert len(countries) == len(truths) == 20
+        assert [country == "ch" for country in countries] == [truth == 1 for truth in truths]

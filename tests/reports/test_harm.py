@@ -1,0 +1,79 @@
+"""How every view tells a loss, a relative harm, and a segment that dies under a HARMLESS whole."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from driftdrill.reports import html, junit, markdown, text
+from driftdrill.reports.data.verdict import Harm, SegmentHarm, Verdict, from_json
+from driftdrill.reports.words import harm, headline, meanings
+from tests.reports.samples import caught, silent
+
+DEAD = SegmentHarm("country", "ch", "HARMFUL", 0.02, 0.9, 0.0, (0.6, 0.99), 36, 87, 87)
+FINE = SegmentHarm("country", "de", "HARMLESS", 0.02, 0.9, 0.9, (-0.01, 0.01), 1100, 2700)
+FEW = SegmentHarm("country", "at", "INCONCLUSIVE", 0.02, 0.9, 0.8, (-0.1, 0.3), 60, 100)
+WHOLE = Harm(
+    "wrong join", "HARMLESS", "accuracy", 0.02, 0.9, 0.89, (-0.01, 0.015), 1200, 2900, segments=(DEAD, FEW, FINE)
+)
+ETA = Harm(
+    "km in metres", "HARMFUL", "mean absolute error of minutes", 0.751, 7.51, 97382.0, (95778.0, 98970.0), 1174, 2433,
+    unit="minutes", score=False, ratio=(12000.0, 14000.0),
+)  # fmt: skip
+
+
+def hidden() -> Verdict:
+    """Harm to a segment that nobody noticed."""
+    return replace(silent(), harms=(WHOLE,))
+
+
+def test_a_dead_segment_under_a_harmless_whole_is_the_headline() -> None:
+    head = headline(hidden())
+    assert head.words == ("VALID", "HELD", "SILENT FAILURE")
+    assert head.bad
+    assert head.why == (
+        "wrong join: HARMFUL to country=ch, 3 % of the rows, while all together are HARMLESS: accuracy there fell from "
+        "0.900 to 0.000, and no alert noticed.",
+    )
+    assert {"HARMFUL", "HARMLESS", "INCONCLUSIVE"} <= meanings([hidden()]).keys()
+
+
+def test_an_alert_that_fired_over_a_dead_segment_is_not_one_without_harm() -> None:
+    verdict = replace(caught(), harms=(WHOLE,))
+    assert verdict.alarms_without_harm == []
+    assert verdict.silent_failures == []
+    assert headline(verdict).why[0].startswith("wrong join: HARMFUL to country=ch, 3 % of the rows")
+
+
+@pytest.mark.parametrize("view", ["text", "markdown", "html", "junit"])
+def test_every_view_shows_the_segment(view: str) -> None:
+    made = {
+        "text": lambda: text.render(hidden(), width=200),
+        "markdown": lambda: markdown.render([hidden(), hidden()]),
+        "html": lambda: html.render([hidden()]),
+        "junit": lambda: junit.render([replace(hidden(), fail_on=("silent_failure",))]),
+    }[view]()
+    assert "HARMFUL to country=ch" in made
+    assert "0.600 to 0.990" in made, "the segment's own interval"
+    if view == "junit":
+        (failure,) = ElementTree.fromstring(made.partition("\n")[2]).iter("failure")
+        assert "no alert noticed" in failure.attrib["message"]
+
+
+def test_a_loss_rises_and_its_numbers_are_in_its_unit() -> None:
+    assert harm(ETA) == (
+        "mean absolute error of minutes 7.51 -> 97,382, a rise of 95,778 to 98,970 (95 % interval); 0.751 matters "
+        "(1.2e+04 to 1.4e+04 times the baseline's); 1,174 and 2,433 rows"
+    )
+    verdict = replace(silent(), harms=(ETA,))
+    assert "rose from 7.51 to 97,382 and no alert noticed" in headline(verdict).why[0]
+    own = replace(ETA, measure="cost", unit="euros", unanswered=3, ratio=None)
+    assert "cost 7.51 -> 97,382 euros, a rise" in harm(own)
+    assert "3 unanswered count as what a constant would cost" in harm(own)
+    assert "above 8.26 it is harm" not in html.render([verdict]), "accuracy is drawn: its scale is another"
+
+
+def test_harm_goes_through_json_and_an_older_verdict_has_no_segments() -> None:
+    assert from_json(hidden().to_json()) == hidden()
+    old = hidden().to_json().replace(b'"segments"', b'"none"').replace(b'"score"', b'"no"')
+    assert from_json(old).harms[0].segments == ()
