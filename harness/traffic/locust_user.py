@@ -123,8 +123,8 @@ class Hosted:
         The web interface stays, for a look at the verdict and another start, unless a signal ``interrupted`` the drill,
         or ``--autoquit`` says for how long.
         """
+        self.environment.process_exit_code = exit_code  # first: a listener that is told of requests may quit Locust
         self.report_all()
-        self.environment.process_exit_code = exit_code
         runner, web_ui = self.environment.runner, self.environment.web_ui
         if runner is None:
             return
@@ -235,6 +235,8 @@ class Hooks:
     """The process's, of the last drill's (None: there was none) and of Locust's for what users' code raised."""
 
 
+NO_VERDICT = 3
+"""The exit code of a test that proves nothing."""
 LOAD = "driftdrill: -u and -r change nothing: a drill's load is its scenario's rate, whatever the number of users"
 
 
@@ -278,6 +280,7 @@ class _Hosting:
             print("driftdrill: a test started while a drill was ending: it is no drill", file=sys.stderr, flush=True)
             return
         locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
+        environment.process_exit_code = NO_VERDICT  # whatever ends this process before there is one
         own = getattr(environment, "driftdrill", None)
         self._drill = gevent.spawn(own, found) if own is not None else gevent.spawn(self._hooks.start(found))
 
