@@ -4,7 +4,7 @@ from typing import Any
 
 from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, tree
 from driftdrill.harness.judge.rules.rules import AlertThreshold, KnownRule
-from driftdrill.harness.judge.why.bounds import Bounds, Values
+from driftdrill.harness.judge.why.bounds import ValueRange, Values
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.verdict import Reason
 
@@ -35,7 +35,7 @@ def left_of(rule: KnownRule) -> Any | None:
     return root.lhs if constant(root.lhs) is None else root.rhs
 
 
-def never(bounds: Bounds, threshold: AlertThreshold) -> bool:
+def never(bounds: ValueRange, threshold: AlertThreshold) -> bool:
     """Whether no value between the bounds is beyond the threshold."""
     number = threshold.number
     match threshold.comparison:
@@ -52,7 +52,7 @@ def never(bounds: Bounds, threshold: AlertThreshold) -> bool:
     return bounds.low == bounds.high == number
 
 
-def is_share(bounds: Bounds, threshold: AlertThreshold) -> bool:
+def is_share(bounds: ValueRange, threshold: AlertThreshold) -> bool:
     """Whether a share is compared with what looks like per cent."""
     return (
         bounds.by == "share"
