@@ -19,7 +19,7 @@ from driftdrill.harness.judge.why.seen import Seen
 
 
 @dataclass(frozen=True)
-class Between:
+class ValueRange:
     """An interval, with what is behind it: ``by`` is a kind of reason, ``why`` its words."""
 
     low: float = -math.inf
@@ -27,13 +27,13 @@ class Between:
     by: str = ""
     why: str = ""
 
-    def or_(self, other: "Between") -> "Between":
+    def or_(self, other: "ValueRange") -> "ValueRange":
         """The interval that holds both."""
         by = self if self.high >= other.high else other
-        return Between(min(self.low, other.low), max(self.high, other.high), by.by, by.why)
+        return ValueRange(min(self.low, other.low), max(self.high, other.high), by.by, by.why)
 
 
-ANYTHING = Between()
+ANYTHING = ValueRange()
 _SAME = ("max", "min", "avg", "topk", "bottomk", "limitk", "limit_ratio")
 _SAME_OVER_TIME = ("max_over_time", "min_over_time", "avg_over_time", "last_over_time", "first_over_time")
 _CALENDAR = {"hour": 23, "minute": 59, "day_of_week": 6, "day_of_month": 31, "days_in_month": 31, "month": 12}
@@ -51,11 +51,11 @@ class Values:
     sets: LabelSets
     inside: frozenset[str] = frozenset()
 
-    def of(self, node: Any) -> Between:
+    def of(self, node: Any) -> ValueRange:
         """Between which values an expression lies where it has any."""
         number = constant(node)
         if number is not None:
-            return Between(number, number)
+            return ValueRange(number, number)
         match kind(node):
             case "ParenExpr" | "SubqueryExpr":
                 return self.of(node.expr)
@@ -63,7 +63,7 @@ class Values:
                 return self.of(node.vector_selector)
             case "UnaryExpr":
                 inner = self.of(node.expr)
-                return Between(-inner.high, -inner.low)
+                return ValueRange(-inner.high, -inner.low)
             case "VectorSelector":
                 return self._selector(node)
             case "AggregateExpr":
@@ -74,7 +74,7 @@ class Values:
                 return self._binary(node)
         return ANYTHING
 
-    def _selector(self, node: Any) -> Between:
+    def _selector(self, node: Any) -> ValueRange:
         name = metric(node)
         if name is None:
             return ANYTHING
@@ -86,7 +86,7 @@ class Values:
             return ANYTHING
         return _by_name(name, min(values), max(values))
 
-    def _recorded(self, name: str, made: Any) -> Between:
+    def _recorded(self, name: str, made: Any) -> ValueRange:
         inner = replace(self, inside=self.inside | {name})
         roots = [tree(k.rule.expr) for k in made]
         found = [ANYTHING if root is None else inner.of(root) for root in roots]
@@ -95,52 +95,52 @@ class Values:
             out = out.or_(other)
         return out
 
-    def _aggregate(self, node: Any) -> Between:
+    def _aggregate(self, node: Any) -> ValueRange:
         op, inner = str(node.op), self.of(node.expr)
         if op in _SAME or (op == "quantile" and _share_given(node.param)):
             return inner
         match op:
             case "count":
-                return Between(1, math.inf, "count", f"{code(node)} is at least 1 or nothing at all")
+                return ValueRange(1, math.inf, "count", f"{code(node)} is at least 1 or nothing at all")
             case "group":
-                return Between(1, 1, "count", f"{code(node)} is 1 or nothing at all")
+                return ValueRange(1, 1, "count", f"{code(node)} is 1 or nothing at all")
             case "stddev" | "stdvar":
-                return Between(0, math.inf)
+                return ValueRange(0, math.inf)
             case "sum":
-                return Between(0 if inner.low >= 0 else -math.inf, 0 if inner.high <= 0 else math.inf)
+                return ValueRange(0 if inner.low >= 0 else -math.inf, 0 if inner.high <= 0 else math.inf)
         return ANYTHING
 
-    def _call(self, node: Any) -> Between:
+    def _call(self, node: Any) -> ValueRange:
         name, args = node.func.name, list(node.args)
         if name == "histogram_quantile":
             return self._quantile(node)
         if name in _CALENDAR:
-            return Between(0, _CALENDAR[name], "calendar", f"{name}() is at most {_CALENDAR[name]}")
+            return ValueRange(0, _CALENDAR[name], "calendar", f"{name}() is at most {_CALENDAR[name]}")
         if name in _SAME_OVER_TIME or (name == "quantile_over_time" and _share_given(args[0])):
             return self.of(args[-1])
         if name in ("changes", "resets", "delta", "idelta", "deriv", *RATES):
             inner = self.of(args[0])
             if inner.by == "info":
-                return Between(0, 0, "info", f"{inner.why}, and never changes: another value is another series")
-            return Between(0 if name not in ("delta", "idelta", "deriv") else -math.inf, math.inf)
+                return ValueRange(0, 0, "info", f"{inner.why}, and never changes: another value is another series")
+            return ValueRange(0 if name not in ("delta", "idelta", "deriv") else -math.inf, math.inf)
         if name.startswith("clamp"):
             return self._clamped(name, args)
-        fixed: Mapping[str, Between] = {
-            "absent": Between(1, 1, "count", "absent() is 1 or nothing at all"),
-            "absent_over_time": Between(1, 1, "count", "absent_over_time() is 1 or nothing at all"),
-            "present_over_time": Between(1, 1, "count", "present_over_time() is 1 or nothing at all"),
-            "count_over_time": Between(1, math.inf, "count", "count_over_time() is at least 1 or nothing at all"),
-            "histogram_fraction": Between(0, 1, "share", "histogram_fraction() is a share"),
-            "sgn": Between(-1, 1),
-            "abs": Between(0, math.inf),
-            "exp": Between(0, math.inf),
-            "sqrt": Between(0, math.inf),
+        fixed: Mapping[str, ValueRange] = {
+            "absent": ValueRange(1, 1, "count", "absent() is 1 or nothing at all"),
+            "absent_over_time": ValueRange(1, 1, "count", "absent_over_time() is 1 or nothing at all"),
+            "present_over_time": ValueRange(1, 1, "count", "present_over_time() is 1 or nothing at all"),
+            "count_over_time": ValueRange(1, math.inf, "count", "count_over_time() is at least 1 or nothing at all"),
+            "histogram_fraction": ValueRange(0, 1, "share", "histogram_fraction() is a share"),
+            "sgn": ValueRange(-1, 1),
+            "abs": ValueRange(0, math.inf),
+            "exp": ValueRange(0, math.inf),
+            "sqrt": ValueRange(0, math.inf),
         }
         if name in ("scalar", "sort", "sort_desc", "vector", "label_replace", "label_join"):
             return self.of(args[0])
         return fixed.get(name, ANYTHING)
 
-    def _clamped(self, name: str, args: list[Any]) -> Between:
+    def _clamped(self, name: str, args: list[Any]) -> ValueRange:
         inner, limits = self.of(args[0]), [constant(a) for a in args[1:]]
         if any(limit is None for limit in limits):
             return ANYTHING
@@ -148,24 +148,24 @@ class Values:
         high = limits[-1] if name in ("clamp", "clamp_max") else math.inf
         assert low is not None
         assert high is not None
-        return Between(
+        return ValueRange(
             max(inner.low, low), min(inner.high, high), "clamp", f"{name}() keeps it within {low:g} and {high:g}"
         )
 
-    def _quantile(self, node: Any) -> Between:
+    def _quantile(self, node: Any) -> ValueRange:
         le = buckets(node, self.sets)
         if not le or not _share_given(node.args[0]):
             return ANYTHING
         low = 0.0 if le[0] > 0 else -math.inf
-        return Between(low, le[-1], "bucket", f"the highest finite bucket that it reads is le={le[-1]:g}")
+        return ValueRange(low, le[-1], "bucket", f"the highest finite bucket that it reads is le={le[-1]:g}")
 
-    def _binary(self, node: Any) -> Between:
+    def _binary(self, node: Any) -> ValueRange:
         op, left, right = str(node.op), self.of(node.lhs), self.of(node.rhs)
         if op == "/" and is_part(node):
-            return Between(0, 1, "share", f"{code(node)} is a part of the whole")
+            return ValueRange(0, 1, "share", f"{code(node)} is a part of the whole")
         if op in COMPARISONS:
             if node.modifier is not None and node.modifier.return_bool:
-                return Between(0, 1, "count", "a comparison with bool is 0 or 1")
+                return ValueRange(0, 1, "count", "a comparison with bool is 0 or 1")
             return right if constant(node.lhs) is not None else left
         if op in ("and", "unless"):
             return left
@@ -207,19 +207,19 @@ def _share_given(node: Any) -> bool:
     return number is not None and 0 <= number <= 1
 
 
-def _by_name(name: str, low: float, high: float) -> Between:
+def _by_name(name: str, low: float, high: float) -> ValueRange:
     words = set(re.split(r"[_:.]", name.lower()))
     if name == "up":
-        return Between(0, 1, "share", "up is 0 or 1")
+        return ValueRange(0, 1, "share", "up is 0 or 1")
     if name.endswith("_info") and (low, high) == (1, 1):
-        return Between(1, 1, "info", f"{name} is always 1")
+        return ValueRange(1, 1, "info", f"{name} is always 1")
     sure = bool(words & _SHARE) or name in _KNOWN_SHARES or (bool(words & _PERHAPS_SHARE) and high == 1)
     if sure and low >= 0 and high <= 1 and not name.endswith(("_total", "_count", "_bucket", "_sum")):
-        return Between(0, 1, "share", f"{name} is a share, at most {high:g} was seen")
-    return Between(0, math.inf) if name.endswith(("_total", "_count", "_bucket")) else ANYTHING
+        return ValueRange(0, 1, "share", f"{name} is a share, at most {high:g} was seen")
+    return ValueRange(0, math.inf) if name.endswith(("_total", "_count", "_bucket")) else ANYTHING
 
 
-def _arithmetic(op: str, left: Between, right: Between) -> Between:
+def _arithmetic(op: str, left: ValueRange, right: ValueRange) -> ValueRange:
     if op == "/" and right.low <= 0 <= right.high:
         return ANYTHING
     how = {"+": _plus, "-": _minus, "*": _times, "/": _by}.get(op)
@@ -229,7 +229,7 @@ def _arithmetic(op: str, left: Between, right: Between) -> Between:
     by = left if left.by else right
     if any(math.isnan(e) for e in ends):
         return ANYTHING
-    return Between(min(ends), max(ends), by.by, by.why)
+    return ValueRange(min(ends), max(ends), by.by, by.why)
 
 
 def _plus(a: float, b: float) -> float:

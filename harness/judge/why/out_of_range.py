@@ -5,7 +5,7 @@ from typing import Any
 from driftdrill.harness.judge.rules.analysed import AlertThreshold
 from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
-from driftdrill.harness.judge.why.bounds import Between, Values
+from driftdrill.harness.judge.why.bounds import ValueRange, Values
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.verdict import Reason
 
@@ -36,7 +36,7 @@ def left_of(rule: KnownRule) -> Any | None:
     return root.lhs if constant(root.lhs) is None else root.rhs
 
 
-def never(bounds: Between, threshold: AlertThreshold) -> bool:
+def never(bounds: ValueRange, threshold: AlertThreshold) -> bool:
     """Whether no value between the bounds is beyond the threshold."""
     number = threshold.number
     match threshold.comparison:
@@ -53,7 +53,7 @@ def never(bounds: Between, threshold: AlertThreshold) -> bool:
     return bounds.low == bounds.high == number
 
 
-def is_share(bounds: Between, threshold: AlertThreshold) -> bool:
+def is_share(bounds: ValueRange, threshold: AlertThreshold) -> bool:
     """Whether a share is compared with what looks like per cent."""
     return (
         bounds.by == "share"
