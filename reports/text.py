@@ -21,7 +21,7 @@ def render(verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
     for title, body in (
         ("harm" + proven, list(_harms(verdict))),
         ("alerts" + proven, list(_alerts(verdict, complete=bad))),
-        ("why" + proven, [Row(why.check, wording.reason(r, why)) for r, why in wording.reasons(verdict)]),
+        ("why" + proven, [Row("", wording.reason(r, why)) for r, why in wording.reasons(verdict)]),
         ("expectations" + proven, list(_expectations(verdict, complete=bad))),
         ("latency", list(_latency(verdict))),
         ("observations", [Row("", plain(o)) for o in verdict.validity.observations]),

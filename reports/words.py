@@ -238,9 +238,10 @@ def reasons(verdict: Verdict) -> list[tuple[Response, Reason]]:
 
 
 def reason(r: Response, why: Reason) -> str:
-    """``Errors500: no scrape had ...; did you mean ...? (rules.yml:4)``."""
+    """``Errors500 (rules.yml:4), nothing_matches: no scrape had ...; did you mean ...?``."""
     hint = f"; {plain(why.hint)}" if why.hint else ""
-    return f"{name(r.alert, r.labels)}: {plain(why.says)}{hint}" + (f" ({where(r.where)})" if r.where else "")
+    place = f" ({where(r.where)})" if r.where else ""
+    return f"{name(r.alert, r.labels)}{place}, {plain(why.check)}: {plain(why.says)}{hint}"
 
 
 def detection(response: Response) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftdrill import Fault, ModelUser, Scenario, constant, even, fires, minutes, pulse, quiet, resolves
+from driftdrill import Fault, ModelUser, Scenario, constant, even, fires, minutes, pulse, resolves, silent
 from driftdrill.faults import HideZeros, WrongType
 from driftdrill.stack.model_service import flights
 
@@ -25,7 +25,7 @@ counter_born = Scenario(
     expect=[
         fires("OneRefusedInitialised", within=5 * minutes),
         resolves("OneRefusedInitialised"),
-        quiet("OneRefusedBorn"),
+        silent("OneRefusedBorn", because="counter_born"),
     ],
     rules=[Path(__file__).parent / "rules" / "trap_counter_born.yml"],
 )

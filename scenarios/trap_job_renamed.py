@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, resolves, silent
 from driftdrill.faults import RenameJob
 from driftdrill.stack.model_service import flights
 
@@ -20,7 +20,7 @@ job_renamed = Scenario(
     faults=[
         Fault("job model renamed", RenameJob(to="flights")),
     ],
-    expect=[fires("JobAbsent", within=8 * minutes), resolves("JobAbsent"), quiet("JobDown")],
+    expect=[fires("JobAbsent", within=8 * minutes), resolves("JobAbsent"), silent("JobDown", because="vanished")],
     rules=[Path(__file__).parent / "rules" / "trap_job_renamed.yml"],
 )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, quiet, resolves
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, resolves, silent
 from driftdrill.faults import RenameMetric
 from driftdrill.stack.model_service import flights
 
@@ -20,7 +20,7 @@ metric_renamed = Scenario(
     faults=[
         Fault("model_predictions renamed", RenameMetric(metric="model_predictions", to="model_inferences")),
     ],
-    expect=[fires("PredictionsAbsent", within=4 * minutes), resolves("PredictionsAbsent"), quiet("FewPredictions")],
+    expect=[fires("PredictionsAbsent", within=4 * minutes), resolves("PredictionsAbsent"), silent("FewPredictions", because="renamed_in_fault")],
     rules=[Path(__file__).parent / "rules" / "trap_metric_renamed.yml"],
 )
 

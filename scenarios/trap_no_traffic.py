@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftdrill import Fault, ModelUser, Scenario, constant, fires, load, minutes, quiet, resolves
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, load, minutes, resolves, silent
 from driftdrill.stack.model_service import flights
 
 no_traffic = Scenario(
@@ -19,7 +19,7 @@ no_traffic = Scenario(
     faults=[
         Fault("no requests", load(times=0)),
     ],
-    expect=[fires("NoRequests", within=4 * minutes), resolves("NoRequests"), quiet("ErrorRatio")],
+    expect=[fires("NoRequests", within=4 * minutes), resolves("NoRequests"), silent("ErrorRatio", because="zero_by_zero")],
     rules=[Path(__file__).parent / "rules" / "trap_no_traffic.yml"],
 )
 

@@ -95,11 +95,6 @@ class Drill:
         return self.scraped if self.history is None else past.joined(self.history, self.scraped)
 
     @cached_property
-    def present(self) -> frozenset[str]:
-        """Names of the metrics that some scrape had."""
-        return frozenset(s.labels.get("__name__", "") for s in self.scraped)
-
-    @cached_property
     def ended(self) -> Mapping[str, Sequence[float]]:
         """Metric -> when series of it had their last sample, of those that did not last to the end."""
         last: dict[str, list[float]] = {}
@@ -232,7 +227,7 @@ class Judged:
             respond(facts, known, labels, within, expected, untested=untested, unjudged=unjudged)
             for facts in self.facts
         ]
-        limited = limits.marks(known, self.drill.wall_only, self.drill.present, not self.live, self.moments)
+        limited = limits.marks(known, self.drill.wall_only, not self.live, self.moments)
         limited += limits.on_the_edge(known, self.facts[0])
         at = [over_phases(each[start : start + self.shifts]) for start in range(0, len(each), self.shifts)]
         one = over_moments(at, self.moments) if self.moments else at[0]
@@ -249,7 +244,7 @@ class Judged:
     def _why(self, known: KnownRule, response: Response) -> tuple[Reason, ...]:
         if response.word == "NOT_JUDGED" or not (self.explained is None or known.rule.name in self.explained):
             return ()
-        return reasons(known, self.seen, fired=response.word != "SILENT")
+        return reasons(known, self.seen, fired=response.word not in ("SILENT", "LATE"))
 
     @cached_property
     def seen(self) -> Seen:

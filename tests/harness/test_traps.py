@@ -59,7 +59,7 @@ def trap(name: str) -> Scenario:
 
 def silent(scenario: Scenario) -> str:
     """The rule that stays silent."""
-    (name,) = [e.alert for e in scenario.expect if type(e).__name__ == "Quiet"]  # type: ignore[union-attr]
+    (name,) = [e.alert for e in scenario.expect if type(e).__name__ in ("Quiet", "Silent")]  # type: ignore[union-attr]
     assert name is not None
     return str(name)
 

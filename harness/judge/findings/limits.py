@@ -1,4 +1,4 @@
-"""What limits a judgement: what virtual time cannot show, clocks that rules read, metrics that no scrape had."""
+"""What limits a judgement: what virtual time cannot show, clocks that rules read, values at the very threshold."""
 
 import math
 import re
@@ -30,7 +30,6 @@ ON_THE_EDGE = "on the edge"
 REBASED = "rebased time()"
 CALENDAR = "reads the time of day"
 AT = "judged at"
-DEAD = "dead rule"
 
 
 def wall_only(meta: Meta, events: Sequence[Mapping[str, Any]], samples: Sequence[Samples]) -> frozenset[str]:
@@ -75,9 +74,9 @@ def on_the_edge(known: KnownRule, facts: Facts) -> tuple[str, ...]:
 
 
 def marks(
-    known: KnownRule, wall: Collection[str], present: Collection[str], rebased: bool, moments: Sequence[str] = ()
+    known: KnownRule, wall: Collection[str], rebased: bool, moments: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The marks of one alert. ``present`` are the metrics that some scrape had, ``moments`` those it was judged at."""
+    """The marks of one alert. ``moments`` are those it was judged at."""
     out = []
     if known.metrics is not None and known.metrics & set(wall):
         out.append(f"{WALL}: {', '.join(sorted(known.metrics & set(wall)))}")
@@ -85,22 +84,7 @@ def marks(
         out.append(f"{AT} {', '.join(moments)}")
     elif rebased and known.reads_clock:
         out.append(REBASED if re.search(r"\btime(stamp)?\s*\(", known.rule.expr) else CALENDAR)
-    missing = absent_metrics(known, present)
-    if missing:
-        out.append(f"{DEAD}: no scrape had {', '.join(missing)}")
     return tuple(out)
-
-
-def absent_metrics(known: KnownRule, present: Collection[str]) -> list[str]:
-    """The metrics that an alert needs and no scrape had; none for a rule that asks for absence.
-
-    A rule that can do with one of several is dead only if all are missing.
-    """
-    if known.metrics is None or "absent" in known.rule.expr:
-        return []
-    missing = sorted(known.metrics - set(present) - {"ALERTS", "ALERTS_FOR_STATE"})
-    alternative = re.search(r"\bor\b", known.rule.expr) is not None
-    return [] if alternative and len(missing) < len(known.metrics) else missing
 
 
 UNIX = ((1.0, "seconds"), (1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftdrill.harness.judge.findings.limits import absent_metrics, marks, rebase, wall_only
+from driftdrill.harness.judge.findings.limits import marks, rebase, wall_only
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.recording.stale import STALE
 from driftdrill.stack.rules.files import parse
@@ -46,22 +46,6 @@ def test_each_mark_says_what_it_rests_on() -> None:
     assert marks(rule("a > 1"), set(), {"a"}, True, ["noon"]) == ()
     assert marks(rule("b + a > 1"), {"a"}, set(), False) == ("wall clock only: a", "dead rule: no scrape had a, b")
     assert marks(rule('{job="m"} > 1'), {"a"}, set(), False) == ()
-
-
-def test_a_rule_is_dead_where_a_metric_it_needs_was_in_no_scrape() -> None:
-    for expr, missing in {
-        "a + b > 1": ["b"],
-        "b > 1": ["b"],
-        "a > 1": [],
-        "a > 1 or b > 1": [],
-        "b > 1 or c > 1": ["b", "c"],
-        "absent(b)": [],
-        "b_absent_c > 1": [],
-        "ALERTS > 0 and ALERTS_FOR_STATE > 0": [],
-        "error_or_b > 1": ["error_or_b"],
-        '{job="m"} > 1': [],
-    }.items():
-        assert absent_metrics(rule(expr), {"a"}) == missing, expr
 
 
 @pytest.mark.parametrize("zero", [0.0, 1.9e9])
