@@ -12,6 +12,8 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     if node is None or threshold is None:
         return None
     whole = Values(seen, seen.sets).of(node)
+    if whole.by != "bucket":
+        return None
     start, end = seen.fault or (0.0, 0.0)
     faulty = Values(seen, seen.within((start + end) / 2, end)).of(node) if seen.fault else whole
     for bounds in (whole, faulty):
