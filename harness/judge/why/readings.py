@@ -52,7 +52,12 @@ class Reading:
 def readings(rule: KnownRule, rules: Rules) -> tuple[Reading, ...]:
     """All that a rule reads, in the order of its text."""
     root = tree(rule.rule.expr)
-    return () if root is None else tuple(_read(root, Reading(root), rules, frozenset()))
+    return () if root is None else read_by(root, rules)
+
+
+def read_by(node: Any, rules: Rules) -> tuple[Reading, ...]:
+    """All that a part of a rule reads."""
+    return tuple(_read(node, Reading(node), rules, frozenset()))
 
 
 def _read(node: Any, place: Reading, rules: Rules, inside: frozenset[str]) -> Iterator[Reading]:

@@ -271,6 +271,13 @@ TRAPS = [
         "never above 0.1, however slow all is; that is so in the fault, before it 1 was the highest",
     ),
     Told(
+        "above_top_bucket",
+        f"({P99 % 120}) and on () sum(rate(req_seconds_count[5m])) > 1",
+        histogram("req_seconds", "10", "60"),
+        "never above 60",
+        cannot_fire=True,
+    ),
+    Told(
         "inside_bucket",
         P99 % 30,
         histogram("req_seconds", "1", "10", "100"),
@@ -364,6 +371,12 @@ TRAPS = [
         "its left side was NaN from the first evaluation on",
         left=NAN,
         cannot_fire=True,
+    ),
+    Told(
+        "nan",
+        "queue > limit",
+        [series("queue", NAN), series("limit", 5.0)],
+        "every series of queue was NaN all through",
     ),
     Told(
         "zero_by_zero",
@@ -506,6 +519,7 @@ HEALTHY = [
     ),
     Told("nan", "m_sum / m_count > 0.4", [series("m_sum"), series("m_count", rising)], left=0.3),
     Told("nan", "m_sum != m_sum", [series("m_sum", NAN)]),
+    Told("nan", "queue > limit", [series("queue", lambda t: NAN if t < 950 else 1.0), series("limit", 5.0)]),
     Told(
         "zero_by_zero",
         "rate(a_total[2m]) / rate(m_count[2m]) > 0.4",
