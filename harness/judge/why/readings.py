@@ -92,7 +92,7 @@ def _recorded(node: Any, place: Reading, rules: Rules, inside: frozenset[str]) -
     for known in rules.known:
         root = None if known.alert or known.rule.name != name else tree(known.rule.expr)
         if root is not None:
-            said = f"{name} ({known.where})"
+            said = f"{name}, {known.where}"
             yield from _read(root, replace(place, range=None, through=said), rules, inside | {name})
 
 

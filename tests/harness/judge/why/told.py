@@ -92,7 +92,7 @@ TRAPS = [
         "no_such_metric",
         "job:errors > 5",
         [series("app_errors_total", rising)],
-        "no scrape had app_error_total, of which job:errors (rules.yml:4) is made",
+        "no scrape had app_error_total (read by job:errors, rules.yml:4)",
         "did you mean app_errors_total?",
         cannot_fire=True,
         records="record: job:errors\n    expr: sum(rate(app_error_total[5m]))",
@@ -457,6 +457,14 @@ TRAPS = [
         '(version="1"; version="2")',
         "make the `one` side unique",
         more={"errors": {"A": MANY}},
+    ),
+    Told(
+        "error_in_fault",
+        "job:errors > 1",
+        [series("app_errors_total", rising), *BUILDS],
+        f"job:errors cannot be evaluated: {MANY}",
+        records=f"record: job:errors\n    expr: {JOIN.partition(' > ')[0]}",
+        more={"errors": {"job:errors": MANY}},
     ),
     Told(
         "empty_label",
