@@ -20,7 +20,11 @@ flapping = Scenario(
     faults=[
         Fault("every other half minute", WrongType("dep_delay"), strength=recurring(period=1 * minutes, duty=0.5)),
     ],
-    expect=[fires("RefusedOnAverage", within=8 * minutes), resolves("RefusedOnAverage"), silent("RefusedForTwoMinutes", because="shorter_than_for")],
+    expect=[
+        fires("RefusedOnAverage", within=8 * minutes),
+        resolves("RefusedOnAverage"),
+        silent("RefusedForTwoMinutes", because="shorter_than_for"),
+    ],
     rules=[Path(__file__).parent / "rules" / "trap_flapping.yml"],
 )
 

@@ -20,7 +20,11 @@ label_mismatch = Scenario(
     faults=[
         Fault("delay as text", WrongType("dep_delay"), strength=constant(0.3)),
     ],
-    expect=[fires("RefusedBySums", within=4 * minutes), resolves("RefusedBySums"), silent("RefusedByPlainDivision", because="never_joins")],
+    expect=[
+        fires("RefusedBySums", within=4 * minutes),
+        resolves("RefusedBySums"),
+        silent("RefusedByPlainDivision", because="never_joins"),
+    ],
     rules=[Path(__file__).parent / "rules" / "trap_label_mismatch.yml"],
 )
 

@@ -20,7 +20,11 @@ metric_renamed = Scenario(
     faults=[
         Fault("model_predictions renamed", RenameMetric(metric="model_predictions", to="model_inferences")),
     ],
-    expect=[fires("PredictionsAbsent", within=4 * minutes), resolves("PredictionsAbsent"), silent("FewPredictions", because="renamed_in_fault")],
+    expect=[
+        fires("PredictionsAbsent", within=4 * minutes),
+        resolves("PredictionsAbsent"),
+        silent("FewPredictions", because="renamed_in_fault"),
+    ],
     rules=[Path(__file__).parent / "rules" / "trap_metric_renamed.yml"],
 )
 

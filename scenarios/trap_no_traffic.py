@@ -19,7 +19,11 @@ no_traffic = Scenario(
     faults=[
         Fault("no requests", load(times=0)),
     ],
-    expect=[fires("NoRequests", within=4 * minutes), resolves("NoRequests"), silent("ErrorRatio", because="zero_by_zero")],
+    expect=[
+        fires("NoRequests", within=4 * minutes),
+        resolves("NoRequests"),
+        silent("ErrorRatio", because="zero_by_zero"),
+    ],
     rules=[Path(__file__).parent / "rules" / "trap_no_traffic.yml"],
 )
 

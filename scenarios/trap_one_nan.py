@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, silent, pulse, step
+from driftdrill import Fault, ModelUser, Scenario, constant, fires, minutes, pulse, silent, step
 from driftdrill.faults import ClassMap, NanOutput
 from driftdrill.stack.model_service import flights
 

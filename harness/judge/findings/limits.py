@@ -73,9 +73,7 @@ def on_the_edge(known: KnownRule, facts: Facts) -> tuple[str, ...]:
     return ()
 
 
-def marks(
-    known: KnownRule, wall: Collection[str], rebased: bool, moments: Sequence[str] = ()
-) -> tuple[str, ...]:
+def marks(known: KnownRule, wall: Collection[str], rebased: bool, moments: Sequence[str] = ()) -> tuple[str, ...]:
     """The marks of one alert. ``moments`` are those it was judged at."""
     out = []
     if known.metrics is not None and known.metrics & set(wall):

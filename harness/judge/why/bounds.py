@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, matchers, tree
 from driftdrill.harness.judge.why.label_sets import LabelSets, metric
 from driftdrill.harness.judge.why.phrases import code
@@ -81,10 +83,9 @@ class Values:
         made = [k for k in self.seen.rules.known if not k.alert and k.rule.name == name]
         if made:
             return ANYTHING if name in self.seen.named or name in self.inside else self._recorded(name, made)
-        values = [v for s in self.seen.named.get(name, ()) for v in s.values[~s.stale].tolist() if not math.isnan(v)]
-        if not values:
-            return ANYTHING
-        return _by_name(name, min(values), max(values))
+        seen = [v[~np.isnan(v)] for v in (s.values for s in self.seen.named.get(name, ()))]
+        values = np.concatenate(seen) if seen else np.array([])
+        return _by_name(name, float(values.min()), float(values.max())) if len(values) else ANYTHING
 
     def _recorded(self, name: str, made: Any) -> ValueRange:
         inner = replace(self, inside=self.inside | {name})

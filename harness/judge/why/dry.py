@@ -91,7 +91,7 @@ class _Walk:
         if name not in self.found:
             inner = replace(self, inside=(*self.inside, name))
             self.found[name] = tuple(
-                replace(d, through=d.through or f"{name} ({known.where})")
+                replace(d, through=d.through or f"{name}, {known.where}")
                 for known in self.sets.rules.known
                 if not known.alert and known.rule.name == name and (root := tree(known.rule.expr)) is not None
                 for d in inner.below(root)

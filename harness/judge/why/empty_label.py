@@ -26,7 +26,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     if not parts:
         return None
     names = sorted({n for v in [*routes.values(), *texts.values()] for n in v})
-    says = "; ".join(parts) + f", and no instance has {'it' if len(names) == 1 else 'them'}: the text is empty"
+    says = "; ".join(parts) + f", and no instance has {'it' if len(names) == 1 else 'them'}: nothing is printed there"
     lost = [n for n in names if any(n in s.labels for name in rule.metrics or () for s in seen.named.get(name, ()))]
     hint = f"the expression drops {several(lost)}: aggregate `by ({', '.join(lost)})`" if lost else ""
     return Reason("empty_label", says, hint or f"no series that the rule reads has {several(names)}")

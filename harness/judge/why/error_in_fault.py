@@ -17,7 +17,7 @@ _LONGEST = 200
 
 
 def find(rule: KnownRule, seen: Seen) -> Reason | None:
-    names = [rule.rule.name, *(r.through.partition(" ")[0] for r in readings(rule, seen.rules) if r.through)]
+    names = [rule.rule.name, *(r.through.partition(",")[0] for r in readings(rule, seen.rules) if r.through)]
     broken = next((n for n in names if n in seen.errors), None)
     if broken is None:
         return None

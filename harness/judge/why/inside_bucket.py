@@ -1,11 +1,12 @@
 """A threshold inside a wide bucket: what histogram_quantile answers there is interpolated, not measured."""
 
 from itertools import pairwise
+from typing import Any
 
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.bounds import buckets, quantile_in
 from driftdrill.harness.judge.why.nan import is_nan
-from driftdrill.harness.judge.why.out_of_range import left_of
+from driftdrill.harness.judge.why.out_of_range import comparisons
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.verdict import Reason
 
@@ -14,9 +15,13 @@ _WIDE = 2.0
 
 
 def find(rule: KnownRule, seen: Seen) -> Reason | None:
-    node, threshold = left_of(rule), rule.analysed.threshold
-    quantile = None if node is None else quantile_in(node, seen)
-    if quantile is None or threshold is None or threshold.comparison not in (">", ">=") or seen.fault is None:
+    found = (_of_comparison(node, threshold, seen) for node, threshold in comparisons(rule))
+    return next((reason for reason in found if reason is not None), None)
+
+
+def _of_comparison(node: Any, threshold: AlertThreshold, seen: Seen) -> Reason | None:
+    quantile = quantile_in(node, seen)
+    if quantile is None or threshold.comparison not in (">", ">=") or seen.fault is None:
         return None
     bounds = [0.0, *buckets(quantile, seen.sets)]
     inside = [(low, high) for low, high in pairwise(bounds) if low < threshold.number < high]

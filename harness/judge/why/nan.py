@@ -6,14 +6,30 @@ from collections.abc import Sequence
 import numpy as np
 
 from driftdrill.durations import rounded_duration
+from driftdrill.harness.judge.rules.promql import matchers
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.phrases import one_series
+from driftdrill.harness.judge.why.phrases import series as series_text
 from driftdrill.harness.judge.why.readings import between, points, readings, series_of
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.reports.data.timeline import Track
 from driftdrill.reports.data.verdict import Reason
 
+_HINT = "a sum with one NaN in it is NaN for good: count NaN apart; only NaN differs from itself (x != x)"
+_BEYOND_NAN = {
+    "!=",
+    "count",
+    "count_over_time",
+    "present_over_time",
+    "changes",
+    "timestamp",
+    "group",
+    "or",
+    "max",
+    "min",
+}
+"""What answers a number for NaN, or may."""
 _MOST = 0.5
 """So much of the fault's evaluations must be NaN."""
 
@@ -21,15 +37,26 @@ _MOST = 0.5
 def find(rule: KnownRule, seen: Seen) -> Reason | None:
     tracks = nan_tracks(rule, seen)
     if not tracks:
-        return None
+        return _without_threshold(rule, seen) if rule.analysed.threshold is None else None
     source = _source(rule, seen)
     if source is None:
         return None
     began, series = source
     says = f"its left side was NaN {since(tracks[0], seen)}: {one_series(series.labels)} was NaN from "
     says += f"{rounded_duration(began)} on{_request(seen, began)}"
-    hint = "a sum with one NaN in it is NaN for good: count NaN apart; only NaN differs from itself (x != x)"
-    return Reason("nan", says, hint, cannot_fire=always(tracks, seen))
+    return Reason("nan", says, _HINT, cannot_fire=always(tracks, seen))
+
+
+def _without_threshold(rule: KnownRule, seen: Seen) -> Reason | None:
+    """Of a rule that compares no number: whether all that some selector found was NaN all through the fault."""
+    for reading in readings(rule, seen.rules) if seen.fault else ():
+        if reading.optional or set(reading.around) & _BEYOND_NAN:
+            continue
+        there = [between(points(s), *seen.fault)[1] for s in series_of(reading, seen)] if seen.fault else []
+        if there and all(len(v) > 1 and np.isnan(v).all() for v in there):
+            says = f"every series of {series_text(reading.name, matchers(reading.node))} was NaN all through the fault"
+            return Reason("nan", says, _HINT)
+    return None
 
 
 def nan_tracks(rule: KnownRule, seen: Seen) -> list[Track]:

@@ -1,6 +1,7 @@
 """A threshold in another unit than its left side: a share against per cent, seconds against milliseconds."""
 
 import re
+from typing import Any
 
 from driftdrill.durations import format_duration
 from driftdrill.harness.judge.rules.analysed import AlertThreshold
@@ -9,8 +10,8 @@ from driftdrill.harness.judge.why.bounds import Values, quantile_in
 from driftdrill.harness.judge.why.dry import selectors
 from driftdrill.harness.judge.why.label_sets import metric
 from driftdrill.harness.judge.why.nan import is_nan
-from driftdrill.harness.judge.why.out_of_range import is_share, left_of
-from driftdrill.harness.judge.why.readings import points, readings, series_of
+from driftdrill.harness.judge.why.out_of_range import comparisons, is_share
+from driftdrill.harness.judge.why.readings import points, read_by, series_of
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.verdict import Reason
 
@@ -18,25 +19,33 @@ _LATENCY = re.compile(
     r"(.*[_:])?(latency|duration|req|request|response|call|first_token|output_token|token|predict(ion)?|inference|http|rpc|grpc|query|e2e"
     r"|queue)([_:].*)?"
 )
+_LEAVE_UNIT = {"max", "min", "avg", "sum", "max_over_time", "min_over_time", "avg_over_time", "last_over_time"}
 _LONG = re.compile(r".*(job|batch|backup|cron|uptime|age|timestamp|train|start|created|expir|lag).*")
 
 
 def find(rule: KnownRule, seen: Seen) -> Reason | None:
-    node, threshold = left_of(rule), rule.analysed.threshold
-    if node is None or threshold is None or not seen.sets.of(node):
-        return None
+    for node, threshold in comparisons(rule):
+        if seen.sets.of(node):
+            reason = (
+                _share(node, threshold, seen) or _milliseconds(node, threshold, seen) or _bytes(node, threshold, seen)
+            )
+            if reason is not None:
+                return reason
+    return None
+
+
+def _share(node: Any, threshold: AlertThreshold, seen: Seen) -> Reason | None:
     bounds = Values(seen, seen.sets).of(node)
-    if is_share(bounds, threshold):
-        says = f"{bounds.why}, and the threshold is {threshold.number:g}: it is never reached"
-        hint = f"write {threshold.comparison} {threshold.number / 100:g}, or multiply the left side by 100"
-        return Reason("other_unit", says, hint, cannot_fire=True)
-    return _milliseconds(rule, seen, threshold) or _bytes(rule, seen, threshold)
+    if not is_share(bounds, threshold):
+        return None
+    says = f"{bounds.why}, and the threshold is {threshold.number:g}: it is never reached"
+    hint = f"write {threshold.comparison} {threshold.number / 100:g}, or multiply the left side by 100"
+    return Reason("other_unit", says, hint, cannot_fire=True)
 
 
-def _milliseconds(rule: KnownRule, seen: Seen, threshold: AlertThreshold) -> Reason | None:
-    node, number = left_of(rule), threshold.number
-    names = [n for n in (metric(s) for s in selectors(node)) if n]
-    names += [r.name for r in readings(rule, seen.rules) if r.name]
+def _milliseconds(node: Any, threshold: AlertThreshold, seen: Seen) -> Reason | None:
+    number = threshold.number
+    names = [n for n in map(metric, selectors(quantile_in(node, seen) or node)) if n]
     seconds = [n for n in names if _is_latency(n)]
     found = [v for t in seen.left.get(threshold.left, ()) for v in t.values if v is not None and not is_nan(v)]
     most = max(found, default=None)
@@ -44,7 +53,7 @@ def _milliseconds(rule: KnownRule, seen: Seen, threshold: AlertThreshold) -> Rea
         return None
     if not ((number >= 1000 and number >= 5 * most) or (number >= 250 and number >= 50 * most)):
         return None
-    if quantile_in(node, seen) is None and not _is_mean(node, names):
+    if quantile_in(node, seen) is None and len({re.sub(r"_(sum|count)$", "", n) for n in names}) > 1:
         return None
     says = f"{seconds[0]} is in seconds: the threshold of {number:g} is {format_duration(number)}, and at most "
     says += f"{most:.3g} s was seen"
@@ -56,18 +65,12 @@ def _is_latency(name: str) -> bool:
     return bare.endswith("_seconds") and bool(_LATENCY.fullmatch(name)) and not _LONG.fullmatch(name)
 
 
-def _is_mean(node: object, names: list[str]) -> bool:
-    """Whether an expression is one metric, or a sum by its count."""
-    bare = {re.sub(r"_(sum|count)$", "", n) for n in names}
-    return len(bare) == 1
-
-
-def _bytes(rule: KnownRule, seen: Seen, threshold: AlertThreshold) -> Reason | None:
+def _bytes(node: Any, threshold: AlertThreshold, seen: Seen) -> Reason | None:
     """``node_filesystem_avail_bytes < 10`` means per cent, or gigabytes."""
-    found = [r for r in readings(rule, seen.rules) if r.name and r.name.endswith("_bytes")]
+    found = read_by(node, seen.rules)
     if threshold.comparison not in ("<", "<=") or not 0 < threshold.number <= 100 or len(found) != 1:
         return None
-    if any(a in ("/", "*", "-", "rate", "irate", "deriv", "delta", "count", "changes") for a in found[0].around):
+    if not (found[0].name or "").endswith("_bytes") or set(found[0].around) - _LEAVE_UNIT:
         return None
     values = [v for s in series_of(found[0], seen) for v in points(s)[1].tolist()]
     if not values or min(values) < 1e5:

@@ -1,11 +1,12 @@
 """A threshold that the left side cannot reach, whatever happens: count() of nothing is nothing."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from driftdrill.harness.judge.rules.analysed import AlertThreshold
-from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, tree
+from driftdrill.harness.judge.rules.analysed import FLIPPED, AlertThreshold
+from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, show, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
-from driftdrill.harness.judge.why.bounds import ValueRange, Values
+from driftdrill.harness.judge.why.bounds import ANYTHING, ValueRange, Values
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.verdict import Reason
 
@@ -16,24 +17,35 @@ _HINTS = {
 
 
 def find(rule: KnownRule, seen: Seen) -> Reason | None:
-    node, threshold = left_of(rule), rule.analysed.threshold
-    if node is None or threshold is None or not seen.sets.of(node):
-        return None
-    bounds = Values(seen, seen.sets).of(node)
-    if bounds.by in ("bucket", "") or is_share(bounds, threshold) or not never(bounds, threshold):
-        return None
-    says = f"{bounds.why}: `{threshold.comparison} {threshold.number:g}` is never true"
-    return Reason("out_of_range", says, _HINTS.get(bounds.by, "correct the threshold"), cannot_fire=True)
+    for node, threshold in comparisons(rule):
+        bounds = Values(seen, seen.sets).of(node) if seen.sets.of(node) else ANYTHING
+        if bounds.by not in ("bucket", "") and not is_share(bounds, threshold) and never(bounds, threshold):
+            says = f"{bounds.why}: `{threshold.comparison} {threshold.number:g}` is never true"
+            return Reason("out_of_range", says, _HINTS.get(bounds.by, "correct the threshold"), cannot_fire=True)
+    return None
 
 
-def left_of(rule: KnownRule) -> Any | None:
-    """The left side of the rule's threshold."""
+def comparisons(rule: KnownRule) -> Sequence[tuple[Any, AlertThreshold]]:
+    """(left side, threshold) of each comparison with a number that must be true for the alert to fire."""
     root = tree(rule.rule.expr)
-    while root is not None and kind(root) == "ParenExpr":
-        root = root.expr
-    if root is None or kind(root) != "BinaryExpr" or str(root.op) not in COMPARISONS:
-        return None
-    return root.lhs if constant(root.lhs) is None else root.rhs
+    return [] if root is None else list(_comparisons(root))
+
+
+def _comparisons(node: Any) -> Iterator[tuple[Any, AlertThreshold]]:
+    while kind(node) == "ParenExpr":
+        node = node.expr
+    if kind(node) != "BinaryExpr":
+        return
+    op, right, left = str(node.op), constant(node.rhs), constant(node.lhs)
+    if op in ("and", "unless"):
+        yield from _comparisons(node.lhs)
+        if op == "and":
+            yield from _comparisons(node.rhs)
+    elif op in COMPARISONS and not (node.modifier is not None and node.modifier.return_bool):
+        if right is not None and left is None:
+            yield node.lhs, AlertThreshold(show(node.lhs), op, right)
+        elif left is not None and right is None:
+            yield node.rhs, AlertThreshold(show(node.rhs), FLIPPED[op], left)
 
 
 def never(bounds: ValueRange, threshold: AlertThreshold) -> bool:

@@ -40,4 +40,4 @@ def code(node: Any, longest: int = 80) -> str:
 
 def and_through(text: str, through: str) -> str:
     """The text, with the recording rule that it is about."""
-    return f"{text}, of which {through} is made" if through else text
+    return f"{text} (read by {through})" if through else text

@@ -52,7 +52,12 @@ class Reading:
 def readings(rule: KnownRule, rules: Rules) -> tuple[Reading, ...]:
     """All that a rule reads, in the order of its text."""
     root = tree(rule.rule.expr)
-    return () if root is None else tuple(_read(root, Reading(root), rules, frozenset()))
+    return () if root is None else read_by(root, rules)
+
+
+def read_by(node: Any, rules: Rules) -> tuple[Reading, ...]:
+    """All that a part of a rule reads."""
+    return tuple(_read(node, Reading(node), rules, frozenset()))
 
 
 def _read(node: Any, place: Reading, rules: Rules, inside: frozenset[str]) -> Iterator[Reading]:
@@ -87,7 +92,7 @@ def _recorded(node: Any, place: Reading, rules: Rules, inside: frozenset[str]) -
     for known in rules.known:
         root = None if known.alert or known.rule.name != name else tree(known.rule.expr)
         if root is not None:
-            said = f"{name} ({known.where})"
+            said = f"{name}, {known.where}"
             yield from _read(root, replace(place, range=None, through=said), rules, inside | {name})
 
 

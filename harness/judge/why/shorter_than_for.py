@@ -19,7 +19,9 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
         return None
     longest = max(i.end - i.start for i in spans)
     times = f"{len(spans)} times, " if len(spans) > 1 else ""
-    says = f"it was pending {times}for {rounded_duration(longest)} at most, and `for: {format_duration(rule.rule.for_)}` "
+    says = (
+        f"it was pending {times}for {rounded_duration(longest)} at most, and `for: {format_duration(rule.rule.for_)}` "
+    )
     says += "begins anew each time" if len(spans) > 1 else "asks for more"
     hint = "average what it compares, avg_over_time(...[5m]), in place of a long `for`"
     return Reason("shorter_than_for", says, hint if len(spans) > 1 else "shorten `for`, or let the fault last longer")

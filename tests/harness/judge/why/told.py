@@ -92,7 +92,7 @@ TRAPS = [
         "no_such_metric",
         "job:errors > 5",
         [series("app_errors_total", rising)],
-        "no scrape had app_error_total, of which job:errors (rules.yml:4) is made",
+        "no scrape had app_error_total (read by job:errors, rules.yml:4)",
         "did you mean app_errors_total?",
         cannot_fire=True,
         records="record: job:errors\n    expr: sum(rate(app_error_total[5m]))",
@@ -271,6 +271,13 @@ TRAPS = [
         "never above 0.1, however slow all is; that is so in the fault, before it 1 was the highest",
     ),
     Told(
+        "above_top_bucket",
+        f"({P99 % 120}) and on () sum(rate(req_seconds_count[5m])) > 1",
+        histogram("req_seconds", "10", "60"),
+        "never above 60",
+        cannot_fire=True,
+    ),
+    Told(
         "inside_bucket",
         P99 % 30,
         histogram("req_seconds", "1", "10", "100"),
@@ -366,6 +373,12 @@ TRAPS = [
         cannot_fire=True,
     ),
     Told(
+        "nan",
+        "queue > limit",
+        [series("queue", NAN), series("limit", 5.0)],
+        "every series of queue was NaN all through",
+    ),
+    Told(
         "zero_by_zero",
         "rate(errors_total[2m]) / rate(m_count[2m]) > 0.4",
         [series("errors_total", lambda t: min(t, 900.0)), series("m_count", lambda t: min(t, 900.0) * 2)],
@@ -390,6 +403,15 @@ TRAPS = [
         "put the value into an annotation",
         fields="for: 5m\nlabels: {current: '{{ $value }}'}",
         more={"tracks": in_turn(50, feature="x")},
+    ),
+    Told(
+        "shorter_than_for",
+        "drift_score > 0.7",
+        [series("drift_score", lambda t: 0.9 if t >= 900 and t % 90 < 60 else 0.1)],
+        says="it was pending 3 times, for 1m at most, and `for: 2m` begins anew each time",
+        hint="avg_over_time",
+        fields="for: 2m",
+        more={"tracks": (track("A", (915, 975, "pending"), (1005, 1050, "pending"), (1095, 1155, "pending")),)},
     ),
     Told(
         "stale_between_scrapes",
@@ -444,6 +466,14 @@ TRAPS = [
         '(version="1"; version="2")',
         "make the `one` side unique",
         more={"errors": {"A": MANY}},
+    ),
+    Told(
+        "error_in_fault",
+        "job:errors > 1",
+        [series("app_errors_total", rising), *BUILDS],
+        f"job:errors cannot be evaluated: {MANY}",
+        records=f"record: job:errors\n    expr: {JOIN.partition(' > ')[0]}",
+        more={"errors": {"job:errors": MANY}},
     ),
     Told(
         "empty_label",
@@ -506,6 +536,7 @@ HEALTHY = [
     ),
     Told("nan", "m_sum / m_count > 0.4", [series("m_sum"), series("m_count", rising)], left=0.3),
     Told("nan", "m_sum != m_sum", [series("m_sum", NAN)]),
+    Told("nan", "queue > limit", [series("queue", lambda t: NAN if t < 950 else 1.0), series("limit", 5.0)]),
     Told(
         "zero_by_zero",
         "rate(a_total[2m]) / rate(m_count[2m]) > 0.4",
