@@ -8,7 +8,8 @@ _STYLES = {
     "INVALID": "bold red", "FAILED": "bold red", "SILENT FAILURE": "bold red",
     "FALSE_ALARM": "bold red", "LATE": "bold red", "UNRESOLVED": "bold red", "HARMFUL": "bold red",
     "ALARM WITHOUT HARM": "bold yellow", "NOT_JUDGED": "yellow", "INCONCLUSIVE": "yellow", "UNKNOWN": "yellow",
-    "UNPROVEN": "bold yellow", "VALID": "bold", "HELD": "bold green", "FIRED": "green", "HARMLESS": "green", "held": "green",
+    "UNPROVEN": "bold yellow",
+    "VALID": "bold", "HELD": "bold green", "FIRED": "green", "HARMLESS": "green", "held": "green",
     "SURVIVED": "bold red", "NOT_COVERED": "yellow",
 }  # fmt: skip
 INDENT, HANG = 2, 14

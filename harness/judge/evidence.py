@@ -95,6 +95,11 @@ class Drill:
         return self.scraped if self.history is None else past.joined(self.history, self.scraped)
 
     @cached_property
+    def present(self) -> frozenset[str]:
+        """Names of the metrics that some scrape had."""
+        return frozenset(s.labels.get("__name__", "") for s in self.scraped)
+
+    @cached_property
     def ended(self) -> Mapping[str, Sequence[float]]:
         """Metric -> when series of it had their last sample, of those that did not last to the end."""
         last: dict[str, list[float]] = {}

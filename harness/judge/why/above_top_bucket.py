@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from driftdrill.harness.judge.rules.analysed import AlertThreshold
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.bounds import Values
 from driftdrill.harness.judge.why.out_of_range import comparisons, never

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+from driftdrill.harness.judge.rules.analysed import AlertThreshold
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.bounds import buckets, quantile_in
 from driftdrill.harness.judge.why.nan import is_nan
