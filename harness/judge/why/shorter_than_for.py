@@ -15,7 +15,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     start, end = seen.fault
     own = [t for t in seen.tracks if t.alert == rule.rule.name and t.rule in (None, rule.index)]
     spans = [i for t in own for i in t.intervals if i.state == "pending" and i.end > start and i.start < end]
-    if not spans:
+    if not spans or any(i.state == "firing" and i.start >= start for t in own for i in t.intervals):
         return None
     longest = max(i.end - i.start for i in spans)
     times = f"{len(spans)} times, " if len(spans) > 1 else ""
