@@ -232,7 +232,8 @@ def _stamps(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     if page.expected is None or not page.explicit:
         return None
     times, counts = page.expected.times, page.expected.values
-    inside = (times >= phase.start * 1000) & (times < phase.end * 1000) & ~page.expected.stale
+    # A scrape that failed stores nothing, whatever it showed.
+    inside = np.isin(times, page.at[page.inside(phase)]) & ~page.expected.stale
     shown = int(np.nansum(counts[inside]))
     stored = sum(
         int(((s.times >= phase.start * 1000) & (s.times < phase.end * 1000) & ~s.stale).sum()) for s in page.series

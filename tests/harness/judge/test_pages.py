@@ -140,6 +140,10 @@ def test_timestamps_that_stand_still_are_told_for_a_page_and_for_a_metric() -> N
         in found[0]
     )
     assert befell(stamped(9999)) == []
+    limit = {"name": "limit", "held": True, "seam": "scrape job", "on_pages": ["down"]}
+    failing = [row("up", lambda t: float(not 900 <= t < 1800)), stamped(0)[1]]
+    failing += [row(name, within(900, 1800, lambda t: None)) for name in ("requests_total", "rows_total")]
+    assert befell(failing, limit) == []
 
     fresh = row("rows_total", counted)
     one = [*stamped(300)[:3], fresh, row("y_total", counted)]
