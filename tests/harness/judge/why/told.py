@@ -556,7 +556,7 @@ HEALTHY = [
         "drift_score > 0.3",
         [series("drift_score", 0.5, feature=f) for f in "xyz"],
         fields="for: 5m",
-        more={"tracks": [track("A", (900.0, 960.0, "pending"), feature=f) for f in "xyz"]},
+        more={"tracks": [track("A", (900.0, 1200.0, "pending"), (1200.0, 1800.0, "firing"), feature=f) for f in "xyz"]},
     ),
     Told("stale_between_scrapes", "drift_score > 0.7", [series("drift_score", 0.5)], fields="for: 10m"),
     Told(
