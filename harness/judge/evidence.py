@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -144,6 +144,9 @@ class Judged:
     """Whether a real server evaluated these very rules, so that its answers stand."""
     explained: frozenset[str] | None = None
     """The alerts whose silence is explained; None is all."""
+    unborn: Mapping[int, tuple[str, bool]] = field(default_factory=dict)
+    """Places of alerts that ask in vain for labels of a metric that there is -> (which series, whether the alert fires
+    once they are born)."""
     moments: tuple[str, ...] = ()
     """When scenario second 0 is taken to be, in turn, for rules that read the clock; none: as the engine's clock is."""
 
@@ -203,6 +206,11 @@ class Judged:
 
     def failed(self, expr: str) -> str:
         return next(iter(self.evaluated[0].failed.get(expr, {}).values()), "")
+
+    def unborn_of(self, alert: str) -> tuple[str, bool] | None:
+        return next(
+            (self.unborn[k.index] for k in self.rules.alerts if k.rule.name == alert and k.index in self.unborn), None
+        )
 
     def ticks(self, name: str) -> int:
         phase, step = self.drill.phases[name], self.drill.meta.evaluation_interval

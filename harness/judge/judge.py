@@ -8,25 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from driftdrill.durations import format_duration, rounded_duration
+from driftdrill.durations import rounded_duration
 from driftdrill.harness.errors import RecordingError, RuleError, UsageError
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.evidence import Drill, Judged
 from driftdrill.harness.judge.findings import limits
 from driftdrill.harness.judge.findings.load import counts, latencies
-from driftdrill.harness.judge.findings.responses import MOMENT_NOTE, PHASE_NOTE
+from driftdrill.harness.judge.findings.responses import MOMENT_NOTE, PHASE_NOTE, of_rule
 from driftdrill.harness.judge.findings.timeline import timeline
 from driftdrill.harness.judge.findings.validity import validity
 from driftdrill.harness.judge.harm.harm import harms
 from driftdrill.harness.judge.rules.analysed import analyse
 from driftdrill.harness.judge.rules.moments import Moment, moment, refuse_unreadable
 from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.judge.why.born import born, missing, told
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Recording, Samples, open_recording
-from driftdrill.harness.scenario.expect import Expectation
-from driftdrill.harness.scenario.expect_alerts import Resolves
+from driftdrill.harness.scenario.expect_alerts import Quiet
 from driftdrill.reports.data.verdict import Finding, Response, Validity, Verdict
+from driftdrill.stack.errors import StackError
 from driftdrill.stack.prometheus.promtool import Promtool, check_loaded, find_promtool
 from driftdrill.stack.rules.files import RuleFile, load_rule_files, parse
 
@@ -104,13 +105,39 @@ def under(
         step = meta.evaluation_interval
         shifts = [[s] * len(rules.groups) for s in _phases(_needed(drill, rules, exprs), step, phases)]
     runs = [(shift, m) for m in moments or (None,) for shift in shifts]
-    _refuse_unloadable(promtool, rules.files)
+    try:
+        _refuse_unloadable(promtool, rules.files)
+    except StackError as e:
+        if not live:
+            raise
+        # The server took them; of what promtool would have been asked beside it nothing is known.
+        failed = {expr: {0.0: str(e)} for expr in exprs}
+        return Judged(drill, rules, (engine.Evaluated((), failed=failed, moments=tuple(shifts[0])),), name, live)
     if len(runs) == 1:
         made = [evaluated(drill, rules, promtool, exprs, *runs[0])]
     else:
         with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
             made = list(pool.map(lambda run: evaluated(drill, rules, promtool, exprs, *run), runs))
-    return Judged(drill, rules, tuple(made), name, live, moments=tuple(m.said for m in moments))
+    judged = Judged(drill, rules, tuple(made), name, live, moments=tuple(m.said for m in moments))
+    return replace(judged, unborn=_unborn(judged, promtool))
+
+
+def _unborn(judged: Judged, promtool: Promtool) -> dict[int, tuple[str, bool]]:
+    """Of the alerts that must be quiet, and ask for series of which none had the labels: whether they fire with one."""
+    named = {e.alert for e in judged.drill.expect if isinstance(e, Quiet)}
+    out: dict[int, tuple[str, bool]] = {}
+    for known in judged.rules.alerts:
+        if known.rule.name not in named or not (nodes := missing(known, judged.seen)):
+            continue
+        fires = False
+        for made in (born(nodes, judged.seen, rising=True), born(nodes, judged.seen, rising=False)):
+            if made is None or fires:
+                continue
+            tried = evaluated(judged.drill, judged.rules, promtool, (), more=made)
+            own = of_rule(tried.alerts, known)
+            fires = any(i.state == "firing" for t in own for i in t.intervals)
+        out[known.index] = told(nodes), fires
+    return out
 
 
 _accepted: set[tuple[Promtool, tuple[str, ...]]] = set()
@@ -132,14 +159,15 @@ def evaluated(
     exprs: Sequence[str],
     phases: Sequence[float] = (),
     at: Moment | None = None,
+    more: Sequence[Samples] = (),
 ) -> engine.Evaluated:
-    """The rules over the drill's samples, and ``exprs``; each group at its moment in ``phases``, 0 without."""
+    """The rules over the drill's samples and ``more``, and ``exprs``; each group at its moment in ``phases``, or 0."""
 
     def rebase(samples: Sequence[Samples], zero: float) -> list[Samples]:
         return limits.rebase(samples, rules, drill.meta, zero if at is None else at.unix)
 
     return engine.evaluate(
-        _needed(drill, rules, exprs),
+        [*_needed(drill, rules, exprs), *more],
         rules,
         promtool,
         end=drill.phases["recovery"].end,
@@ -266,15 +294,3 @@ def _phases(samples: Sequence[Samples], interval: float, count: int) -> list[flo
             shift += max(1, step // 150)
         out.append(shift)
     return [shift / 1000 for shift in out]
-
-
-def unresolvable(rules: Rules, expect: Sequence[Expectation], recovery: float) -> str | None:
-    """Why a ``resolves`` cannot be judged: recovery is shorter than the alert looks back; None if it can."""
-    for e in [e for e in expect if isinstance(e, Resolves)]:
-        for known in rules.alerts:
-            if known.rule.name == e.alert and recovery < known.settle:
-                return (
-                    f"resolves({e.alert}) needs a recovery of {format_duration(known.settle)} "
-                    f"(look-back + for + keep_firing_for, {known.where}), not {format_duration(recovery)}"
-                )
-    return None

@@ -127,6 +127,12 @@ class Quiet(BaseExpectation, frozen=True, kw_only=True, tag="quiet"):
             held, code, refuted, where = False, "quiet.cannot_fire", False, unable[0].where
             seen = f"it could not have fired: {why.says}"
             hint = why.hint or "an alert that cannot fire is not quiet: say silent(...) of a trap"
+        elif self.alert is not None and (unborn := evidence.unborn_of(self.alert)) is not None:
+            which, fires_then = unborn
+            seen = f"no alert fired; no scrape had {which}: it {'fires' if fires_then else 'does not fire'} once born"
+            if not fires_then:
+                held, code, refuted, where = False, "quiet.cannot_fire", False, responses[0].where
+                hint = "the engine was asked with such a series that rises steeply, and with one that is 0"
         elif self.alert is None and unjudged and len(unjudged) == len(responses):
             held, code, refuted, seen = False, "quiet.not_judged", False, f"none was judged: {_names(unjudged)}"
             hint = _unjudged_hint(unjudged[0])

@@ -34,6 +34,10 @@ class Evidence(Protocol):
         """Why the expression cannot be evaluated, at some moment; empty where it can."""
         ...
 
+    def unborn_of(self, alert: str) -> tuple[str, bool] | None:
+        """The series that an alert asks for in vain, and whether it fires once they are born; None without such."""
+        ...
+
     def ticks(self, name: str) -> int:
         """How many evaluations there are in the named phase."""
         ...

@@ -15,7 +15,7 @@ from driftdrill.harness.drive.plan import Plan
 from driftdrill.harness.drive.scraping.configuration import ChangedJobs, LoadedJobs
 from driftdrill.harness.drive.scraping.scraper import Scraper
 from driftdrill.harness.errors import ConfigError, RuleError, ScenarioError
-from driftdrill.harness.judge.judge import unresolvable
+from driftdrill.harness.judge.beforehand import refuse_hopeless
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.writer import refuse_unwritable
 from driftdrill.harness.scenario.fault import Batch
@@ -177,7 +177,9 @@ def _wall(plan: Plan, settings: Settings) -> Iterator[tuple[Plan, Promtool | Non
         image=file.image or IMAGE,
         reloadable=any(fault.seam.reloads_prometheus for fault in scenario.faults),
     ) as server:
-        files = files or served_rules(rules(server))
+        if not files:
+            files = served_rules(rules(server))
+            refuse_hopeless(scenario, Rules(files))
         engine = f"prometheus {server.version}" + (f" at {server.connection.url}" if how == "server" else "")
         site = replace(plan.site, scraped=range(len(jobs)), configuration=LoadedJobs(server, [*jobs, *own]))
         yield replace(plan, rules=files, server=server, site=site, engine=engine), server.promtool or promtool
@@ -204,9 +206,7 @@ def _checked(patterns: Sequence[str], promtool: Promtool | None, scenario: Scena
     if not patterns:
         raise RuleError("no rule files", hint="name them: --rules 'rules/*.yml', or rules = [...] in driftdrill.toml")
     files = load_rule_files(patterns) if promtool is None else check_rules(promtool, patterns)
-    why = unresolvable(Rules(files), scenario.expect, float(scenario.recovery))
-    if why is not None:
-        raise ScenarioError(f"Scenario {scenario.name!r}: {why}", hint="lengthen recovery, or drop resolves")
+    refuse_hopeless(scenario, Rules(files))
     return files
 
 

@@ -123,6 +123,15 @@ class ScrapeJob:
     relabel: tuple[Relabel, ...] = ()
     metric_relabel: tuple[Relabel, ...] = ()
 
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether its samples may have another ``job`` or ``instance`` than its targets."""
+        written = (
+            r.action in ("labelmap", "labeldrop", "labelkeep") or r.target_label in ("job", "instance")
+            for r in self.metric_relabel
+        )
+        return self.honor_labels or any(written)
+
     def __post_init__(self) -> None:
         if not self.name:
             raise StackError("a scrape job needs a job_name")

@@ -266,7 +266,7 @@ def test_a_selector_with_escapes_tells_how_near_it_came(tmp_path: Path) -> None:
     assert response.peak == pytest.approx(0.83)
 
 
-def test_a_rule_whose_metric_no_scrape_had_is_marked_dead(tmp_path: Path) -> None:
+def test_what_no_scrape_had_and_what_virtual_time_does_not_show_is_told(tmp_path: Path) -> None:
     rules = """
 groups:
 - name: g
@@ -275,11 +275,16 @@ groups:
   - {alert: Gone, expr: 'absent(heat_celsius)', for: 2h}
   - {alert: Slow, expr: 'process_cpu_seconds_total > 10'}
 """
-    verdict = judge(make(tmp_path, {"heat": lambda t: 1.0, "process_cpu_seconds_total": lambda t: 1.0}, rules))
-    marks = {r.alert: r.marks for r in verdict.responses}
-    assert marks["Dead"] == ("dead rule: no scrape had heat_celsius",)
-    assert marks["Gone"] == ()
-    assert marks["Slow"] == ("wall clock only: process_cpu_seconds_total",)
+    expect = [quiet("Dead"), quiet("Slow")]
+    series = {"heat": lambda t: 1.0, "process_cpu_seconds_total": lambda t: 1.0}
+    verdict = judge(make(tmp_path, series, rules, expect=expect))
+    dead, _, slow = verdict.responses
+    assert (dead.word, dead.why[0].check, dead.why[0].cannot_fire) == ("SILENT", "no_such_metric", True)
+    assert dead.why[0].says == "no scrape had heat_celsius"
+    assert slow.word == "NOT_JUDGED"
+    assert slow.marks == ("wall clock only: process_cpu_seconds_total",)
+    assert [f.code for f in verdict.failures] == ["quiet.cannot_fire", "quiet.not_judged"]
+    assert verdict.exit_code == 3
 
 
 def test_a_timestamp_that_a_rule_compares_with_time_keeps_its_age(tmp_path: Path) -> None:
