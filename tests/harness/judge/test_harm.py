@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.harm.harm import harms, quality
 from driftdrill.harness.judge.harm.intervals import newcombe
 from driftdrill.harness.judge.harm.measures import constant_estimate, correct, estimate, midranks, standard
@@ -361,3 +362,9 @@ def test_accuracy_is_drawn_over_sixty_windows_with_gaps() -> None:
     (drawn,) = quality(meta(measure=rmse.describe()), requests(at, [0.0, 4.0, 1.0, 1, 1, 1], [0.0] * 6), 2700.0)
     assert (drawn.name, drawn.unit) == ("root mean squared error of truth", "truth")
     assert drawn.values[0] == pytest.approx((17 / 3) ** 0.5)
+
+
+def test_a_measure_that_this_version_does_not_know_is_refused() -> None:
+    for described in ({"name": "poisson"}, {"name": "mae", "power": 2}):
+        with pytest.raises(RecordingError, match="a measure that this version does not know"):
+            harm_of(np.tile([0.0, 1.0], 20), np.zeros(40), about={"measure": described})
