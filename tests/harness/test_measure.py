@@ -9,6 +9,7 @@ import pytest
 from driftdrill import accuracy, auc, brier, close_to, log_loss, loss_of, macro_f1, mae, percent, pinball, rmse
 from driftdrill.harness.drive.own_loss import OwnLoss
 from driftdrill.harness.errors import ScenarioError
+from driftdrill.harness.recording.columns import request_block
 from driftdrill.harness.scenario.measure import Measure, default_measure, refuse_predictions, settled
 from driftdrill.harness.traffic.records import Records
 
@@ -126,3 +127,10 @@ def test_an_own_loss_that_fails_is_told_with_its_name() -> None:
     for function, says in ((broken, "measure broken: ZeroDivisionError: no"), (np.mean, "must|Error")):
         with pytest.raises(ScenarioError, match=says):
             OwnLoss(loss_of(function), np.arange(3.0))
+
+
+def test_a_recording_holds_classes_and_counts_to_the_last_digit() -> None:
+    records = Records(truth=[12345678.0, np.nan, 0.1], prediction=[12345679.0, np.inf, 0.123456789])
+    block = request_block(records)
+    assert block["prediction"] == [12345679.0, None, 0.1234568]
+    assert block["truth"] == [12345678, None, 0.1]

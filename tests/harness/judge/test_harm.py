@@ -277,6 +277,11 @@ def test_spells_longer_than_a_block_are_inconclusive_unless_the_fault_made_them(
         "in the baseline and the fault phase, requests depend on each other for longer than an eighth of the phase: "
         "lengthen it"
     )
+    # A baseline that has a long bad spell by itself tells nothing of a fault, however bad.
+    spell = (np.arange(400) >= 40) & (np.arange(400) < 70)
+    harm = harm_of(truth, np.where(spell | (np.arange(400) >= 200), 1 - truth, truth), smallest=0.02)
+    assert harm.word == "INCONCLUSIVE"
+    assert harm.note.startswith("in the baseline, requests depend on each other")
     # Dead for the second half of the fault phase, in a drill whose baseline does not vary.
     now_and_then = np.where(np.random.default_rng(0).random(400) < 0.1, 1 - truth, truth)
     harm = harm_of(truth, np.where(np.arange(400) >= 300, np.nan, now_and_then), smallest=0.02)
