@@ -23,6 +23,7 @@ NUMBERS = (*TWO, "mae", "rmse", "close_to", "pinball")
 """The measures of numbers, which texts have none of."""
 SCORES = ("accuracy", "auc", "macro_f1", "close_to")
 """The measures of which more is better."""
+KNOWN = ("accuracy", "auc", "log_loss", "brier", "mae", "rmse", "macro_f1", "close_to", "pinball", "own")
 TITLES = {
     "accuracy": "accuracy",
     "auc": "AUC",

@@ -99,6 +99,19 @@ def test_labels_go_from_the_rows_to_the_verdict_as_texts(cli: Cli) -> None:
     assert {*requests.truth.ravel(), *requests.prediction.ravel()} == {"long", "middling", "short"}
 
 
+def test_the_canary_of_a_model_of_labels_deviates_by_1_where_the_label_is_another(cli: Cli) -> None:
+    fields = (
+        "truth='kind', canary=Canary(rows=lambda: {'km': np.array([2.0]), 'label': np.array([LABEL])}, answer='label')"
+    )
+    for known, deviation in (("short", 0.0), ("long", 1.0)):
+        file = write(cli, fields.replace("LABEL", repr(known)))
+        with toy.serve(Toy(predict=kind)) as model:
+            cli("run", file, "--target", model.url, "--out", f"{known}.drill")
+        samples = open_recording(cli.folder / f"{known}.drill").samples()
+        (found,) = [s for s in samples if s.labels["__name__"] == "driftdrill_canary_deviation"]
+        assert set(found.values.tolist()) == {deviation}
+
+
 def test_an_authors_own_loss_is_computed_by_the_drive_and_judged_without_the_scenario(cli: Cli) -> None:
     fields = "truth='minutes', smallest_harm=50 * percent, measure=loss_of(cost, unit='euros')"
     _, harm, _ = drilled(cli, eta, fields)

@@ -137,7 +137,9 @@ def _harmless(found: Comparison, one: Estimate, two: Estimate, measure: Measure,
     assert found.smallest is not None
     fewest = min(one.requests, two.requests)
     notes = []
-    if one.rows > one.requests and (not measure.bounded or 3 / fewest > found.smallest):
+    if not measure.bounded:
+        notes.append(f"large errors in fewer than 3 of {fewest:,} requests are not excluded")
+    elif one.rows > one.requests and 3 / fewest > found.smallest:
         notes.append(f"whole requests that fail more rarely than 3 in {fewest:,} are not excluded")
     if 0 < seen < EPISODES:
         notes.append(

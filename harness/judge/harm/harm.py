@@ -51,11 +51,10 @@ def _held(name: str, events: Sequence[Mapping[str, Any]], at: Floats) -> Floats:
 def _harm(
     name: str, meta: Meta, requests: Requests, rows: Rows | None, before: Bools, during: Bools, strength: Floats
 ) -> Harm:
-    measure = Measure(**meta.measure) if rows is None and meta.measure else Measure()
     counted = partial(
         Harm,
         fault=name,
-        measure=measure.called(),
+        measure=Measure().called(),
         rows_before=int(before.sum()) * meta.rows_per_request,
         rows_during=int(during.sum()) * meta.rows_per_request,
         unanswered=int((~answered(requests.prediction[during])).sum()),
@@ -134,5 +133,5 @@ def quality(meta: Meta, requests: Requests, end: float) -> tuple[Track, ...]:
     if measure.name == "rmse":
         values = [None if v is None else v**0.5 for v in values]
     truth = meta.truth or ""
-    unit = "ratio" if measure.bounded else measure.unit_of(truth)
+    unit = "ratio" if measure.score else measure.unit_of(truth)
     return (Track(measure.called(truth), unit, tuple(((edges[1:] + edges[:-1]) / 2).tolist()), tuple(values)),)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.harm.rows import Bools, Floats, Rows
-from driftdrill.harness.scenario.measure import Measure, default_measure
+from driftdrill.harness.scenario.measure import KNOWN, Measure, default_measure
 
 CLIPPED = 1e-15
 """How near 0 and 1 the probabilities of a log loss may come."""
@@ -50,9 +51,18 @@ class Standard:
 
 
 def measure_for(described: dict[str, object], rows: Rows) -> Measure:
-    """The measure that a recording names; what its truth calls for where it names none."""
+    """The measure that a recording names; what its truth calls for where it names none.
+
+    Raises :class:`RecordingError` for one that this version does not know.
+    """
     if described:
-        return Measure(**described)  # type: ignore[arg-type]
+        try:
+            found = Measure(**described)  # type: ignore[arg-type]
+        except TypeError:
+            found = Measure("")
+        if found.name not in KNOWN:
+            raise RecordingError(f"meta.json holds a measure that this version does not know: {described}")
+        return found
     return Measure("accuracy") if rows.names else default_measure(rows.truths)
 
 

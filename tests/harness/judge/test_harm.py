@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.harm.harm import harms, quality
 from driftdrill.harness.judge.harm.intervals import newcombe
 from driftdrill.harness.judge.harm.measures import constant_estimate, correct, estimate, midranks, standard
@@ -276,6 +277,11 @@ def test_spells_longer_than_a_block_are_inconclusive_unless_the_fault_made_them(
         "in the baseline and the fault phase, requests depend on each other for longer than an eighth of the phase: "
         "lengthen it"
     )
+    # A baseline that has a long bad spell by itself tells nothing of a fault, however bad.
+    spell = (np.arange(400) >= 40) & (np.arange(400) < 70)
+    harm = harm_of(truth, np.where(spell | (np.arange(400) >= 200), 1 - truth, truth), smallest=0.02)
+    assert harm.word == "INCONCLUSIVE"
+    assert harm.note.startswith("in the baseline, requests depend on each other")
     # Dead for the second half of the fault phase, in a drill whose baseline does not vary.
     now_and_then = np.where(np.random.default_rng(0).random(400) < 0.1, 1 - truth, truth)
     harm = harm_of(truth, np.where(np.arange(400) >= 300, np.nan, now_and_then), smallest=0.02)
@@ -361,3 +367,9 @@ def test_accuracy_is_drawn_over_sixty_windows_with_gaps() -> None:
     (drawn,) = quality(meta(measure=rmse.describe()), requests(at, [0.0, 4.0, 1.0, 1, 1, 1], [0.0] * 6), 2700.0)
     assert (drawn.name, drawn.unit) == ("root mean squared error of truth", "truth")
     assert drawn.values[0] == pytest.approx((17 / 3) ** 0.5)
+
+
+def test_a_measure_that_this_version_does_not_know_is_refused() -> None:
+    for described in ({"name": "poisson"}, {"name": "mae", "power": 2}):
+        with pytest.raises(RecordingError, match="a measure that this version does not know"):
+            harm_of(np.tile([0.0, 1.0], 20), np.zeros(40), about={"measure": described})

@@ -274,6 +274,13 @@ def test_a_good_model_of_a_rare_class_is_inconclusive_not_invalid() -> None:
         found = in_baseline(scores, rare, measure={"name": name}, smallest_harm=0.01)
         assert found.valid
         assert all("not told apart from a constant" in said for said in found.observations)
+    # A threshold that suits the rare class costs accuracy; seven positives cannot show that the model ranks them.
+    seven = np.zeros(N)
+    seven[600:1800:171] = 1.0
+    weak = 0.02 + 0.003 * seven + np.linspace(-0.01, 0.01, N)[RNG.permutation(N)]
+    found = in_baseline(weak, seven, threshold=0.022, smallest_harm=0.01)
+    assert found.valid
+    assert "not told apart from a constant: accuracy" in found.observations[0]
     few = np.zeros(N)
     few[700:704] = 1.0
     found = in_baseline(scores, few, measure={"name": "auc"})

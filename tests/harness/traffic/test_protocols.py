@@ -278,3 +278,25 @@ def test_every_entry_makes_a_protocol_and_detects_nothing_on_a_dead_address() ->
     for name, family in PROTOCOLS.items():
         assert protocol(ProtocolOptions(name, model="m")).path.startswith("/")
         assert family.detect(dead) is None
+
+
+def test_two_numbers_a_row_are_probabilities_only_if_they_sum_to_1() -> None:
+    assert predictions([[0.25, 0.75], [1, 0]], 2) == [0.75, 0.0]
+    assert predictions([[0.333, 0.666]], 1) == [0.666]
+    for targets in ([[3.5, 7.0]], [[0.5, 0.6]], [[-0.5, 1.5]]):
+        with pytest.raises(Undecodable, match=r"found two, .* they do not sum to 1.*predictions\[\*\]\[0\]"):
+            predictions(targets, 1)
+    v2 = protocol(ProtocolOptions("v2", model="m"))
+    with pytest.raises(Undecodable, match="expected 2 predictions, found 4"):
+        v2.decode(b'{"outputs": [{"data": [3.5, 7, 4.5, 8]}]}', 2)
+
+
+def test_labels_are_read_where_they_are_asked_for() -> None:
+    spoken = protocol(ProtocolOptions("json"))
+    assert spoken.decode(b'{"prediction": "late"}', 1, True) == ["late"]
+    assert spoken.decode(b'{"predictions": ["a", 3, true, 0.5, ["b"]]}', 5, True) == ["a", "3", "true", "0.5", "b"]
+    for body in (b'{"prediction": null}', b'{"predictions": [{}]}', b'{"predictions": ["a", "b"]}'):
+        with pytest.raises(Undecodable):
+            spoken.decode(body, 1, True)
+    with pytest.raises(Undecodable, match="expected a number, found str 'late'"):
+        spoken.decode(b'{"prediction": "late"}', 1)
