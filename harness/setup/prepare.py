@@ -127,7 +127,10 @@ def _virtual(plan: Plan, settings: Settings) -> Iterator[tuple[Plan, Promtool | 
     promtool = _promtool(how, settings)
     files = _checked(_patterns(scenario, settings), promtool, scenario)
     intervals = {g.interval or scenario.evaluation_interval for f in files for g in f.groups}
-    jobs, own = jobs_of(target, scenario.scrape_interval), _own_jobs(plan)
+    # Rules that were written for the engine ask for bounds as it stores them.
+    written = promtool.version.startswith("2.")
+    jobs = [replace(job, bounds_as_written=written) for job in jobs_of(target, scenario.scrape_interval)]
+    own = _own_jobs(plan)
     refuse_foreign_hosts(
         target, settings.allow_hosts, also=[d.url for j in jobs for d in j.discoveries if isinstance(d, HttpDiscovery)]
     )

@@ -58,17 +58,20 @@ NOTHING = PageSamples(_NONE, np.empty(0), None, {}, _NONE)
 
 
 class PageParser:
-    """Reads one target's pages. ``resolve(labels) -> id`` is asked once a series; it may raise :class:`SeriesError`."""
+    """Reads one target's pages. ``resolve(labels) -> id`` is asked once a series; it may raise :class:`SeriesError`.
 
-    def __init__(self, resolve: Resolve) -> None:
-        self._resolve = resolve
+    ``as_written`` leaves ``le`` and ``quantile`` as the page has them, as Prometheus 2 does.
+    """
+
+    def __init__(self, resolve: Resolve, *, as_written: bool = False) -> None:
+        self._resolve, self._as_written = resolve, as_written
         self._ids: dict[bytes, int] = {}  # by the series' bytes
         # by format and the whole comment line: the type that it sets, if any
         self._kinds: dict[str, dict[bytes, bytes | None]] = {TEXT: {}, OPENMETRICS: {}}
 
     def copy(self, resolve: Resolve) -> "PageParser":
         """Another that knows the same series, and asks ``resolve`` for new ones."""
-        made = PageParser(resolve)
+        made = PageParser(resolve, as_written=self._as_written)
         made._ids = dict(self._ids)
         return made
 
@@ -151,7 +154,7 @@ class PageParser:
         found = self._ids.get(line.series)
         if found is None:
             number(line.value)
-            found = self._resolve(labels(line, form, kind))
+            found = self._resolve(labels(line, form, b"" if self._as_written else kind))
             if found != UNWANTED:
                 self._ids[line.series] = found
             if found >= 0:

@@ -119,6 +119,8 @@ class ScrapeJob:
     fallback_protocol: str | None = None
     legacy_names: bool = False
     escaping: str = "allow-utf-8"
+    bounds_as_written: bool = False
+    """Whether ``le`` and ``quantile`` are stored as the page has them ("1"), as Prometheus 2 does; 3 stores "1.0"."""
     compression: bool = True
     relabel: tuple[Relabel, ...] = ()
     metric_relabel: tuple[Relabel, ...] = ()

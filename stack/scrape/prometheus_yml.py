@@ -198,7 +198,7 @@ def _job(entry: _Section, shared: _Section, given: Sequence[tuple[str, Mapping[s
     legacy = (_either(entry, shared, "metric_name_validation_scheme") or "utf8") == "legacy"
     escaping = _either(entry, shared, "metric_name_escaping_scheme")
     protocols = entry.get("scrape_protocols") or shared.get("scrape_protocols")
-    optional = {}
+    optional: dict[str, Any] = {}
     if protocols is not None:  # protobuf is left out of the negotiation: its pages are not text
         optional["protocols"] = tuple(str(p) for p in protocols if p != "PrometheusProto")
     make = lambda: ScrapeJob(  # noqa: E731

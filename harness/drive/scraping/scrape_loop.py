@@ -1,7 +1,8 @@
 """One target from scrape to scrape: what a Prometheus server writes for each, stale markers among it.
 
 Follows Prometheus 3 (scrape/scrape.go) where it differs from 2.x: pages without a known Content-Type fail unless the
-job names a fallback, names may be UTF-8, ``le`` and ``quantile`` are normalised, an address gets no default port.
+job names a fallback, names may be UTF-8, ``le`` and ``quantile`` are normalised unless the job leaves them as they are
+written, as the drill of an engine of 2.x does, an address gets no default port.
 Native histograms are not negotiated: their classic buckets are scraped.
 """
 
@@ -134,7 +135,7 @@ class Loop:
         self._headers = target.job.request_headers(target.timeout)
 
     def _begin(self) -> None:
-        self._parser = PageParser(self._resolve)
+        self._parser = PageParser(self._resolve, as_written=self.target.job.bounds_as_written)
         self._memory = self._before = _Memory(np.empty(0, np.int64))
         self._at: float | None = None
         self._fresh: tuple[bytes, ...] = ()

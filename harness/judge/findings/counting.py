@@ -19,6 +19,8 @@ Events = Sequence[Mapping[str, Any]]
 
 FAR_MORE = 1.5
 """How many times what was sent a counter must have grown by until others are taken to send, too."""
+FALLS = 3
+"""Falls of a counter from which on its growth says nothing."""
 SLACK = 20
 """Requests beyond that: a probe, health checks, golden requests."""
 SERVER_READ = 0.5
@@ -86,6 +88,8 @@ def _growth(meta: Meta, samples: Sequence[Samples]) -> dict[str, float]:
             continue
         if "/metrics" not in s.labels.values():
             shown = s.values[~np.isnan(s.values)]
+            if int((np.diff(shown) < 0).sum()) >= FALLS:  # several processes answer in turn: each fall is no restart
+                out[name] = -np.inf
             born = float(shown[0]) if len(shown) and s.times[0] > 0 else 0.0  # first seen with a value in the drill
             out[name] = out.get(name, 0.0) + born + float(np.clip(np.diff(shown), 0.0, None).sum())
     return out
