@@ -12,7 +12,7 @@ from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.findings import evaluations, limits, pages, whose
-from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
+from driftdrill.harness.judge.findings.responses import Facts, of_rule, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why import Seen, could_carry, reasons
 from driftdrill.harness.recording import history as past
@@ -244,7 +244,14 @@ class Judged:
         limited += limits.on_the_edge(known, self.facts[0])
         at = [over_phases(each[start : start + self.shifts]) for start in range(0, len(each), self.shifts)]
         one = over_moments(at, self.moments) if self.moments else at[0]
+        if one.word == "SILENT" and (where := self._fired_elsewhere(known)):
+            one = replace(one, note=f"it fired {where}")
         return replace(one, marks=limited, why=self._why(known, one))
+
+    def _fired_elsewhere(self, known: KnownRule) -> str:
+        """On which other target a rule fired; empty where on none."""
+        fired = [t for t in of_rule(self.made[0], known) if any(i.state == "firing" for i in t.intervals)]
+        return next((where for t in fired if (where := self.elsewhere(t))), "")
 
     def unjudged(self, known: KnownRule) -> str:
         """Why nothing that an alert did proves anything; empty where it does."""

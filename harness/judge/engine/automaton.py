@@ -46,6 +46,9 @@ def intervals(
 
 
 def _closed(spans: list[tuple[float, str]], moments: list[float]) -> tuple[Interval, ...]:
+    """The spans of a state, each up to the next; the last one up to where the next evaluation would be."""
+    if not spans:
+        return ()
     end = 2 * moments[-1] - moments[-2] if len(moments) > 1 else moments[-1] if moments else 0.0
     ends = [start for start, _ in spans[1:]] + [end]
     return tuple(

@@ -22,7 +22,7 @@ def elsewhere(track: AlertTrack, known: KnownRule | None, rules: Rules, meta: Me
     told = {k: v for k, v in told.items() if k not in _written(rules)}
     if not told or any(all(target.get(k, "") == v for k, v in told.items()) for target in meta.targets):
         return ""
-    return "of " + ", ".join(f'{k}="{v}"' for k, v in sorted(told.items())) + ", which was not drilled"
+    return "on " + ", ".join(f'{k}="{v}"' for k, v in sorted(told.items())) + ", which was not drilled"
 
 
 def _written(rules: Rules) -> set[str]:

@@ -272,3 +272,13 @@ def test_the_format_follows_the_content_type() -> None:
         media_type("text/html", None)
     with pytest.raises(PageError, match="protobuf"):
         media_type("application/vnd.google.protobuf; proto=x", TEXT)
+
+
+def test_bounds_stay_as_they_are_written_where_the_engine_is_of_2() -> None:
+    page = b'# TYPE h histogram\nh_bucket{le="1"} 3\nh_bucket{le="+Inf"} 4\n# TYPE s summary\ns{quantile="0.50"} 1\n'
+    found = []
+    for as_written in (False, True):
+        known = Known()
+        PageParser(known, as_written=as_written).parse(page)
+        found.append([value for key in known.series for label, value in key if label != "__name__"])
+    assert found == [["1.0", "+Inf", "0.5"], ["1", "+Inf", "0.50"]]
