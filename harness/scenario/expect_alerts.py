@@ -36,7 +36,8 @@ class Fires(BaseExpectation, frozen=True, kw_only=True, tag="fires"):
             margin = f"{rounded_duration(abs(spare))} {'to spare' if spare >= 0 else 'too late'}"
         held = response.word in ("FIRED", "UNRESOLVED")
         code, hint = "fires." + response.word.lower(), "" if held else _fires_hint(response)
-        seen += f": {response.note}" if response.note else ""
+        said = response.why[0].says if response.word == "SILENT" and response.why else response.note
+        seen += f": {said}" if said else ""
         refuted = response.word != "NOT_JUDGED"
         others = self._others(evidence) if response.fired_at is None and self.labels else ""
         if others:
