@@ -12,7 +12,7 @@ from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.findings import evaluations, limits, pages, whose
-from driftdrill.harness.judge.findings.responses import Facts, over_moments, over_phases, respond
+from driftdrill.harness.judge.findings.responses import Facts, carries, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why import Seen, could_carry, reasons
 from driftdrill.harness.recording import history as past
@@ -20,13 +20,12 @@ from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Recording, Samples
 from driftdrill.harness.scenario.expect import Expectation
-from driftdrill.harness.scenario.expect_alerts import Fires
+from driftdrill.harness.scenario.expect_alerts import Fires, Resolves
 from driftdrill.harness.scenario.expectation import shown
 from driftdrill.reports.data.timeline import AlertTrack, Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Reason, Response
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
-STRONGEST = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "SILENT", "NOT_JUDGED")
 NOTICED = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE")
 
 
@@ -187,6 +186,14 @@ class Judged:
             for evaluated, tracks in zip(self.evaluated, self.made, strict=True)
         )
 
+    @property
+    def awaited(self) -> tuple[AlertTrack, ...]:
+        """The instances that some expectation waits for: those that may not fire before the fault."""
+        asked = [e for e in self.drill.expect if isinstance(e, Fires | Resolves)]
+        return tuple(
+            t for t in self.facts[0].tracks if any(t.alert == e.alert and carries(t.labels, e.labels) for e in asked)
+        )
+
     def elsewhere(self, track: AlertTrack) -> str:
         """Which other target an alert's instance is about; empty where it may be the drilled one's."""
         known = None if track.rule is None else self.rules.known[track.rule]
@@ -220,9 +227,7 @@ class Judged:
         if labels and not any(could_carry(k, self.seen, labels) for k in fitting):
             note = f"nothing that it reads can give it {shown(labels)}"
             return (Response(str(alert), "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
-        found = tuple(self._respond(k, labels, within) for k in fitting)
-        # Of several rules of one name, the one that did most.
-        return found if alert is None else (min(found, key=lambda r: STRONGEST.index(r.word)),)
+        return tuple(self._respond(k, labels, within) for k in fitting)
 
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
         expected = known.rule.name in self.named()
