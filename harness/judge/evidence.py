@@ -197,7 +197,17 @@ class Judged:
     def elsewhere(self, track: AlertTrack) -> str:
         """Which other target an alert's instance is about; empty where it may be the drilled one's."""
         known = None if track.rule is None else self.rules.known[track.rule]
-        return whose.elsewhere(track, known, self.rules, self.drill.meta)
+        return whose.elsewhere(track.labels, known, self.rules, self.drill.meta)
+
+    def _own(self, facts: Facts, known: KnownRule) -> Facts:
+        """Without what an alert compares of targets that were not drilled: it says nothing of how near it came."""
+        points = facts.left.get(known.analysed.left or "", {})
+        own = {
+            key: values
+            for key, values in points.items()
+            if not whose.elsewhere(dict(key), known, self.rules, self.drill.meta)
+        }
+        return facts if len(own) == len(points) else replace(facts, left={**facts.left, known.analysed.left or "": own})
 
     def phase(self, name: str) -> Phase:
         return self.drill.phases[name]
@@ -234,7 +244,7 @@ class Judged:
         untested = "" if self.live else limits.untested(known, self.drill.real_time_only)
         unjudged = self.unjudged(known)
         each = [
-            respond(facts, known, labels, within, expected, untested=untested, unjudged=unjudged)
+            respond(self._own(facts, known), known, labels, within, expected, untested=untested, unjudged=unjudged)
             for facts in self.facts
         ]
         limited = limits.marks(known, self.drill.wall_only, not self.live, self.moments)
