@@ -12,7 +12,7 @@ from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.findings import evaluations, limits, pages, whose
-from driftdrill.harness.judge.findings.responses import Facts, of_rule, over_moments, over_phases, respond
+from driftdrill.harness.judge.findings.responses import Facts, carries, of_rule, over_moments, over_phases, respond
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why import Seen, could_carry, reasons
 from driftdrill.harness.recording import history as past
@@ -20,13 +20,12 @@ from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Recording, Samples
 from driftdrill.harness.scenario.expect import Expectation
-from driftdrill.harness.scenario.expect_alerts import Fires
+from driftdrill.harness.scenario.expect_alerts import Fires, Resolves
 from driftdrill.harness.scenario.expectation import shown
 from driftdrill.reports.data.timeline import AlertTrack, Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Reason, Response
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
-STRONGEST = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "SILENT", "NOT_JUDGED")
 NOTICED = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE")
 
 
@@ -190,10 +189,28 @@ class Judged:
             for evaluated, tracks in zip(self.evaluated, self.made, strict=True)
         )
 
+    @property
+    def awaited(self) -> tuple[AlertTrack, ...]:
+        """The instances that some expectation waits for: those that may not fire before the fault."""
+        asked = [e for e in self.drill.expect if isinstance(e, Fires | Resolves)]
+        return tuple(
+            t for t in self.facts[0].tracks if any(t.alert == e.alert and carries(t.labels, e.labels) for e in asked)
+        )
+
     def elsewhere(self, track: AlertTrack) -> str:
         """Which other target an alert's instance is about; empty where it may be the drilled one's."""
         known = None if track.rule is None else self.rules.known[track.rule]
-        return whose.elsewhere(track, known, self.rules, self.drill.meta)
+        return whose.elsewhere(track.labels, known, self.rules, self.drill.meta)
+
+    def _own(self, facts: Facts, known: KnownRule) -> Facts:
+        """Without what an alert compares of targets that were not drilled: it says nothing of how near it came."""
+        points = facts.left.get(known.analysed.left or "", {})
+        own = {
+            key: values
+            for key, values in points.items()
+            if not whose.elsewhere(dict(key), known, self.rules, self.drill.meta)
+        }
+        return facts if len(own) == len(points) else replace(facts, left={**facts.left, known.analysed.left or "": own})
 
     def phase(self, name: str) -> Phase:
         return self.drill.phases[name]
@@ -228,16 +245,14 @@ class Judged:
         if labels and not any(could_carry(k, self.seen, labels) for k in fitting):
             note = f"nothing that it reads can give it {shown(labels)}"
             return (Response(str(alert), "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
-        found = tuple(self._respond(k, labels, within) for k in fitting)
-        # Of several rules of one name, the one that did most.
-        return found if alert is None else (min(found, key=lambda r: STRONGEST.index(r.word)),)
+        return tuple(self._respond(k, labels, within) for k in fitting)
 
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
         expected = known.rule.name in self.named()
         untested = "" if self.live else limits.untested(known, self.drill.real_time_only)
         unjudged = self.unjudged(known)
         each = [
-            respond(facts, known, labels, within, expected, untested=untested, unjudged=unjudged)
+            respond(self._own(facts, known), known, labels, within, expected, untested=untested, unjudged=unjudged)
             for facts in self.facts
         ]
         limited = limits.marks(known, self.drill.wall_only, not self.live, self.moments)

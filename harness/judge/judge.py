@@ -212,8 +212,7 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
 
 def _validity(judged: Judged) -> Validity:
     drill = judged.drill
-    alerts = tuple(judged.facts[0].tracks)
-    parts = (drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, _must_fire(judged), alerts)
+    parts = (drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, _must_fire(judged), judged.awaited)
     valid = validity(*parts, reads=judged.rules.needed)
     if drill.history is None:
         return valid

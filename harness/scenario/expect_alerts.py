@@ -24,7 +24,7 @@ class Fires(BaseExpectation, frozen=True, kw_only=True, tag="fires"):
         return (self.alert,)
 
     def check(self, evidence: Evidence) -> Finding:
-        (response,) = evidence.responses(self.alert, self.labels, self.within)
+        response = _first(evidence.responses(self.alert, self.labels, self.within), _STRONGEST)
         limit = f"within {format_duration(self.within)} of" if self.within is not None else "after"
         within = f", within={format_duration(self.within)}" if self.within else ""
         seen: str = response.word
@@ -57,12 +57,26 @@ class Fires(BaseExpectation, frozen=True, kw_only=True, tag="fires"):
 
     def _others(self, evidence: Evidence) -> str:
         """The instances that fired, where none carries the labels that were asked for."""
-        (whole,) = evidence.responses(self.alert, {}, self.within)
-        return (
-            f"{self.alert} fired with {_listed(whole.instances)}, none with {shown(self.labels)}"
-            if whole.instances
-            else ""
-        )
+        fired = [i for r in evidence.responses(self.alert, {}, self.within) for i in r.instances]
+        return f"{self.alert} fired with {_listed(fired)}, none with {shown(self.labels)}" if fired else ""
+
+
+_STRONGEST = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "SILENT", "NOT_JUDGED")
+_LEAST_SILENT = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE", "NOT_JUDGED", "SILENT")
+
+
+def _first(responses: Sequence[Response], order: Sequence[str]) -> Response:
+    """Of the rules of one name, the one whose word comes first."""
+    return min(responses, key=lambda r: order.index(r.word))
+
+
+def _resolution(r: Response) -> tuple[int, float]:
+    """Of the rules of one name, the one that is furthest from having fired and resolved; a silent one last."""
+    if r.fired_at is not None and r.resolved_at is None:
+        return 0, 0.0
+    if r.word == "NOT_JUDGED":
+        return 1, 0.0
+    return (4, 0.0) if r.fired_at is None else (2 if r.vanished else 3, -(r.resolved_at or 0.0))
 
 
 def _listed(instances: Sequence[Labels]) -> str:
@@ -173,7 +187,9 @@ class Silent(BaseExpectation, frozen=True, kw_only=True, tag="silent"):
         return (self.alert,)
 
     def check(self, evidence: Evidence) -> Finding:
-        (response,) = evidence.responses(self.alert, self.labels)
+        responses = evidence.responses(self.alert, self.labels)
+        others_first = sorted(responses, key=lambda r: any(why.check == self.because for why in r.why))
+        response = _first(others_first, _LEAST_SILENT)
         found = [why for why in response.why if why.check == self.because]
         held = response.word == "SILENT" and bool(found)
         if response.word == "SILENT":
@@ -210,7 +226,8 @@ class Resolves(BaseExpectation, frozen=True, kw_only=True, tag="resolves"):
         return (self.alert,)
 
     def check(self, evidence: Evidence) -> Finding:
-        (response,) = evidence.responses(self.alert, self.labels)
+        responses = evidence.responses(self.alert, self.labels)
+        response = min(responses, key=_resolution)
         fault_end = evidence.phase("fault").end
         limit = (
             f" within {format_duration(self.within)} of the fault's end"

@@ -19,7 +19,7 @@ class Evidence(Protocol):
         ...
 
     def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
-        """What the alert did (all alerts for None), over the instances that carry ``labels``."""
+        """What each rule of that name did (every rule for None), over the instances that carry ``labels``."""
         ...
 
     def named(self) -> frozenset[str]:

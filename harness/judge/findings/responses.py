@@ -115,6 +115,9 @@ def respond(
         untested = _unevaluated(facts, known) or untested
         return make("NOT_JUDGED", untested) if untested else make("SILENT", silence(facts, known, labels, pending))
     first = later[0]
+    if first.start < began:
+        note = f"fired {rounded_duration(began - first.start)} before the first faulty request"
+        return make("FALSE_ALARM", note, fired_at=first.start, resolved_at=_end(first, end))
     before_first = [p for p in pending if began <= p.start <= first.start]
     detect = first.start - began
     times: dict[str, float | tuple[float, float] | None] = {

@@ -78,14 +78,14 @@ def _reads(a: Analysed, rules: Sequence[Rule]) -> list[tuple[int, float]]:
         if rule.kind == "record":
             names = [n for n in (rule.name, None) if n in spans]
         else:
-            wanted = any(_may_match(matchers, rule) for matchers in a.reads_alerts)
+            wanted = any(may_match(matchers, rule) for matchers in a.reads_alerts)
             names = [n for n in (ALERTS, None) if n in spans] if wanted else []
         if names:
             out.append((j, max(spans[n] for n in names)))
     return out
 
 
-def _may_match(matchers: Iterable[tuple[str, str, str]], rule: Rule) -> bool:
+def may_match(matchers: Iterable[tuple[str, str, str]], rule: Rule) -> bool:
     """Whether ALERTS of the rule may have these labels, as far as the rule says."""
     said = {**rule.labels, "alertname": rule.name}
     return all(said.get(label, value) == value or "{{" in said[label] for label, op, value in matchers if op == "=")

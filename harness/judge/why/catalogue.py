@@ -101,4 +101,4 @@ def labels_of(rule: KnownRule, seen: Seen) -> tuple[dict[str, str | None], ...] 
 def could_carry(rule: KnownRule, seen: Seen, labels: Labels) -> bool:
     """Whether some instance of an alert could have these labels, as far as is known."""
     found = labels_of(rule, seen)
-    return found is None or any(all(one.get(k, "") in (v, None) for k, v in labels.items()) for one in found)
+    return not found or any(all(one.get(k, "") in (v, None) for k, v in labels.items()) for one in found)

@@ -55,6 +55,14 @@ def test_what_the_fault_left_is_seen_one_scrape_and_one_evaluation_later_and_is_
         assert said(firing(latest + 45.001, latest + 60), **slower).word == "FALSE_ALARM"
 
 
+def test_an_alert_that_fires_before_the_fault_has_any_strength_is_a_false_alarm() -> None:
+    """A fault may begin late in its phase: what fired until then, nothing of the drill made."""
+    early = said(firing(950, 1800), fault_began=1300.0)
+    assert (early.word, early.detect, early.resolved_at) == ("FALSE_ALARM", None, 1800)
+    assert early.note == "fired 5m50s before the first faulty request"
+    assert said(firing(1300, 1800), fault_began=1300.0).word == "FIRED"
+
+
 def test_an_alert_is_judged_from_where_its_first_look_back_is_full() -> None:
     """Over ten minutes of data an average knows nothing at second 300 of what was normal before second 0."""
     long = rule("10m", "0s", "0s")
