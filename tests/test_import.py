@@ -67,6 +67,7 @@ NAMES = [
     "seasonal",
     "seconds",
     "sigmoid",
+    "silent",
     "sine",
     "soak",
     "spike",

@@ -46,4 +46,4 @@ def test_a_label_that_another_rule_makes_is_no_excuse_and_what_another_target_di
     verdict = judged(tmp_path, f"{{alert: Hot, expr: {HOT}}}", RECORDED, of="other")
     assert [(r.word, r.peak) for r in verdict.responses] == [("SILENT", None)]
     assert "200%" not in verdict.responses[0].note
-    assert verdict.listed == ('Hot{instance="i", job="other"}: of instance="i", job="other", which was not drilled',)
+    assert verdict.listed == ('Hot{instance="i", job="other"}: on instance="i", job="other", which was not drilled',)
