@@ -31,6 +31,8 @@ class Scale:
 
     def y(self, value: float) -> int:
         """Units from the top, within the box."""
+        if self.high <= self.low:  # one value throughout lies in the middle
+            return HEIGHT // 2
         return round(HEIGHT * (1.0 - min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))))
 
     def percent(self, seconds: float) -> str:
