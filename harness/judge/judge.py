@@ -200,18 +200,18 @@ def _must_fire(judged: Judged) -> frozenset[str]:
 
 def _about_rules(judged: Judged) -> list[Finding]:
     """Rules that cannot be evaluated, and responses that hang on the phase or the moment of evaluation."""
-    known = {k.rule.name: k for k in judged.rules.known}
+    known = judged.rules.known
     out = [
         Finding(
-            check=f"rule {name} can be evaluated",
+            check=f"rule {known[place].rule.name} can be evaluated",
             held=False,
             code="rule.error",
-            expected=f"{name} evaluates at every tick",
+            expected=f"{known[place].rule.name} evaluates at every tick",
             seen=f"{errors.why}, at {_moments(errors.times)}",
-            where=known[name].where if name in known else "",
+            where=known[place].where,
             hint="Prometheus leaves the rule as it was then, and says so in its log only: correct its expression",
         )
-        for name, errors in sorted(judged.evaluated[0].errors.items())
+        for place, errors in sorted(judged.evaluated[0].errors.items())
     ]
     return out + [f for r in judged.each if (f := _dependent(judged, r)) is not None]
 
