@@ -20,7 +20,7 @@ from driftdrill.harness.judge.findings.timeline import timeline
 from driftdrill.harness.judge.findings.validity import validity
 from driftdrill.harness.judge.harm.harm import harms
 from driftdrill.harness.judge.rules.analysed import analyse
-from driftdrill.harness.judge.rules.moments import Moment, moment, refuse_unreadable
+from driftdrill.harness.judge.rules.moments import Moment, can_be_put, moment, refuse_unreadable
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Recording, Samples, open_recording
@@ -133,7 +133,12 @@ def evaluated(
     phases: Sequence[float] = (),
     at: Moment | None = None,
 ) -> engine.Evaluated:
-    """The rules over the drill's samples, and ``exprs``; each group at its moment in ``phases``, 0 without."""
+    """The rules over the drill's samples, and ``exprs``; each group at its moment in ``phases``, 0 without.
+
+    Scenario second 0 is taken to be ``at``; without, when the drill began, as far as every clock can be put so.
+    """
+    if at is None and all(can_be_put(expr) for expr in (*(k.rule.expr for k in rules.known), *exprs)):
+        at = Moment("", drill.meta.started_at)
 
     def rebase(samples: Sequence[Samples], zero: float) -> list[Samples]:
         return limits.rebase(samples, rules, drill.meta, zero if at is None else at.unix)
