@@ -295,7 +295,7 @@ class Judged:
             scrape=drill.meta.scrape_interval,
             tracks=self.facts[0].tracks,
             left=first.with_nan,
-            errors={name: e.why for name, e in first.errors.items()},
+            errors={place: e.why for place, e in first.errors.items()},
             not_recorded=frozenset(n for e in drill.events if e["event"] == "not_recorded" for n in e["names"]),
             requests=drill.requests,
         )

@@ -20,7 +20,7 @@ from driftdrill.harness.judge.findings.timeline import timeline
 from driftdrill.harness.judge.findings.validity import validity
 from driftdrill.harness.judge.harm.harm import harms
 from driftdrill.harness.judge.rules.analysed import analyse
-from driftdrill.harness.judge.rules.moments import Moment, moment, refuse_unreadable
+from driftdrill.harness.judge.rules.moments import Moment, can_be_put, moment, refuse_unreadable
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.judge.why.born import born, missing, told
 from driftdrill.harness.recording.meta import Meta
@@ -161,7 +161,12 @@ def evaluated(
     at: Moment | None = None,
     more: Sequence[Samples] = (),
 ) -> engine.Evaluated:
-    """The rules over the drill's samples and ``more``, and ``exprs``; each group at its moment in ``phases``, or 0."""
+    """The rules over the drill's samples and ``more``, and ``exprs``; each group at its moment in ``phases``, or 0.
+
+    Scenario second 0 is taken to be ``at``; without, when the drill began, as far as every clock can be put so.
+    """
+    if at is None and all(can_be_put(expr) for expr in (*(k.rule.expr for k in rules.known), *exprs)):
+        at = Moment("", drill.meta.started_at)
 
     def rebase(samples: Sequence[Samples], zero: float) -> list[Samples]:
         return limits.rebase(samples, rules, drill.meta, zero if at is None else at.unix)
@@ -228,18 +233,18 @@ def _must_fire(judged: Judged) -> frozenset[str]:
 
 def _about_rules(judged: Judged) -> list[Finding]:
     """Rules that cannot be evaluated, and responses that hang on the phase or the moment of evaluation."""
-    known = {k.rule.name: k for k in judged.rules.known}
+    known = judged.rules.known
     out = [
         Finding(
-            check=f"rule {name} can be evaluated",
+            check=f"rule {known[place].rule.name} can be evaluated",
             held=False,
             code="rule.error",
-            expected=f"{name} evaluates at every tick",
+            expected=f"{known[place].rule.name} evaluates at every tick",
             seen=f"{errors.why}, at {_moments(errors.times)}",
-            where=known[name].where if name in known else "",
+            where=known[place].where,
             hint="Prometheus leaves the rule as it was then, and says so in its log only: correct its expression",
         )
-        for name, errors in sorted(judged.evaluated[0].errors.items())
+        for place, errors in sorted(judged.evaluated[0].errors.items())
     ]
     return out + [f for r in judged.each if (f := _dependent(judged, r)) is not None]
 

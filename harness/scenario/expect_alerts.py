@@ -28,10 +28,11 @@ class Fires(BaseExpectation, frozen=True, kw_only=True, tag="fires"):
         limit = f"within {format_duration(self.within)} of" if self.within is not None else "after"
         within = f", within={format_duration(self.within)}" if self.within else ""
         seen: str = response.word
-        if response.detect is not None:
+        fired = response.fired_at is not None and response.detect is not None
+        if fired and response.detect is not None:
             seen += f" after {rounded_duration(response.detect[1])}"
         margin = ""
-        if response.detect is not None and self.within is not None:
+        if fired and response.detect is not None and self.within is not None:
             spare = self.within - response.detect[1]
             margin = f"{rounded_duration(abs(spare))} {'to spare' if spare >= 0 else 'too late'}"
         held = response.word in ("FIRED", "UNRESOLVED")
@@ -92,8 +93,12 @@ def _fires_hint(response: Response) -> str:
         return "shorten the rule's range or `for`, or allow more with within="
     if response.word == "FALSE_ALARM":
         return "the alert fires without the fault: raise its threshold or lengthen its range"
+    if response.note.startswith("differs with"):
+        return "it fires at some of them only: see the note"
     if response.why:
         return response.why[0].hint or response.why[0].says
+    if "reads the time of day" in response.marks:
+        return "it may be silent at this time of day only: judge it at another, with --at"
     if response.peak is not None and response.peak < 1:
         return "the left side never crossed the threshold: lower it, or watch another metric"
     return "nothing that this rule reads moved far or long enough: it is blind to this fault"

@@ -453,8 +453,8 @@ ENTRIES: tuple[Entry, ...] = (
         note="The finding's code is `clock.dependent`. If the muting is meant, accept it with a reason and an expiry "
         "(`--accept`), or mute in Alertmanager, where a time interval has a time zone. The evenings on both sides of "
         "a change to summer time are two moments: `--at 2026-03-28T20:30+01:00 --at 2026-03-29T20:30+02:00` finds "
-        "SILENT and FIRED for the same rule at the same hour of the wall clock. Without `--at` the engine's clock is "
-        "a midnight of 1970, and such an alert is marked *reads the time of day* ([virtual "
+        "SILENT and FIRED for the same rule at the same hour of the wall clock. Without `--at` it is judged at "
+        "the time at which the drill began, and marked *reads the time of day* ([virtual "
         "time](../virtual-time.md#the-time-of-day)).",
         clock="",
     ),

@@ -1,11 +1,11 @@
 """Which rule groups one run of promtool evaluates: it takes all of a run at one interval and one phase."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from driftdrill.harness.judge.rules.analysed import ALERTS
-from driftdrill.harness.judge.rules.reading import union
-from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.judge.rules.analysed import ALERTS, analyse
+from driftdrill.harness.judge.rules.reading import circles, read_rules, union
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.stack.rules.files import Group
 
 
@@ -33,18 +33,15 @@ def batched(rules: Rules, interval: float, phases: Sequence[float] = ()) -> list
     ``interval`` is that of groups without their own, seconds; ``phases`` has a moment of evaluation for each of
     ``rules.groups``, 0 without it.
     """
-    groups = rules.groups
-    paces = [(g.interval or interval, p) for g, p in zip(groups, phases or [0.0] * len(groups), strict=True)]
-    reads = [union(k.analysed.metrics for k in rules.known if k.group is group) for group in groups]
-    makes = [_makes([group]) for group in groups]
+    groups, paces, awaited = _units(rules, interval, phases)
+    reads = [union(analyse(r.expr).metrics for r in group.rules) for group in groups]
 
     def waits(i: int, left: Sequence[int]) -> bool:
-        read = reads[i]
-        return any(j != i and bool(makes[j] if read is None else read & makes[j]) for j in left)
+        return any(j != i and j in awaited[i] for j in left)
 
     left, out = list(range(len(groups))), list[list[int]]()
     while left:
-        # Groups that wait for one another in a circle keep the order of the files.
+        # Rules that wait for one another in a circle keep the order of the files.
         ready = [i for i in left if not waits(i, left)] or left[:1]
         same = [i for i in ready if out and paces[i] == paces[out[-1][0]]]
         if same:
@@ -56,6 +53,35 @@ def batched(rules: Rules, interval: float, phases: Sequence[float] = ()) -> list
     return [Batch(*paces[run[0]], tuple(groups[i] for i in run), union(reads[i] for i in run)) for run in out] or [
         Batch(interval, 0.0, (), frozenset())
     ]
+
+
+Pace = tuple[float, float]
+"""(interval, a moment of evaluation), seconds."""
+
+
+def _units(
+    rules: Rules, interval: float, phases: Sequence[float]
+) -> tuple[list[Group], list[Pace], list[frozenset[int]]]:
+    """What is evaluated in one go, at which pace, and for which others each waits: groups, but for those of several
+    paces that read one another, which are taken rule by rule."""
+    own = [(g.interval or interval, p) for g, p in zip(rules.groups, phases or [0.0] * len(rules.groups), strict=True)]
+    read = read_rules([k.rule for k in rules.known])
+    of_group = [k.group_index for k in rules.known]
+    between = [
+        sorted({of_group[j] for k in rules.known if k.group_index == i for j in read[k.index]} - {i})
+        for i in range(len(own))
+    ]
+    split = {i for circle in circles(between) if len({own[i] for i in circle}) > 1 for i in circle}
+    members: list[list[KnownRule]] = []
+    for i in range(len(own)):
+        inside = [k for k in rules.known if k.group_index == i]
+        members += [[k] for k in inside] if i in split else [inside] if inside else []
+    unit = {k.index: u for u, inside in enumerate(members) for k in inside}
+    return (
+        [replace(inside[0].group, rules=tuple(k.rule for k in inside)) for inside in members],
+        [own[inside[0].group_index] for inside in members],
+        [frozenset(unit[j] for k in inside for j in read[k.index]) - {u} for u, inside in enumerate(members)],
+    )
 
 
 def _makes(groups: Sequence[Group]) -> frozenset[str]:

@@ -1,6 +1,5 @@
 """A recording's samples meet the rules, and one fold makes the timeline, whoever evaluated them."""
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,21 +7,22 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from driftdrill.harness.judge.engine.automaton import intervals
 from driftdrill.harness.judge.engine.batches import Batch, batched
-from driftdrill.harness.judge.engine.fold import PLACE, Placing, alert_times, fold, order, place, tracks
+from driftdrill.harness.judge.engine.broken import Broken, Made, as_samples, states
+from driftdrill.harness.judge.engine.broken import fed as fed_by
+from driftdrill.harness.judge.engine.broken import made as made_by
+from driftdrill.harness.judge.engine.fold import PLACE, alert_times, alike, fold, order, place, tracks
 from driftdrill.harness.judge.engine.promtool_input import Axis
 from driftdrill.harness.judge.engine.promtool_run import Got, Key, Points, run_once
 from driftdrill.harness.judge.rules.analysed import ALERTS, analyse
 from driftdrill.harness.judge.rules.moments import Clock
 from driftdrill.harness.judge.rules.promql import stepped
 from driftdrill.harness.judge.rules.reading import union
-from driftdrill.harness.judge.rules.rules import KnownRule, Rules, may_read
+from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule, Rules, may_read
 from driftdrill.harness.recording.reader import Samples
-from driftdrill.harness.recording.stale import STALE
 from driftdrill.reports.data.timeline import AlertTrack, Labels, Track
 from driftdrill.stack.prometheus.promtool import Promtool
-from driftdrill.stack.rules.files import Group, Rule
+from driftdrill.stack.rules.files import Group
 
 _STEPLESS = re.compile(r":\s*\]")
 Rebase = Callable[[Sequence[Samples], float], Sequence[Samples]]
@@ -46,8 +46,8 @@ class Evaluated:
     recorded: tuple[Track, ...] = ()
     points: Mapping[str, Points] = field(default_factory=dict)
     """Further expressions -> what they were at every evaluation, NaN included."""
-    errors: Mapping[str, RuleErrors] = field(default_factory=dict)
-    """Rule name -> when and why it cannot be evaluated."""
+    errors: Mapping[int, RuleErrors] = field(default_factory=dict)
+    """The place of a rule among all -> when and why it cannot be evaluated."""
     failed: Mapping[str, Mapping[float, str]] = field(default_factory=dict)
     """Further expressions -> when and why they cannot be evaluated."""
     moments: tuple[float, ...] = ()
@@ -93,12 +93,15 @@ def evaluate(
     told: set[Key] = set()  # what an earlier run made, and a later one is fed
     fed: list[Samples] = []
     alerts: list[AlertTrack] = []
-    errors: dict[str, RuleErrors] = {}
+    errors: dict[int, RuleErrors] = {}
     wanted = list(dict.fromkeys(exprs))
     points: dict[str, Points] = {}
     failed: dict[str, Mapping[float, str]] = {}
-    apart = _twice(rules)
+    read_alerts = any(may_read(k.rule.expr, ALERT_SERIES) for k in rules.known)
+    # Rules of one name are told apart by a mark, which a rule that reads ALERTS must not see.
+    apart, blurred = (frozenset(), alike(rules)) if read_alerts else (_twice(rules), frozenset[str]())
     placed = place(rules)
+    whose: dict[int, KnownRule] = {}  # id() of a rule as the engine gets it -> the rule
     for i, batch in enumerate(batches):
         last = i == len(batches) - 1
         later = _read_later(batch, batches[i + 1 :], wanted)
@@ -106,42 +109,47 @@ def evaluate(
         axis = Axis.of(samples, paces, batch.phase, end)
         zero = axis.shift / 1000
         asked = wanted if last else []
-        got, broken = _run(
-            [_put(g, rules, apart, partial(_read_as_served, clock, zero, interval)) for g in batch.groups],
+        put = [_put(g, rules, apart, partial(_read_as_served, clock, zero, interval), whose) for g in batch.groups]
+        unclear = [Broken(g, r, "") for g in put for r in g.rules if whose[id(r)].rule.name in blurred]
+        got, broken, apiece = _run(
+            put,
             [*rebase(samples, zero), *fed],
             axis,
             batch.interval,
             promtool,
-            [_read_as_served(clock, zero, interval, expr) for expr in asked],
+            [*(_read_as_served(clock, zero, interval, expr) for expr in asked), *(u.rule.expr for u in unclear)],
             names,
             end,
+            read_alerts,
         )
+        moments = [axis.seconds(at) for at in axis.ticks(batch.interval)]
+        by_hand = {_key(s.labels) for s in apiece if s.labels["__name__"] == ALERTS}
         found = {key: series for key, series in got.points(0).items() if key not in told}
-        alerts += fold(alert_times(found), placed, partial(_same, batch.interval), got.annotations)
+        theirs = {key: series for key, series in found.items() if key not in by_hand}
+        folded = fold(alert_times(theirs), placed, partial(_same, batch.interval), got.annotations)
+        alerts += [t for t in folded if t.alert not in blurred or t.rule is None]
+        for n, u in enumerate(unclear, len(asked) + 1):
+            if all(b.rule is not u.rule for b in broken):
+                alerts += _tracks(whose[id(u.rule)], u, made_by(u, got.points(n), ()), moments)
         for key, series in found.items():
             told.add(key)
             alert = dict(key).get("__name__") == ALERTS
             if not alert:
                 made[key] = series
             if not alert or ALERTS in later:
-                fed.append(_as_samples(dict(key), *series, batch.interval, end))
+                fed.append(as_samples(dict(key), *series, batch.interval, end))
         points |= {expr: got.points(n) for n, expr in enumerate(asked, 1)}
         failed |= {expr: got.failed[n] for n, expr in enumerate(asked, 1) if n in got.failed}
-        for n, b in enumerate(broken, len(asked) + 1):
-            when = got.failed.get(n, {})
-            errors[b.rule.name] = RuleErrors(b.why, tuple(when))
+        for n, b in enumerate(broken, len(asked) + len(unclear) + 1):
+            done = made_by(b, got.points(n), got.failed.get(n, ()))
+            known = whose[id(b.rule)]
+            # The engine names a rule, of which there may be several: one that never errs is none of those it means.
+            if done.errors or [o.rule.name for o in broken].count(b.rule.name) == 1:
+                errors[known.index] = RuleErrors(b.why, tuple(sorted(done.errors)))
             if b.rule.kind == "alert":
-                moments = [axis.seconds(at) for at in axis.ticks(batch.interval)]
-                alerts += _by_hand(placed, b, got.points(n), moments, when)
+                alerts += _tracks(known, b, done, moments)
     groups = tuple(phases) or (0.0,) * len(rules.groups)
     return Evaluated(tuple(sorted(alerts, key=order)), tracks(made), points, errors, failed, groups)
-
-
-@dataclass(frozen=True)
-class _Broken:
-    group: Group
-    rule: Rule
-    why: str
 
 
 def _run(
@@ -153,28 +161,40 @@ def _run(
     asked: Sequence[str],
     names: frozenset[str],
     end: float,
-) -> tuple[Got, list[_Broken]]:
+    read_alerts: bool,
+) -> tuple[Got, list[Broken], list[Samples]]:
     """One batch. A rule that errors at one moment hides what all others do: it is left out, its expression is asked
-    for instead, and what a recording rule of that kind makes is fed. Answers those rules too, with the engine's words.
+    for instead, and what others read of it is fed. Answers those rules too, and what was fed.
     """
-    broken: list[_Broken] = []
-    given = list(samples)
+    broken: list[Broken] = []
+    moments = [axis.seconds(at) for at in axis.ticks(step)]
+    fresh: list[Samples] = []
+    rounds = 0
     while True:
-        gone = [b.rule for b in broken]
-        left = [replace(g, rules=tuple(r for r in g.rules if r not in gone)) for g in groups]
-        got = run_once(left, given, axis, step, promtool, [*asked, *(r.expr for r in gone)], names)
+        gone = {id(b.rule) for b in broken}
+        left = [replace(g, rules=tuple(r for r in g.rules if id(r) not in gone)) for g in groups]
+        exprs = [*asked, *(b.rule.expr for b in broken)]
+        got = run_once(left, [*samples, *fresh], axis, step, promtool, exprs, names)
         if got.broken:
-            broken += [_Broken(g, r, got.broken[r.name]) for g in left for r in g.rules if r.name in got.broken]
+            broken += [Broken(g, r, got.broken[r.name]) for g in left for r in g.rules if r.name in got.broken]
             continue
-        fresh = [
-            _as_samples({**dict(key), **b.group.labels, **b.rule.labels, "__name__": b.rule.name}, *series, step, end)
+        again = [
+            one
             for n, b in enumerate(broken, len(asked) + 1)
-            if b.rule.kind == "record"
-            for key, series in got.points(n).items()
+            if b.rule.kind == "record" or read_alerts
+            for one in fed_by(b, made_by(b, got.points(n), got.failed.get(n, ())), moments, step, end)
         ]
-        if len(given) == len(samples) + len(fresh):
-            return got, broken
-        given = [*samples, *fresh]
+        # What one of them makes, another may read: until nothing changes, or each had its turn.
+        if rounds > len(broken) or _alike(fresh, again):
+            return got, broken, fresh
+        fresh, rounds = again, rounds + 1
+
+
+def _alike(ones: Sequence[Samples], others: Sequence[Samples]) -> bool:
+    return len(ones) == len(others) and all(
+        a.labels == b.labels and np.array_equal(a.times, b.times) and a.values.tobytes() == b.values.tobytes()
+        for a, b in zip(ones, others, strict=True)
+    )
 
 
 def _same(step: float, known: KnownRule | None) -> float:
@@ -187,41 +207,36 @@ def _read_as_served(clock: Clock, zero: float, interval: float, expr: str) -> st
     return stepped(clock(expr, zero), interval) if _STEPLESS.search(expr) else clock(expr, zero)
 
 
-def _put(group: Group, rules: Rules, apart: frozenset[str], read: Callable[[str], str]) -> Group:
-    """The group as the engine gets it."""
-    own = {id(k.rule): k.index for k in rules.known if k.alert and k.rule.name in apart}
+def _put(
+    group: Group, rules: Rules, apart: frozenset[str], read: Callable[[str], str], whose: dict[int, KnownRule]
+) -> Group:
+    """The group as the engine gets it; ``whose`` is told which rule each of its rules is."""
+    own = {id(k.rule): k for k in rules.known}
     out = []
     for rule in group.rules:
-        marked = {**rule.labels, PLACE: str(own[id(rule)])} if id(rule) in own else rule.labels
-        out.append(replace(rule, expr=read(rule.expr), labels=marked))
+        known = own[id(rule)]
+        marked = {PLACE: str(known.index)} if known.alert and rule.name in apart else {}
+        out.append(replace(rule, expr=read(rule.expr), labels={**rule.labels, **marked}))
+        whose[id(out[-1])] = known
     return replace(group, rules=tuple(out))
 
 
+def _tracks(known: KnownRule, broken: Broken, done: Made, moments: Sequence[float]) -> list[AlertTrack]:
+    """Those of an alert whose states are worked out from its expression."""
+    return [
+        AlertTrack(known.rule.name, {k: v for k, v in key if k != PLACE}, spans, where=known.where, rule=known.index)
+        for key, spans in states(broken.rule, done, moments).items()
+    ]
+
+
+def _key(labels: Labels) -> Key:
+    return tuple(sorted(labels.items()))
+
+
 def _twice(rules: Rules) -> frozenset[str]:
-    """The names that several alerts have; none where a rule reads ALERTS, which must be as a server has them."""
-    if any(may_read(k.rule.expr, [ALERTS]) for k in rules.known):
-        return frozenset()
+    """The names that several alerts have."""
     names = [k.rule.name for k in rules.alerts]
     return frozenset(name for name in names if names.count(name) > 1)
-
-
-def _by_hand(
-    placed: Placing, broken: _Broken, points: Points, moments: Sequence[float], errors: Mapping[float, str]
-) -> list[AlertTrack]:
-    """The tracks of an alert that errors at some moments; labels that are templates are left out."""
-    said = {**broken.group.labels, **broken.rule.labels}
-    active: dict[Key, list[float]] = {}
-    for key, (times, _) in points.items():
-        labels = {k: v for k, v in key if k != "__name__"} | {k: v for k, v in said.items() if "{{" not in v}
-        active.setdefault(tuple(sorted(labels.items())), []).extend(times)
-    out = []
-    for key, spans in intervals(broken.rule, active, moments, errors).items():
-        labels = dict(key)
-        known = placed({**labels, "alertname": broken.rule.name})
-        labels.pop(PLACE, None)
-        where, index = ("", None) if known is None else (known.where, known.index)
-        out.append(AlertTrack(broken.rule.name, labels, spans, where=where, rule=index))
-    return out
 
 
 def _read_later(batch: Batch, later: Sequence[Batch], exprs: Sequence[str]) -> frozenset[str]:
@@ -230,20 +245,6 @@ def _read_later(batch: Batch, later: Sequence[Batch], exprs: Sequence[str]) -> f
         return frozenset()
     names = union([*(b.reads for b in later), *(analyse(e).metrics for e in exprs)])
     return batch.makes if names is None else batch.makes & names
-
-
-def _as_samples(labels: Labels, times: list[float], values: list[float], step: float, end: float) -> Samples:
-    """A recorded series as input of the next run, with a stale marker where it vanishes."""
-    t: list[int] = []
-    v: list[float] = []
-    for i, (at, value) in enumerate(zip(times, values, strict=True)):
-        t.append(round(at * 1000))
-        v.append(value)
-        following = times[i + 1] if i + 1 < len(times) else math.inf
-        if following - at > 1.5 * step and at + step <= end:
-            t.append(round((at + step) * 1000))
-            v.append(STALE)
-    return Samples(labels, np.array(t, dtype=np.int64), np.array(v, dtype=np.float64))
 
 
 def needed(

@@ -133,5 +133,5 @@ def live_phases(samples: Sequence[Samples], rules: Rules) -> list[float]:
 def _makes(rule: Rule, group: Group, labels: Labels) -> bool:
     """Whether a series may be of this rule, as far as its labels are not templates."""
     name = {"__name__": rule.name} if rule.kind == "record" else {"__name__": ALERTS, "alertname": rule.name}
-    fixed = {k: v for k, v in {**group.labels, **rule.labels}.items() if "{{" not in v}
-    return (fixed | name).items() <= labels.items()
+    fixed = {k: v for k, v in {**group.labels, **rule.labels}.items() if v and "{{" not in v}
+    return ({k: v for k, v in fixed.items() if k != "alertstate"} | name).items() <= labels.items()

@@ -67,8 +67,9 @@ def test_file(
     ]
     ticks = axis.ticks(step)
     for i, expr in enumerate(queries):
-        quoted = " ".join(expr.split()).replace("'", "''")
-        out += [f"  - {{expr: '{quoted} # {i}@{at}', eval_time: {at}ms, exp_samples: []}}\n" for at in ticks]
+        # The end of a line ends a comment, and blanks inside of a text stay.
+        text = quoted(expr)[:-1]
+        out += [f'  - {{expr: {text}\\n# {i}@{at}", eval_time: {at}ms, exp_samples: []}}\n' for at in ticks]
     alerts = sorted({r.name for g in groups for r in g.rules if r.kind == "alert" and r.annotations})
     if alerts:
         out.append("  alert_rule_test:\n")

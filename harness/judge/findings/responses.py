@@ -247,7 +247,7 @@ def peak(facts: Facts, known: KnownRule, labels: Labels) -> float | None:
         return None
     if threshold.comparison in (">", ">="):
         # A left side that rose no higher than before says nothing of the fault.
-        return max(during) / threshold.number if not before or max(during) > max(before) else None
+        return max(max(during) / threshold.number, 0.0) if not before or max(during) > max(before) else None
     lowest = min(during)
     return threshold.number / lowest if lowest > 0 and (not before or lowest < min(before)) else None
 

@@ -85,7 +85,7 @@ def together(clean: Judged, given: Sequence[Mutant], promtool: Promtool) -> list
         return together(clean, given[:half], promtool) + together(clean, given[half:], promtool)
     _same(clean, [t for t in made.alerts if t.alert not in copies.alerts])
     theirs = [(*copies.alerts[t.alert], t) for t in made.alerts if t.alert in copies.alerts]
-    errors = {copies.mutant(name): e.why for name, e in made.errors.items()}
+    errors = {copies.mutant(copies.rules.known[place].rule.name): e.why for place, e in made.errors.items()}
     out = []
     for i, mutant in enumerate(given):
         if i in errors:

@@ -31,7 +31,12 @@ class Moment:
 
     def clock(self, expr: str, zero: float) -> str:
         """The expression as it reads the clock at this moment."""
-        return moved(expr, self.unix - zero) if analyse(expr).reads_clock else expr
+        return moved(expr, self.unix - zero) if analyse(expr).reads_clock and can_be_put(expr) else expr
+
+
+def can_be_put(expr: str) -> bool:
+    """Whether the clock that an expression reads can be put to another moment, if it reads one."""
+    return not analyse(expr).reads_clock or tree(expr) is not None
 
 
 def moment(text: str) -> Moment:
@@ -49,7 +54,7 @@ def moment(text: str) -> Moment:
 def refuse_unreadable(rules: Rules, moments: Sequence[Moment]) -> None:
     """Raise :class:`RuleError` for a rule that reads the clock and cannot be put for another moment."""
     for known in rules.known if moments else ():
-        if known.analysed.reads_clock and tree(known.rule.expr) is None:
+        if not can_be_put(known.rule.expr):
             raise RuleError(
                 f"{known.rule.name} reads the clock in an expression that cannot be rewritten for another moment",
                 where=known.where,

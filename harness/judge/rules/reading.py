@@ -64,6 +64,11 @@ def followed(rules: Sequence[Rule]) -> list[Needs]:
     return [found[i] for i in range(len(rules))]
 
 
+def read_rules(rules: Sequence[Rule]) -> list[frozenset[int]]:
+    """The places of the rules that each reads, by name or through ALERTS."""
+    return [frozenset(j for j, _ in _reads(analyse(r.expr), rules)) for r in rules]
+
+
 def _lasts(rule: Rule, needs: Needs) -> float:
     return needs.look_back + rule.for_ + rule.keep_firing_for
 

@@ -11,6 +11,7 @@ from driftdrill.harness.judge.rules.reading import followed, union
 from driftdrill.stack.rules.files import Group, Labels, Rule, RuleFile
 
 ALERT_SERIES = (ALERTS, "ALERTS_FOR_STATE")
+_SET_BY_ENGINE = ("__name__", "alertname", "alertstate")
 _WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _NAMELESS = re.compile(r"(^|[^\w:])\{|__name__")
 
@@ -51,8 +52,10 @@ class KnownRule:
 
     @property
     def labels(self) -> Labels:
-        """The labels that every series of it has, its group's and its own; those that are templates are left out."""
-        return {k: v for k, v in {**self.group.labels, **self.rule.labels}.items() if "{{" not in v}
+        """The labels that every series of it has, its group's and its own; those that are templates are left out, and
+        so is what the engine sets by itself. One without a value takes a label away."""
+        said = {**self.group.labels, **self.rule.labels}
+        return {k: v for k, v in said.items() if v and "{{" not in v and k not in _SET_BY_ENGINE}
 
     def may_be(self, labels: Labels) -> bool:
         """Whether an instance of the alert may carry all of ``labels``, as far as the rule file tells."""

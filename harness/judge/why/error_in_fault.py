@@ -17,12 +17,13 @@ _LONGEST = 200
 
 
 def find(rule: KnownRule, seen: Seen) -> Reason | None:
-    names = [rule.rule.name, *(r.through.partition(",")[0] for r in readings(rule, seen.rules) if r.through)]
-    broken = next((n for n in names if n in seen.errors), None)
+    through = {r.through.partition(",")[0] for r in readings(rule, seen.rules) if r.through}
+    read = [k for k in seen.rules.known if not k.alert and k.rule.name in through]
+    broken = next((k for k in (rule, *read) if k.index in seen.errors), None)
     if broken is None:
         return None
-    error = seen.errors[broken].strip()
-    says = f"{broken} cannot be evaluated: {error[:_LONGEST]}{'…' if len(error) > _LONGEST else ''}"
+    error = seen.errors[broken.index].strip()
+    says = f"{broken.rule.name} cannot be evaluated: {error[:_LONGEST]}{'…' if len(error) > _LONGEST else ''}"
     says += _only_in_the_fault(rule, seen)
     hint = "make the `one` side unique on the labels of the join: topk by (...) (1, ...)"
     return Reason("error_in_fault", says, hint if "duplicate" in error or "many-to-many" in error else "")

@@ -34,8 +34,8 @@ class Seen:
     """What the alerts did, each instance with its labels and rendered annotations."""
     left: Mapping[str, Sequence[Track]] = field(default_factory=dict)
     """A threshold's left side -> its series at every evaluation; NaN is a gap."""
-    errors: Mapping[str, str] = field(default_factory=dict)
-    """A rule's name -> the engine's error."""
+    errors: Mapping[int, str] = field(default_factory=dict)
+    """A rule's place among all -> the engine's error."""
     not_recorded: Collection[str] = ()
     """Native histograms that the pages had and the recording has not."""
     requests: Requests | None = None

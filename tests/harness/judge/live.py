@@ -149,7 +149,9 @@ class Live:
         for s in self.served(copy):
             inside = [(t, v) for t, v in zip(s.times.tolist(), s.values.tolist(), strict=True) if start <= t <= end]
             if inside and s.labels["__name__"] != "ALERTS":
-                out[tuple(sorted(s.labels.items()))] = {t: None if math.isnan(v) else v for t, v in inside}
+                out[tuple(sorted(s.labels.items()))] = {
+                    t: None if math.isnan(v) else float(f"{v:.12g}") for t, v in inside
+                }
         return out
 
 

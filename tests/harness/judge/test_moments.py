@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,9 +68,37 @@ def test_an_alert_that_sleeps_at_a_moment_is_a_finding(tmp_path: Path) -> None:
     assert words == {"Awake": ("SILENT", (f"judged at {', '.join(moments)}",)), "Always": ("FIRED", ())}
     assert verdict.exit_code == 1
     assert judge(drill, at=moments[1:]).failures == []
-    # Without a moment it is midnight of a Thursday in 1970, and the mark says that this was not judged.
-    (unmoved,) = [r for r in judge(drill).responses if r.alert == "Awake"]
-    assert (unmoved.word, unmoved.marks) == ("SILENT", ("reads the time of day",))
+
+
+@pytest.mark.parametrize(
+    ("moment", "word"), [("2026-03-27T12:00+01:00", "FIRED"), ("2026-03-27T02:30+01:00", "SILENT")]
+)
+def test_without_a_moment_it_is_the_time_at_which_the_drill_began(tmp_path: Path, moment: str, word: str) -> None:
+    began = {"started_at": datetime.fromisoformat(moment).timestamp()}
+    verdict = judge(make(tmp_path, {"heat": heat}, OFFICE, meta=began, expect=[fires("Awake")]))
+    (awake,) = [r for r in verdict.responses if r.alert == "Awake"]
+    assert (awake.word, awake.marks) == (word, ("reads the time of day",))
+    assert word == "FIRED" or "at this time of day only" in verdict.failures[0].hint
+
+
+BEGAN = 1.8e9
+
+
+@pytest.mark.parametrize(
+    ("expr", "beat"),
+    [
+        ("time() * 1000 - beat > 300000", lambda t: 1000 * (BEGAN + min(t, 900) + 60 * (t >= 1800))),
+        ("time() - beat > 3600", lambda t: 0.0 if 900 <= t < 1800 else BEGAN),
+        ("time() - beat > 3600", lambda t: -1.0 if 900 <= t < 1800 else BEGAN),
+        ("time() - (beat > 0) > 1200", lambda t: BEGAN - 200),
+    ],
+    ids=["milliseconds", "never since a restart", "-1", "guarded"],
+)
+def test_ages_are_what_they_were_however_they_are_counted(tmp_path: Path, expr: str, beat: Any) -> None:
+    rules = f"groups:\n- {{name: g, rules: [{{alert: Old, expr: '{expr}'}}]}}\n"
+    series = {"beat": beat, "served": lambda t: t}
+    verdict = judge(make(tmp_path, series, rules, expect=[fires("Old")], meta={"started_at": BEGAN}))
+    assert (verdict.exit_code, verdict.validity.reasons) == (0, ())
 
 
 def test_what_the_clock_passes_during_the_drill_counts(tmp_path: Path) -> None:

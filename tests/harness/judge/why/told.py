@@ -465,7 +465,7 @@ TRAPS = [
         f'A cannot be evaluated: {MANY}; only in the fault, from 15m on: `build_info` has 2 series for job="m" '
         '(version="1"; version="2")',
         "make the `one` side unique",
-        more={"errors": {"A": MANY}},
+        more={"errors": {0: MANY}},
     ),
     Told(
         "error_in_fault",
@@ -473,7 +473,7 @@ TRAPS = [
         [series("app_errors_total", rising), *BUILDS],
         f"job:errors cannot be evaluated: {MANY}",
         records=f"record: job:errors\n    expr: {JOIN.partition(' > ')[0]}",
-        more={"errors": {"job:errors": MANY}},
+        more={"errors": {0: MANY}},
     ),
     Told(
         "empty_label",
@@ -576,7 +576,7 @@ HEALTHY = [
         [series("m_total", lambda t: t % 60), series("process_start_time_seconds", lambda t: t // 60), series("up")],
     ),
     Told("rate_of_gauge", "rate(requests[5m]) > 5", [series("requests", lambda t: t % 1000)]),
-    Told("error_in_fault", JOIN, [series("app_errors_total", rising), BUILDS[0]], more={"errors": {"Other": MANY}}),
+    Told("error_in_fault", JOIN, [series("app_errors_total", rising), BUILDS[0]], more={"errors": {7: MANY}}),
     Told(
         "empty_label",
         "drift_score > 0.3",
