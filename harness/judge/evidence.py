@@ -22,8 +22,10 @@ from driftdrill.harness.recording.reader import Recording, Samples
 from driftdrill.harness.scenario.expect import Expectation
 from driftdrill.harness.scenario.expect_alerts import Fires, Resolves
 from driftdrill.harness.scenario.expectation import shown
+from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import AlertTrack, Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Reason, Response
+from driftdrill.stack.faults.kind import DOWN
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
 NOTICED = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE")
@@ -110,6 +112,24 @@ class Drill:
         return last
 
     @cached_property
+    def first_scrapes(self) -> Mapping[str, float | None]:
+        """Metric -> scenario seconds of the first scrape in the fault phase of a page that ever had it; None: none."""
+        fault = self.phases["fault"]
+        # A fault that takes a page away, or its job, is the drill: it was there to be seen from its beginning on.
+        taken = any(DOWN in f.get("on_pages", recorded_seam(f).on_pages) for f in self.meta.faults)
+        first: dict[object, float | None] = {}
+        for s in self.scraped:
+            if s.labels.get("__name__") == "up":
+                times = s.times[(s.times >= fault.start * 1000) & (s.times < fault.end * 1000)]
+                first[_page(s)] = float(times[0]) / 1000 if len(times) else fault.start if taken else None
+        out: dict[str, float | None] = {}
+        for s in self.scraped:
+            name, at = s.labels.get("__name__", ""), first.get(_page(s))
+            known = out.get(name)
+            out[name] = at if known is None else known if at is None else min(known, at)
+        return out
+
+    @cached_property
     def failed_pages(self) -> tuple[pages.PageFailure, ...]:
         return pages.failures(self.meta, self.phases, self.requests, self.scraped, self.events)
 
@@ -127,6 +147,10 @@ class Drill:
         began = [float(self.requests.intended[s > 0].min()) for s in self.requests.strength.values() if (s > 0).any()]
         began += [e["at"] for e in self.events if e["event"] == "fault" and e["strength"] > 0]
         return min(began, default=None)
+
+
+def _page(series: Samples) -> tuple[str | None, str | None]:
+    return series.labels.get("job"), series.labels.get("instance")
 
 
 @dataclass(frozen=True)
@@ -170,9 +194,6 @@ class Judged:
     @cached_property
     def facts(self) -> tuple[Facts, ...]:
         drill = self.drill
-        fault = drill.phases["fault"]
-        ups = [s.times / 1000 for s in drill.scraped if s.labels.get("__name__") == "up"]
-        first = min((float(t) for times in ups for t in times if fault.start <= t < fault.end), default=None)
         return tuple(
             Facts(
                 drill.phases,
@@ -183,7 +204,7 @@ class Judged:
                 drill.meta.evaluation_interval,
                 drill.meta.scrape_interval,
                 evaluated.moments,
-                first,
+                self.drill.first_scrapes,
                 drill.ended,
             )
             for evaluated, tracks in zip(self.evaluated, self.made, strict=True)

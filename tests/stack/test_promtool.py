@@ -73,6 +73,18 @@ def test_a_rule_that_promtool_rejects_is_told_with_file_and_line(promtool: Promt
     assert "expected type range vector" in told.value.cause
 
 
+def test_a_field_that_this_version_does_not_know_is_named_with_its_line(prometheus_binary: str, tmp_path: Path) -> None:
+    """What YAML refuses stands on a line of its own in promtool's answer; of version 2 it is a label of a group."""
+    (tmp_path / "new.yml").write_text("groups:\n- name: g\n  labels: {team: ml}\n  rules: []\n")
+    found = find_promtool("binary")
+    if not found.version.startswith("2."):
+        pytest.skip("version 3 knows it")
+    with pytest.raises(StackError) as told:
+        check_rules(found, [tmp_path / "new.yml"])
+    assert told.value.where == f"{tmp_path}/new.yml:3"
+    assert "field labels not found" in told.value.cause
+
+
 def test_a_rule_inside_a_prometheus_rule_is_told_at_the_line_of_the_object(promtool: Promtool, tmp_path: Path) -> None:
     spec = "".join(f"    {line}\n" for line in BAD.replace("\n\n", "\n").splitlines())
     (tmp_path / "crd.yml").write_text(f"kind: PrometheusRule\nmetadata:\n  name: x\nspec:\n{spec}")

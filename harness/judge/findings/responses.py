@@ -33,8 +33,8 @@ class Facts:
     """Seconds between scrapes."""
     moments: Sequence[float] = ()
     """A moment of evaluation of each group of the rules."""
-    first_scrape: float | None = None
-    """Scenario seconds of the first scrape in the fault phase; None if nothing was scraped in it."""
+    first_scrapes: Mapping[str, float | None] = field(default_factory=dict)
+    """Metric -> scenario seconds of the first scrape in the fault phase of a page that ever had it; None: none."""
     ended: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Metric -> when series of it had their last sample, of those that did not last to the end."""
 
@@ -146,7 +146,11 @@ def respond(
 def _unevaluated(facts: Facts, known: KnownRule) -> str:
     """That no evaluation could see the fault, where that is so."""
     fault, evaluations = facts.phases["fault"], facts.evaluations(known)
-    seen_from = fault.start if facts.first_scrape is None else facts.first_scrape
+    scraped = [facts.first_scrapes[m] for m in known.metrics or facts.first_scrapes if m in facts.first_scrapes]
+    times = [t for t in scraped if t is not None]
+    if scraped and not times:
+        return "no page that it reads was scraped in the fault"
+    seen_from = min(times, default=fault.start)
     if ((evaluations >= seen_from) & (evaluations < fault.end)).any():
         return ""
     every = format_duration(known.group.interval or facts.step)

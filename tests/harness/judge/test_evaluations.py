@@ -1,10 +1,13 @@
 """Evaluations that a live server missed, and rules that did not stay what they were."""
 
+from pathlib import Path
 from typing import Any
 
 from driftdrill.harness.judge.findings.evaluations import observations, reasons, ticks, unevaluated
+from driftdrill.harness.judge.judge import judge
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.stack.rules.files import parse
+from tests.harness.made import make
 
 GROUPS = {"event": "rule_groups", "at": 0.0, "groups": [{"name": "g", "file": "f", "interval": 5.0, "rules": ["A"]}]}
 KNOWN = Rules(tuple(parse("groups: [{name: g, rules: [{alert: A, expr: x > 1}]}]", "r.yml"))).known[0]
@@ -64,3 +67,18 @@ def test_rules_that_were_changed_make_the_drill_invalid_and_errors_are_told() ->
         {"event": "evaluations", "at": 6.0, "last": {"0": 5.0}, "errors": {"0.0": ""}},
     ]
     assert observations(failing) == ["A could not be evaluated at 2 polls: many-to-many"]
+
+
+def test_a_rule_of_a_page_that_was_not_scraped_in_the_fault_is_not_judged(tmp_path: Path) -> None:
+    """A job with an interval of its own, longer than the fault; unless it is a fault that takes the page away."""
+    slow = {(("job", "slow"),): lambda t: 1.0 if t < 850 or t > 1850 else None}
+    text = "groups: [{name: g, rules: [{alert: Slow, expr: s > 10}, {alert: Fast, expr: heat > 10}]}]"
+    series = {"up": {(): lambda t: 1.0, **slow}, "s": slow, "heat": lambda t: 1.0}
+
+    def words(folder: str, **fault: object) -> list[tuple[str, str]]:
+        meta = {"faults": [{"name": "fault", "held": False, **fault}]}
+        verdict = judge(make(tmp_path / folder, series, text, meta=meta))
+        return [(r.word, r.note) for r in verdict.responses if r.alert == "Slow"]
+
+    assert words("1") == [("NOT_JUDGED", "no page that it reads was scraped in the fault")]
+    assert words("2", on_pages=["down"])[0][0] == "SILENT"
