@@ -237,6 +237,9 @@ def _complaint(said: str, rule_files: Sequence[RuleFile]) -> StackError:
     if match is None:
         return StackError(f"promtool check rules: {said.strip()}", hint="run promtool check rules on the file")
     rule_file, line, message = rule_files[int(match[1])], match[2], match[3]
+    # A field that this version does not know is named in a line of its own.
+    if field := re.match(r"\s*line (\d+): (.*)", said[match.end() :]):
+        line, message = field[1], field[2]
     if not rule_file.verbatim or not line:
         line = _line_of(message, rule_file)
     where = f"{rule_file.path}:{line}" if line else str(rule_file.path)
