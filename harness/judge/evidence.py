@@ -12,7 +12,15 @@ from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.findings import evaluations, limits, pages, whose
-from driftdrill.harness.judge.findings.responses import Facts, carries, of_rule, over_moments, over_phases, respond
+from driftdrill.harness.judge.findings.responses import (
+    Facts,
+    carries,
+    of_rule,
+    over_moments,
+    over_phases,
+    respond,
+    unfed,
+)
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why import Seen, could_carry, reasons
 from driftdrill.harness.recording import history as past
@@ -273,7 +281,15 @@ class Judged:
         untested = "" if self.live else limits.untested(known, self.drill.real_time_only)
         unjudged = self.unjudged(known)
         each = [
-            respond(self._own(facts, known), known, labels, within, expected, untested=untested, unjudged=unjudged)
+            respond(
+                self._own(facts, known),
+                known,
+                labels,
+                within,
+                expected,
+                untested=untested or unfed(facts, known, self.rules),
+                unjudged=unjudged,
+            )
             for facts in self.facts
         ]
         limited = limits.marks(known, self.drill.wall_only, not self.live, self.moments)
@@ -294,6 +310,7 @@ class Judged:
         return (
             pages.unread(self.drill.failed_pages, known)
             or evaluations.unevaluated(self.drill.events, known)
+            or ("" if known.rule.name in self.evaluated[0].errors else evaluations.erring(self.drill.events, known))
             or limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
         )
 

@@ -250,6 +250,8 @@ class Resolves(BaseExpectation, frozen=True, kw_only=True, tag="resolves"):
             seen, code = f"{response.word}: it never fired", "resolves.silent"
         elif took is None:
             seen, code = "still firing at the end of recovery", "resolves.unresolved"
+            if response.word == "FIRED":  # it had no time to resolve
+                seen, refuted = response.note, False
         elif response.vanished:
             seen, code, held = (
                 f"{rounded_duration(took)} after the fault's end its series vanished",

@@ -237,10 +237,9 @@ def _complaint(said: str, rule_files: Sequence[RuleFile]) -> StackError:
     if match is None:
         return StackError(f"promtool check rules: {said.strip()}", hint="run promtool check rules on the file")
     rule_file, line, message = rule_files[int(match[1])], match[2], match[3]
-    # What YAML refuses comes one a line below, each with its place: "  line 3: field labels not found in type ...".
-    below = re.match(r"\n\s+line (\d+): ([^\n]*)", said[match.end() :])
-    if below and message.endswith("errors:"):
-        line, message = below[1], f"{message} {below[2]}"
+    # A field that this version does not know is named in a line of its own.
+    if field := re.match(r"\s*line (\d+): (.*)", said[match.end() :]):
+        line, message = field[1], field[2]
     if not rule_file.verbatim or not line:
         line = _line_of(message, rule_file)
     where = f"{rule_file.path}:{line}" if line else str(rule_file.path)

@@ -108,7 +108,7 @@ def quoted(value: str) -> str:
 def _escaped(c: str) -> str:
     if c in '\\"':
         return "\\" + c
-    if c.isprintable():
+    if c.isprintable() and c != "\ufffd":  # which its lexer takes for what is no UTF-8
         return c
     return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 

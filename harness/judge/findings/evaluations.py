@@ -51,6 +51,13 @@ def unevaluated(events: Events, known: KnownRule) -> str | None:
     return next((t.said for t in own if t.too_few), None)
 
 
+def erring(events: Events, known: KnownRule) -> str | None:
+    """Why a rule cannot be judged: it was in error at more than ``MISSED`` of the polls; None where it was not."""
+    at, why = failed(events).get(known.rule.name, (0, ""))
+    polls = sum(e["event"] == "evaluations" for e in events)
+    return f"it could not be evaluated at {at} of {polls} polls: {why}" if at > MISSED * polls else None
+
+
 def failed(events: Events) -> dict[str, tuple[int, str]]:
     """Rule -> (polls at which it was in error, what the engine said last)."""
     groups = _groups(events)

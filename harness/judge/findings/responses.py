@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.engine.promtool_run import Points
-from driftdrill.harness.judge.rules.rules import KnownRule
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Phase
 from driftdrill.reports.data.verdict import Response, ResponseWord
 
@@ -133,10 +133,15 @@ def respond(
     limit = fault.end - began if within is None else within
     if detect > limit:
         return make("LATE", f"first fired {rounded_duration(detect - limit)} too late", **times)
-    if times["resolved_at"] is None and end - fault.end >= known.settle:
+    had_time = end - fault.end >= known.settle
+    again = bool(((evaluations > fault.end) & (evaluations >= fault.end + known.settle)).any())
+    if times["resolved_at"] is None and had_time and again:
         return make("UNRESOLVED", "still firing at the end of recovery", **times)
     note, gone = "", False
-    if times["resolved_at"] is None:
+    if times["resolved_at"] is None and had_time:
+        every = format_duration(known.group.interval or facts.step)
+        note = f"still firing at the end: evaluated every {every}, it was not evaluated again after the fault"
+    elif times["resolved_at"] is None:
         note = f"still firing at the end; recovery is shorter than the {format_duration(known.settle)} that it needs"
     elif vanished(facts, known, own, later[-1].end):
         note, gone = "it resolved because its series vanished, not because it got better", True
@@ -155,6 +160,21 @@ def _unevaluated(facts: Facts, known: KnownRule) -> str:
         return ""
     every = format_duration(known.group.interval or facts.step)
     return f"no evaluation after a scrape in the fault: its group is evaluated every {every}"
+
+
+def unfed(facts: Facts, known: KnownRule, rules: Rules, seen: frozenset[int] = frozenset()) -> str:
+    """That all that a rule reads is recorded by groups of which no evaluation could see the fault, where that is so."""
+    names = known.analysed.metrics
+    if not names or known.index in seen:
+        return ""
+    why = ""
+    for name in sorted(names):
+        makers = [k for k in rules.known if not k.alert and k.rule.name == name]
+        missing = [_unevaluated(facts, k) or unfed(facts, k, rules, seen | {known.index}) for k in makers]
+        if not all(missing) or not makers:
+            return ""
+        why = why or f"it reads {name} ({makers[0].where}), which had {missing[0]}"
+    return why
 
 
 def _with_value(facts: Facts, known: KnownRule, evaluations: npt.NDArray[np.float64]) -> int | None:

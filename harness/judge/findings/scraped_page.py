@@ -21,6 +21,8 @@ OURS = "driftdrill"
 """The job of the drill's own page."""
 REPORTED = ("up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added")
 EXPECTED = "scrape_samples_post_metric_relabeling"
+OFTEN = 3
+"""Moves from which on a metric counts as one that moves."""
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -117,13 +119,22 @@ class ScrapedPage:
 
     @cached_property
     def moved(self) -> tuple[Mask, Mask]:
-        """Whether a scrape showed anything but the runtime's, and whether any of that moved since the one before."""
+        """Whether a scrape showed what moves at times, and whether any of that moved since the scrape before.
+
+        The runtime's is left out; and one gauge alone, whose standing still may be its value, tells nothing.
+        """
         shown, moved = np.zeros(len(self.at), np.bool_), np.zeros(len(self.at), np.bool_)
+        names = set()
         for name, row in self.values:
-            if not RUNTIME.fullmatch(name):
-                before = np.concatenate((row[:1], row[:-1]))
-                shown |= ~np.isnan(row)
-                moved |= ~np.isnan(row) & (row != before)
+            before = np.concatenate((row[:1], row[:-1]))
+            steps = ~np.isnan(row) & (row != before)
+            if RUNTIME.fullmatch(name) or not (steps & ~np.isnan(before)).any():
+                continue
+            shown |= ~np.isnan(row)
+            moved |= steps
+            names |= {name} if steps.sum() >= OFTEN else set()
+        if len(names) < 2 and not any(map(self._counts, names)):
+            return np.zeros_like(shown), np.zeros_like(moved)
         return shown, moved
 
     @cached_property

@@ -119,7 +119,7 @@ def _tells_time(node: Any) -> bool:
         return node.func.name in ("time", "timestamp") or any(map(_tells_time, children(node)))
     if kind(node) == "BinaryExpr":
         sides = [(node.lhs, node.rhs), (node.rhs, node.lhs)]
-        return str(node.op) in "+-" and any(_tells_time(a) and constant(b) is not None for a, b in sides)
+        return str(node.op) in "+-*/" and any(_tells_time(a) and constant(b) is not None for a, b in sides)
     return kind(node) == "ParenExpr" and _tells_time(node.expr)
 
 

@@ -1,0 +1,77 @@
+"""Expectations: of series, of silence, of resolving, and of nothing at all."""
+
+import math
+
+from driftdrill import everything_else, exists, fires, moves, quiet, resolves, stays
+from tests.truth.entry import alert, born, by, flat, group, groups, jump, lie, rising, rules, until, well
+
+HOT = rules(alert("Hot", "heat > 10"))
+CALM = rules(alert("Hot", "heat > 1000"))
+HEAT = {"heat": jump(1, 20)}
+NAN = math.nan
+
+ENTRIES = [
+    # Series.
+    well("a series that moves and one that stays", HOT, {**HEAT, "calm": flat(3)}, [moves("heat", above=15), stays("calm", by=0.1), exists("calm")], "FIRED"),
+    well("one of two series moves", CALM, {"heat": by("f", x=jump(1, 20), y=flat(1))}, [moves("heat")], "SILENT"),
+    lie("stays of two, one of which moves", CALM, {"heat": by("f", x=jump(1, 20), y=flat(1))}, [stays("heat", by=1)], "SILENT", 1, 'f="x"'),
+    lie("stays of two that swap their values", CALM, {"heat": by("f", x=jump(1, 20), y=jump(20, 1))}, [stays("heat", by=1)], "SILENT", 1),
+    lie("moves where two differ and neither moves", CALM, {"heat": by("f", x=flat(1), y=flat(20))}, [moves("heat")], "SILENT", 1),
+    lie("moves by a series that is born in the fault", CALM, {"heat": {**by("f", x=flat(1)), (("f", "y"),): born(900, 20)}}, [moves("heat", above=15)], "SILENT", 1),
+    lie("stays where one of two vanishes", CALM, {"heat": by("f", x=flat(1), y=until(900))}, [stays("heat", by=1)], "SILENT", 1, "no value in most of the fault", 'f="y"'),
+    lie("stays where all vanish", CALM, {"heat": until(900)}, [stays("heat", by=1)], "SILENT", 3),
+    lie("stays where one is born", CALM, {"heat": {**by("f", x=flat(1)), (("f", "y"),): born(900)}}, [stays("heat", by=1)], "SILENT", 1, "no value in most of the baseline"),
+    lie("stays of what is not there", CALM, HEAT, [stays("haet", by=1)], "SILENT", 3, "no value"),
+    lie("moves of what is not there", CALM, HEAT, [moves("haet")], "SILENT", 3, "no value"),
+    lie("exists of what is not there", CALM, HEAT, [exists("haet")], "SILENT", 1, "no value"),
+    lie("stays of NaN in the fault", CALM, {"heat": jump(1, NAN)}, [stays("heat", by=1)], "SILENT", 3),
+    lie("moves to NaN", CALM, {"heat": jump(1, NAN)}, [moves("heat")], "SILENT", 3),
+    lie("exists of NaN", CALM, {"heat": flat(NAN)}, [exists("heat")], "SILENT", 1),
+    lie("stays where a value is there at two scrapes of the fault", CALM, {"heat": {(("f", "x"),): lambda t: 1.0 if t < 900 else 1.0 if t < 930 else None, (("f", "y"),): flat(1)}}, [stays("heat", by=1)], "SILENT", 1),
+    lie("stays of an expression that cannot be evaluated", CALM, {**HEAT, "side": by("s", a=flat(1), b=flat(1))}, [stays("heat * on () side", by=1)], "SILENT", 3, "cannot be evaluated"),
+    lie("moves of an expression that cannot be evaluated", CALM, {**HEAT, "side": by("s", a=flat(1), b=flat(1))}, [moves("heat * on () side")], "SILENT", 3, "cannot be evaluated"),
+    lie("exists of an expression that cannot be evaluated", CALM, {**HEAT, "side": by("s", a=flat(1), b=flat(1))}, [exists("heat * on () side")], "SILENT", 3, "many-to-many"),
+    lie("moves in the wrong direction", CALM, HEAT, [moves("heat", below=0.5)], "SILENT", 1),
+    lie("moves above a value that the baseline had", CALM, {"heat": jump(5, 20)}, [moves("heat", above=4)], "SILENT", 1),
+    lie("moves in recovery only", CALM, {"heat": jump(1, 20, at=1850, back=2700)}, [moves("heat")], "SILENT", 1),
+    # Quiet.
+    well("quiet of an alert that works", CALM, HEAT, [quiet("Hot")], "SILENT"),
+    lie("quiet of what fires", HOT, HEAT, [quiet("Hot")], "FIRED", 1),
+    lie("quiet of what fires in the baseline", HOT, {"heat": jump(1, 20, at=400, back=500)}, [quiet("Hot")], "FALSE_ALARM", 1),
+    lie("quiet of what fires in recovery", HOT, {"heat": jump(1, 20, at=2400, back=2500)}, [quiet("Hot")], "FALSE_ALARM", 1),
+    lie("quiet of what reads a metric that no scrape had", rules(alert("Hot", "haet > 10")), {"heat": flat(1)}, [quiet("Hot")], "SILENT", 3, "could not have fired", "did you mean heat?"),
+    lie("quiet of what is NaN all through", HOT, {"heat": flat(NAN)}, [quiet("Hot")], "SILENT", 3, "could not have fired"),
+    lie("quiet of sides that never join", rules(alert("Hot", "heat / cold > 1")), {"heat": by("f", x=flat(5)), "cold": by("g", y=flat(1))}, [quiet("Hot")], "SILENT", 3, "could not have fired"),
+    lie("quiet of a percentage of a ratio", rules(alert("Hot", "error_ratio > 5")), {"error_ratio": flat(0.01)}, [quiet("Hot")], "SILENT", 3),
+    well("quiet of errors that a healthy service has not yet", rules(alert("E", 'sum(rate(req_total{status=~"5.."}[5m])) > 1')), {"req_total": by("status", **{"200": rising()})}, [quiet("E")], "SILENT"),
+    well("quiet of absence", rules(alert("Gone", "absent(heat)")), HEAT, [quiet("Gone")], "SILENT"),
+    well("quiet of what was up", rules(alert("Down", "up == 0")), HEAT, [quiet("Down")], "SILENT"),
+    lie("quiet of everything else, one of which fires", rules(alert("Hot", "heat > 10"), alert("Warm", "heat > 5")), HEAT, [fires("Hot"), quiet(everything_else)], "FIRED FIRED", 1, "Warm FIRED"),
+    lie("quiet of everything else, and all of it is not judged", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [quiet(everything_else)], "NOT_JUDGED", 3, "none was judged"),
+    lie("quiet of everything else names what was not judged", rules(alert("Hot", "heat > 1000"), alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [quiet(everything_else)], "SILENT NOT_JUDGED", 0),
+    lie("quiet of what was not judged", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [quiet("Long")], "NOT_JUDGED", 3, "UNPROVEN"),
+    # Fires.
+    well("fires in time", HOT, HEAT, [fires("Hot", within=60)], "FIRED"),
+    lie("fires too late", rules(alert("Hot", "heat > 10", for_="5m")), HEAT, [fires("Hot", within=60)], "LATE", 1),
+    lie("fires after the fault", HOT, {"heat": jump(1, 20, at=1795, back=2000)}, [fires("Hot")], "LATE", 1),
+    lie("fires before the fault", HOT, {"heat": jump(1, 20, at=600)}, [fires("Hot")], "FALSE_ALARM", 3, "was firing in the baseline"),
+    lie("is pending before the fault", rules(alert("Hot", "heat > 10", for_="5m")), {"heat": jump(1, 20, at=850)}, [fires("Hot")], "FIRED", 3, "was pending when the fault began"),
+    lie("never fires", CALM, HEAT, [fires("Hot")], "SILENT", 1, "peaked at 2% of its threshold"),
+    lie("is above for less than `for`", rules(alert("Hot", "heat > 10", for_="5m")), {"heat": jump(1, 20, at=900, back=1100)}, [fires("Hot")], "SILENT", 1, "too short for `for: 5m`"),
+    lie("fires of what was not judged", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [fires("Long")], "NOT_JUDGED", 3, "look-back"),
+    lie("one is refuted and one is not judged", rules(alert("Hot", "heat > 1000"), alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [fires("Hot"), fires("Long")], "SILENT NOT_JUDGED", 1),
+    # Resolves.
+    well("fires and resolves", HOT, HEAT, [fires("Hot"), resolves("Hot", within=60)], "FIRED"),
+    lie("does not resolve", HOT, {"heat": jump(1, 20, back=9e9)}, [resolves("Hot")], "UNRESOLVED", 1),
+    lie("resolves too late", rules(alert("Hot", "heat > 10", keep_firing_for="5m")), HEAT, [resolves("Hot", within=60)], "FIRED", 1),
+    lie("resolves of what never fired", CALM, HEAT, [resolves("Hot")], "SILENT", 1, "never fired"),
+    lie("resolves because its own timestamps stand still", HOT, {"heat": lambda t: None if t >= 1700 else jump(1, 20)(t)}, [fires("Hot"), resolves("Hot")], "NOT_JUDGED", 3, "timestamps of their own"),
+    lie("resolves because its series vanished", HOT, {"heat": until(1700, jump(1, 20))}, [resolves("Hot")], "FIRED", 1, "its series vanished"),
+    lie("resolves of what was not judged", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [resolves("Long")], "NOT_JUDGED", 3),
+    # Nothing.
+    lie("nothing is asserted", HOT, HEAT, [], "FIRED", 3, "Nothing was asserted"),
+    lie("nothing is asserted, and nothing fires", CALM, HEAT, [], "SILENT", 3, "Nothing was asserted"),
+    lie("nothing is asserted, but no silent failure is wanted", CALM, HEAT, [], "SILENT", 1, "SILENT FAILURE", harm="HARMFUL", how={"accuracy": (0.95, 0.5)}, judged={"fail_on": ["silent_failure"]}),
+    lie("nothing is judged, so that nothing failed silently", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [], "NOT_JUDGED", 3, harm="HARMFUL", how={"accuracy": (0.95, 0.5)}, never=("SILENT FAILURE",)),
+    lie("a watchdog is listed and proves nothing", groups(group(alert("Watchdog", "vector(1)"))), HEAT, [], "", 3, "fires always by design"),
+]
