@@ -310,7 +310,7 @@ class Judged:
         return (
             pages.unread(self.drill.failed_pages, known)
             or evaluations.unevaluated(self.drill.events, known)
-            or ("" if known.rule.name in self.evaluated[0].errors else evaluations.erring(self.drill.events, known))
+            or ("" if known.index in self.evaluated[0].errors else evaluations.erring(self.drill.events, known))
             or limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
         )
 

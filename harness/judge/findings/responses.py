@@ -133,19 +133,27 @@ def respond(
     limit = fault.end - began if within is None else within
     if detect > limit:
         return make("LATE", f"first fired {rounded_duration(detect - limit)} too late", **times)
-    had_time = end - fault.end >= known.settle
-    again = bool(((evaluations > fault.end) & (evaluations >= fault.end + known.settle)).any())
-    if times["resolved_at"] is None and had_time and again:
-        return make("UNRESOLVED", "still firing at the end of recovery", **times)
-    note, gone = "", False
-    if times["resolved_at"] is None and had_time:
-        every = format_duration(known.group.interval or facts.step)
-        note = f"still firing at the end: evaluated every {every}, it was not evaluated again after the fault"
-    elif times["resolved_at"] is None:
-        note = f"still firing at the end; recovery is shorter than the {format_duration(known.settle)} that it needs"
-    elif vanished(facts, known, own, later[-1].end):
-        note, gone = "it resolved because its series vanished, not because it got better", True
-    return replace(make("FIRED", note, **times), vanished=gone)
+    word, note, gone = _ending(facts, known, own, later[-1], end)
+    return replace(make(word, note, **times), vanished=gone)
+
+
+def _ending(
+    facts: Facts, known: KnownRule, own: Sequence[AlertTrack], last: Interval, end: float
+) -> tuple[ResponseWord, str, bool]:
+    """(FIRED or UNRESOLVED, what is to be said of how it ended, whether its series vanished)."""
+    fault, evaluations = facts.phases["fault"], facts.evaluations(known)
+    if _end(last, end) is not None:
+        if vanished(facts, known, own, last.end):
+            return "FIRED", "it resolved because its series vanished, not because it got better", True
+        return "FIRED", "", False
+    if end - fault.end < known.settle:
+        needed = format_duration(known.settle)
+        return "FIRED", f"still firing at the end; recovery is shorter than the {needed} that it needs", False
+    if ((evaluations > fault.end) & (evaluations >= fault.end + known.settle)).any():
+        return "UNRESOLVED", "still firing at the end of recovery", False
+    every = format_duration(known.group.interval or facts.step)
+    note = f"still firing at the end: evaluated every {every}, it was not evaluated again after the fault"
+    return "FIRED", note, False
 
 
 def _unevaluated(facts: Facts, known: KnownRule) -> str:
