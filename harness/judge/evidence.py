@@ -247,17 +247,20 @@ class Judged:
         return math.ceil(phase.end / step) - math.ceil(phase.start / step)
 
     def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
-        known = [k for k in self.rules.alerts if alert is None or k.rule.name == alert]
-        if alert is not None and not known:
+        if alert is None:
+            judged = [k for k in self.rules.alerts if k.rule.name not in self.listed]
+            return tuple(self._respond(k, labels, within) for k in judged)
+        known = [k for k in self.rules.alerts if k.rule.name == alert]
+        if not known:
             return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged"),)
         fitting = [k for k in known if k.may_be(labels)]
         if not fitting:
             places = ", ".join(k.where for k in known)
             note = f"no rule of this name can have {shown(labels)}: {places}"
-            return (Response(str(alert), "NOT_JUDGED", known[0].where, dict(labels), True, note=note),)
+            return (Response(alert, "NOT_JUDGED", known[0].where, dict(labels), True, note=note),)
         if labels and not any(could_carry(k, self.seen, labels) for k in fitting):
             note = f"nothing that it reads can give it {shown(labels)}"
-            return (Response(str(alert), "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
+            return (Response(alert, "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
         return tuple(self._respond(k, labels, within) for k in fitting)
 
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
