@@ -124,7 +124,8 @@ class Drill:
                 first[_page(s)] = float(times[0]) / 1000 if len(times) else fault.start if taken else None
         out: dict[str, float | None] = {}
         for s in self.scraped:
-            name, at = s.labels.get("__name__", ""), first.get(_page(s))
+            # Labels may be the series' own (honor_labels): then it is not known whose page it is.
+            name, at = s.labels.get("__name__", ""), first.get(_page(s), fault.start)
             known = out.get(name)
             out[name] = at if known is None else known if at is None else min(known, at)
         return out
