@@ -22,7 +22,7 @@ from driftdrill.stack.rules.files import Group, Rule
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenRule:
     """A rule that errored, and the engine's first words."""
 
     group: Group
@@ -42,7 +42,7 @@ class Made:
     """Those of them at which an alert lost its state."""
 
 
-def made(broken: Broken, points: Points, failed: Collection[float]) -> Made:
+def made(broken: BrokenRule, points: Points, failed: Collection[float]) -> Made:
     """From the expression's values, and from when it had none to give."""
     said = {k: v for k, v in {**broken.group.labels, **broken.rule.labels}.items() if "{{" not in v}
     labelled = [
@@ -77,7 +77,7 @@ def states(rule: Rule, found: Made, moments: Iterable[float]) -> dict[Key, tuple
     return {k: spans for k, spans in intervals(rule, active, moments, found.errors - found.forgot).items() if spans}
 
 
-def fed(broken: Broken, found: Made, moments: Sequence[float], step: float, end: float) -> list[Samples]:
+def fed(broken: BrokenRule, found: Made, moments: Sequence[float], step: float, end: float) -> list[Samples]:
     """The series that others read of it: what a recording rule records, an alert's ALERTS."""
     if broken.rule.kind == "record":
         name = {"__name__": broken.rule.name}

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from driftdrill.harness.judge.engine.batches import Batch, batched
-from driftdrill.harness.judge.engine.broken import Broken, Made, as_samples, states
+from driftdrill.harness.judge.engine.broken import BrokenRule, Made, as_samples, states
 from driftdrill.harness.judge.engine.broken import fed as fed_by
 from driftdrill.harness.judge.engine.broken import made as made_by
 from driftdrill.harness.judge.engine.fold import PLACE, alert_times, alike, fold, order, place, tracks
@@ -110,7 +110,7 @@ def evaluate(
         zero = axis.shift / 1000
         asked = wanted if last else []
         put = [_put(g, rules, apart, partial(_read_as_served, clock, zero, interval), whose) for g in batch.groups]
-        unclear = [Broken(g, r, "") for g in put for r in g.rules if whose[id(r)].rule.name in blurred]
+        unclear = [BrokenRule(g, r, "") for g in put for r in g.rules if whose[id(r)].rule.name in blurred]
         got, broken, apiece = _run(
             put,
             [*rebase(samples, zero), *fed],
@@ -162,11 +162,11 @@ def _run(
     names: frozenset[str],
     end: float,
     read_alerts: bool,
-) -> tuple[Got, list[Broken], list[Samples]]:
+) -> tuple[Got, list[BrokenRule], list[Samples]]:
     """One batch. A rule that errors at one moment hides what all others do: it is left out, its expression is asked
     for instead, and what others read of it is fed. Answers those rules too, and what was fed.
     """
-    broken: list[Broken] = []
+    broken: list[BrokenRule] = []
     moments = [axis.seconds(at) for at in axis.ticks(step)]
     fresh: list[Samples] = []
     rounds = 0
@@ -176,7 +176,7 @@ def _run(
         exprs = [*asked, *(b.rule.expr for b in broken)]
         got = run_once(left, [*samples, *fresh], axis, step, promtool, exprs, names)
         if got.broken:
-            broken += [Broken(g, r, got.broken[r.name]) for g in left for r in g.rules if r.name in got.broken]
+            broken += [BrokenRule(g, r, got.broken[r.name]) for g in left for r in g.rules if r.name in got.broken]
             continue
         again = [
             one
@@ -221,7 +221,7 @@ def _put(
     return replace(group, rules=tuple(out))
 
 
-def _tracks(known: KnownRule, broken: Broken, done: Made, moments: Sequence[float]) -> list[AlertTrack]:
+def _tracks(known: KnownRule, broken: BrokenRule, done: Made, moments: Sequence[float]) -> list[AlertTrack]:
     """Those of an alert whose states are worked out from its expression."""
     return [
         AlertTrack(known.rule.name, {k: v for k, v in key if k != PLACE}, spans, where=known.where, rule=known.index)
