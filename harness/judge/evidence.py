@@ -132,7 +132,8 @@ class Drill:
                 first[_page(s)] = float(times[0]) / 1000 if len(times) else fault.start if taken else None
         out: dict[str, float | None] = {}
         for s in self.scraped:
-            name, at = s.labels.get("__name__", ""), first.get(_page(s))
+            # Labels may be the series' own (honor_labels): then it is not known whose page it is.
+            name, at = s.labels.get("__name__", ""), first.get(_page(s), fault.start)
             known = out.get(name)
             out[name] = at if known is None else known if at is None else min(known, at)
         return out
@@ -263,17 +264,20 @@ class Judged:
         return math.ceil(phase.end / step) - math.ceil(phase.start / step)
 
     def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
-        known = [k for k in self.rules.alerts if alert is None or k.rule.name == alert]
-        if alert is not None and not known:
+        if alert is None:
+            judged = [k for k in self.rules.alerts if k.rule.name not in self.listed]
+            return tuple(self._respond(k, labels, within) for k in judged)
+        known = [k for k in self.rules.alerts if k.rule.name == alert]
+        if not known:
             return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged"),)
         fitting = [k for k in known if k.may_be(labels)]
         if not fitting:
             places = ", ".join(k.where for k in known)
             note = f"no rule of this name can have {shown(labels)}: {places}"
-            return (Response(str(alert), "NOT_JUDGED", known[0].where, dict(labels), True, note=note),)
+            return (Response(alert, "NOT_JUDGED", known[0].where, dict(labels), True, note=note),)
         if labels and not any(could_carry(k, self.seen, labels) for k in fitting):
             note = f"nothing that it reads can give it {shown(labels)}"
-            return (Response(str(alert), "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
+            return (Response(alert, "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
         return tuple(self._respond(k, labels, within) for k in fitting)
 
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:

@@ -100,6 +100,11 @@ def input_series(samples: Samples, axis: Axis, naming: Naming) -> str:
     return f"  - series: '{text.replace(chr(39), chr(39) * 2)}'\n    values: '{' '.join(parts)}'\n"
 
 
+def escaped(label: str) -> str:
+    """An identifier in place of a label's name that is none: Prometheus 2 has no other names."""
+    return "U__" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in label)
+
+
 def quoted(value: str) -> str:
     """A string literal of PromQL that YAML carries: what is not printable is escaped."""
     return '"' + "".join(_escaped(c) for c in value) + '"'

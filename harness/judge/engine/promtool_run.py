@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from driftdrill.harness.errors import MonitoringError
-from driftdrill.harness.judge.engine.promtool_input import Axis, quoted, test_file
+from driftdrill.harness.judge.engine.promtool_input import Axis, escaped, quoted, test_file
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.stack.prometheus.promtool import Promtool, run
 from driftdrill.stack.rules.files import Group, RuleFile, to_rule_file
@@ -71,14 +71,14 @@ def run_once(
     """
     # Names of groups need be unique in one file only; here all are in one.
     renamed = tuple(replace(g, name=f"g{i}", interval=None) for i, g in enumerate(groups))
-    escaped: dict[str, str] = {}
+    names: dict[str, str] = {}
 
     def naming(label: str) -> str:
         """Prometheus 2 has no name but an identifier: there another stands for it."""
         if not promtool.version.startswith("2."):
             return quoted(label)
-        name = "U__" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in label)
-        escaped[name] = label
+        name = escaped(label)
+        names[name] = label
         return name
 
     with tempfile.TemporaryDirectory(prefix="driftdrill-") as folder:
@@ -90,7 +90,7 @@ def run_once(
     broken = dict(reversed(_RULE_ERROR.findall(said)))
     if broken:
         return Got(broken=broken)
-    got = _parse(said, axis, escaped)
+    got = _parse(said, axis, names)
     # Each evaluation answers the first query, if with nothing else than its own 1: what does not, was not made.
     if done.returncode != 1 or set(re.findall(r"# 0@(\d+)\"", said)) != {str(at) for at in axis.ticks(step)}:
         raise MonitoringError(
@@ -106,7 +106,7 @@ def _queries(recorded: Collection[str], exprs: Sequence[str]) -> list[str]:
     return [f'{{__name__=~"{"|".join([ALERTS, *names])}"}} or vector(1)', *exprs]
 
 
-def _parse(text: str, axis: Axis, escaped: Mapping[str, str]) -> Got:
+def _parse(text: str, axis: Axis, names: Mapping[str, str]) -> Got:
     queries: dict[int, Points] = {}
     failed: dict[int, dict[float, str]] = {}
     for query, at, got, error in _EXPR.findall(text):
@@ -123,18 +123,18 @@ def _parse(text: str, axis: Axis, escaped: Mapping[str, str]) -> Got:
             key = parse_labels(labels)
             if query == "0" and not key:
                 continue
-            times, values = into.setdefault(_named(key, escaped), ([], []))
+            times, values = into.setdefault(_named(key, names), ([], []))
             times.append(when)
             values.append(float(value.replace("Inf", "inf")))
     annotations: dict[Key, dict[str, str]] = {}
     for labels, rendered in _FIRING.findall(text):
-        annotations.setdefault(_named(parse_labels(labels), escaped), dict(parse_labels(rendered)))
+        annotations.setdefault(_named(parse_labels(labels), names), dict(parse_labels(rendered)))
     return Got(queries, failed, annotations)
 
 
-def _named(key: Key, escaped: Mapping[str, str]) -> Key:
+def _named(key: Key, names: Mapping[str, str]) -> Key:
     """The labels under their own names."""
-    return tuple(sorted((escaped.get(name, name), value) for name, value in key)) if escaped else key
+    return tuple(sorted((names.get(name, name), value) for name, value in key)) if names else key
 
 
 @lru_cache(maxsize=100_000)

@@ -80,6 +80,7 @@ def respond(
     firing, pending = _intervals(own, "firing"), _intervals(own, "pending")
     needs, has = known.look_back + known.rule.for_, fault.start + facts.history
     evaluations = facts.evaluations(known)
+    judged_from = max(warm_up_end, known.look_back - facts.history)
 
     def make(word: ResponseWord, note: str = "", **times: float | tuple[float, float] | None) -> Response:
         return Response(
@@ -93,7 +94,9 @@ def respond(
             note=note,
             evaluations=len(evaluations),
             with_value=_with_value(facts, known, evaluations),
-            instances=tuple(t.labels for t in own if any(i.state == "firing" for i in t.intervals)),
+            instances=tuple(
+                t.labels for t in own if any(i.state == "firing" and i.end > judged_from for i in t.intervals)
+            ),
             **times,  # type: ignore[arg-type]
         )
 
@@ -102,7 +105,6 @@ def respond(
         return make("NOT_JUDGED", longer)
     if unjudged:
         return make("NOT_JUDGED", unjudged)
-    judged_from = max(warm_up_end, known.look_back - facts.history)
     early = [i for i in firing if i.end > judged_from and i.start < fault.start]
     if early:
         note = f"fired in the baseline, at {rounded_duration(early[0].start)}"

@@ -5,8 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
+from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.engine.unit_test import unit_test
 from driftdrill.harness.judge.judge import recorded_rules
 from driftdrill.harness.judge.rules.rules import Rules
@@ -36,6 +38,25 @@ def test_an_exported_unit_test_passes_and_fails_with_other_rules(tmp_path: Path)
     assert run(promtool, ["test", "rules", "test.yml"], cwd=tmp_path).returncode == 0
     (tmp_path / "rules.yml").write_text(made.rules.replace("> 10", "> 30"), encoding="utf-8")
     assert run(promtool, ["test", "rules", "test.yml"], cwd=tmp_path).returncode == 1
+
+
+def test_an_exported_unit_test_carries_names_that_prometheus_2_does_not_know(tmp_path: Path) -> None:
+    promtool = find_promtool("binary")
+    heat = {(("my.label", "\x01\x7f\ufffe"),): step(1000, 20, back=1700)}
+    recording = make(tmp_path, {"heat": heat}, hot())
+    made = unit_test(recording, Rules(tuple(recorded_rules(recording))), promtool)
+    (tmp_path / "rules.yml").write_text(made.rules)
+    (tmp_path / "test.yml").write_text(made.test)
+    done = run(promtool, ["test", "rules", "test.yml"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_a_rule_that_errors_is_not_exported_as_a_unit_test_which_would_end_there(tmp_path: Path) -> None:
+    rules = "groups:\n- {name: g, rules: [{alert: B, expr: heat * on (job) sides > 0}]}\n"
+    sides = {(("side", s),): (lambda t: 1.0) for s in "ab"}
+    recording = make(tmp_path, {"heat": lambda t: 1.0, "sides": sides}, rules)
+    with pytest.raises(RecordingError, match=r"B cannot be evaluated"):
+        unit_test(recording, Rules(tuple(recorded_rules(recording))), find_promtool("binary"))
 
 
 def test_up_opens_a_recording_in_a_real_prometheus_at_its_virtual_times(tmp_path: Path) -> None:

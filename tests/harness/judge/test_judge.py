@@ -367,6 +367,14 @@ def test_watchdogs_are_listed_and_not_judged(tmp_path: Path) -> None:
     rules = "groups:\n- {name: g, rules: [{alert: Watchdog, expr: vector(1)}, {alert: Hot, expr: heat > 10}]}\n"
     verdict = judge(make(tmp_path, {"heat": lambda t: 1.0}, rules, expect=[quiet(everything_else)]))
     assert verdict.listed == ("Watchdog: fires always by design",)
+    assert verdict.exit_code == 0, verdict.findings
+
+
+def test_what_fired_in_the_warm_up_only_is_no_instance_that_fired(tmp_path: Path) -> None:
+    """absent() is true before the first scrape of all."""
+    rules = "groups:\n- {name: g, rules: [{alert: Gone, expr: 'absent(heat{job=\"m\"})'}]}\n"
+    verdict = judge(make(tmp_path, {"heat": lambda t: 1.0 if t > 60 else None}, rules))
+    assert [(r.word, r.instances) for r in verdict.responses] == [("SILENT", ())]
 
 
 def test_a_verdict_survives_json(tmp_path: Path) -> None:
