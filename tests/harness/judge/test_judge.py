@@ -277,7 +277,9 @@ groups:
 """
     verdict = judge(make(tmp_path, {"heat": lambda t: 1.0, "process_cpu_seconds_total": lambda t: 1.0}, rules))
     marks = {r.alert: r.marks for r in verdict.responses}
-    assert marks["Dead"] == ("dead rule: no scrape had heat_celsius",)
+    (why,) = verdict.responses[0].why
+    assert (why.check, why.says) == ("no_such_metric", "no scrape had heat_celsius")
+    assert marks["Dead"] == ()
     assert marks["Gone"] == ()
     assert marks["Slow"] == ("wall clock only: process_cpu_seconds_total",)
 
