@@ -23,6 +23,9 @@ help:
 	@echo "make test    run the tests; what this machine cannot run is named at the end"
 	@echo "make test-install   type what the README prints; build, install and use the wheel"
 	@echo "make test-servers   test the protocols on seven real model servers, each in an environment of its own (3 GB)"
+	@echo "make truth   judge a table of lies and of what is well: each must be told (4 minutes on two cores)"
+	@echo "make healthy drive 200 healthy drills: how many are not judged (20 minutes)"
+	@echo "make conformance-generated   generated rules and pages against a live Prometheus"
 	@echo "make check   ruff, mypy, pyright, import-linter, homonyms"
 	@echo "make bench   run the benchmarks"
 	@echo "make clean   remove what these made"
@@ -46,6 +49,22 @@ test-install: .venv/installed-dev
 .PHONY: test-servers
 test-servers: .venv/installed-dev
 	@$(BIN)/python -m pytest tests/servers -m servers -rs $(ARGS)
+
+# In processes of its own, so that a judge that crashes is one entry that is not told.
+.PHONY: truth
+truth: .venv/installed-dev
+	@tools/ensure-prometheus
+	@$(BIN)/python -m tests.truth $(ARGS)
+
+.PHONY: healthy
+healthy: .venv/installed-dev
+	@tools/ensure-prometheus
+	@$(BIN)/python -m tests.truth.healthy $(ARGS)
+
+.PHONY: conformance-generated
+conformance-generated: .venv/installed-dev
+	@tools/ensure-prometheus
+	@$(BIN)/python -m tests.truth.generated $(ARGS)
 
 .PHONY: check
 check: .venv/installed-dev

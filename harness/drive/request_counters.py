@@ -162,6 +162,8 @@ class _Counter:
         self._answered = answered
         self._base: dict[str, float] | None = None
         self._sums: dict[str, float] = {}
+        self._last: tuple[dict[str, float], int] | None = None
+        """Sums and what was answered at the drill's last scrape, once it is over."""
         self._still: Counter[str] = Counter()
         """Of those scrapes, how many showed a metric as it was."""
         self._agreeing: set[str] = set()
@@ -186,9 +188,18 @@ class _Counter:
         return 2 * self._still[name] >= self.looked
 
     def moved(self, sums: dict[str, float]) -> set[str]:
-        """What moved since the last scrape, now that nothing is asked any more."""
-        before, self._sums, self.answered = self._sums, sums, self._answered()
-        return {n for n, v in sums.items() if v != before.get(n, 0.0)}
+        """What moved since the drill's last scrape, now that nothing is asked any more.
+
+        The counter of requests may have counted what was answered since then; one that counts no failure lags for good.
+        """
+        if self._last is None:
+            self._last = self._sums, self.answered
+        before, answered = self._last
+        self._sums, self.answered = sums, self._answered()
+        since = {self.name: self.answered - answered}
+        return {
+            n for n, v in sums.items() if v != before.get(n, 0.0) and v - before.get(n, 0.0) > since.get(n, -math.inf)
+        }
 
     def settled(self, scrape: Callable[[], Scrape], sums_of: Callable[[Scrape], dict[str, float]]) -> Scrape:
         """Scrape until the counter has caught up, for a bounded time."""

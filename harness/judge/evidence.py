@@ -315,6 +315,7 @@ class Judged:
             pages.unread(self.drill.failed_pages, known)
             or evaluations.unevaluated(self.drill.events, known)
             or ("" if known.index in self.evaluated[0].errors else evaluations.erring(self.drill.events, known))
+            or ("" if self.live else limits.of_future(known))
             or limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
         )
 

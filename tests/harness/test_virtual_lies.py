@@ -108,6 +108,29 @@ def test_a_page_without_a_counter_or_of_a_machine_is_no_late_one_and_is_not_wait
     assert not events(done, "refreshed_late")
 
 
+def test_a_counter_of_successes_alone_that_fell_behind_in_the_fault_is_no_late_one(cli: Cli) -> None:
+    """It grew after the last scrape by what was answered since, and not by what it had not counted."""
+    refused: list[int] = []
+
+    def predict(number: int, asked: Any) -> Answer | None:
+        if asked["x"] is None:
+            refused.append(number)
+        return refuses_null(number, asked)
+
+    model = Toy(predict=predict)
+    model.page = lambda scrape: Answer(
+        f"# TYPE toy_success_total counter\ntoy_success_total {model.requests - len(refused)}\n",
+        headers={"Content-Type": TEXT},
+    )
+    (cli.folder / "own.yml").write_text(RULES.replace("toy_requests_total", "toy_success_total"))
+    with toy.serve(model):
+        done = drilled(cli, model.url, "--rules", "own.yml", faults=NULLS)
+
+    assert len(refused) > 50
+    assert "INVALID" not in done.out, done
+    assert not events(done, "refreshed_late")
+
+
 # Timestamps on the page.
 
 

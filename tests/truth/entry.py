@@ -163,7 +163,7 @@ def _differs(entry: Entry, verdict: Verdict) -> list[str]:
                 " ".join(r.why[0].check for r in verdict.responses if r.why) if entry.why is not None else None,
             ),
         )
-        if right != seen
+        if right is not None and right != seen
     ]
     found += [f"not said: {said!r}" for said in entry.says if said not in text]
     found += [f"said: {said!r}" for said in entry.never if said in text]

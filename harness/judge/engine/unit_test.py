@@ -67,8 +67,7 @@ def unit_test(recording: Recording, rules: Rules, promtool: Promtool) -> UnitTes
     text = yaml.safe_dump(head, sort_keys=False)
     text += f"tests:\n- interval: {axis.grid}ms\n  input_series:\n"
     text += "".join(input_series(s, axis, naming) for s in samples if len(s.times))
-    text += "  alert_rule_test:
-" + _indented(yaml.safe_dump(cases, sort_keys=False, width=10**6))
+    text += "  alert_rule_test:\n" + _indented(yaml.safe_dump(cases, sort_keys=False, width=10**6))
     return UnitTest(to_rule_file(RuleFile(Path("rules.yml"), tuple(replace(g, interval=None) for g in groups))), text)
 
 

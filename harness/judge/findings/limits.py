@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from driftdrill.durations import rounded_duration
+from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.findings.responses import Facts
+from driftdrill.harness.judge.rules.promql import children, tree
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Samples
@@ -114,6 +115,23 @@ def rebase(samples: Sequence[Samples], rules: Rules, meta: Meta, zero: float) ->
         moved = s.values if scale is None else np.where(s.stale, s.values, s.values + (zero - meta.started_at) * scale)
         out.append(replace(s, values=moved))
     return out
+
+
+def of_future(known: KnownRule) -> str:
+    """Why an alert cannot be judged that reads what is not there yet: here it would find it. Empty where it does not."""
+    root = tree(known.rule.expr)
+    ahead = _ahead(root) if root is not None else 0.0
+    if ahead >= 0:
+        return ""
+    span = format_duration(-ahead)
+    return f"it reads {span} ahead (offset -{span}), where a live server has nothing yet and a recording has"
+
+
+def _ahead(node: Any) -> float:
+    """The most negative offset below a node, seconds; 0 where there is none."""
+    offset = getattr(node, "offset", None)
+    own = 0.0 if offset is None else float(offset.total_seconds())
+    return min([own, *(_ahead(child) for child in children(node))])
 
 
 def _numbers(s: Samples) -> npt.NDArray[np.float64]:

@@ -32,6 +32,7 @@ ENTRIES = [
     lie("by `for`", rules(alert("Hot", "heat > 10", for_="1h")), HOT, [quiet("Hot")], "NOT_JUDGED", 3, "look-back + for"),
     well("an offset within what there is", rules(alert("Hot", "heat - heat offset 5m > 10")), HOT, [fires("Hot")], "FIRED"),
     well("a range as long as the baseline", rules(alert("Hot", "avg_over_time(heat[10m]) > 10")), HOT, [fires("Hot")], "FIRED"),
+    lie("an offset into the future", rules(alert("Hot", "heat offset -1m > 10")), HOT, [fires("Hot", within=1)], "NOT_JUDGED", 3, "it reads 1m ahead"),
     # ALERTS.
     lie("ALERTS of a group with another interval", groups(group(alert("Hot", 'ALERTS{alertname="Base",alertstate="firing"} == 1'), interval="30s", name="b"), group(alert("Base", "heat > 10"), name="a")), HOT, [quiet("Hot")], "FIRED FIRED", 1),
     well("an alert on ALERTS of its own group", rules(alert("Base", "heat > 10"), alert("Hot", 'ALERTS{alertname="Base",alertstate="firing"} == 1')), HOT, [fires("Base"), fires("Hot")], "FIRED FIRED"),
