@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.virtual import ROOT, children, driftdrill, timed
-from driftdrill.harness.judge.evidence import Drill
+from driftdrill.harness.judge.drill import Drill
 from driftdrill.harness.judge.judge import with_alerts
 from driftdrill.harness.judge.mutants.mutate import as_they_are
 from driftdrill.harness.judge.mutants.operators import mutants

@@ -33,7 +33,7 @@ def command(
     survives is listed with the drill that would kill it. docs/mutation.md says what killed means.
     """
     from driftdrill.harness.cli.progress import finish, write
-    from driftdrill.harness.judge.evidence import Drill
+    from driftdrill.harness.judge.drill import Drill
     from driftdrill.harness.judge.judge import verdict, with_alerts
     from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
     from driftdrill.harness.recording.reader import open_recording

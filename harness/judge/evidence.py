@@ -4,11 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
-import msgspec
-
-from driftdrill.harness.errors import RecordingError
+from driftdrill.harness.judge.drill import Drill
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
 from driftdrill.harness.judge.findings import evaluations, limits, pages, whose
@@ -23,143 +20,13 @@ from driftdrill.harness.judge.findings.responses import (
 )
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why import Seen, could_carry, reasons
-from driftdrill.harness.recording import history as past
-from driftdrill.harness.recording.columns import Requests
-from driftdrill.harness.recording.meta import Meta
-from driftdrill.harness.recording.reader import Recording, Samples
-from driftdrill.harness.scenario.expect import Expectation
 from driftdrill.harness.scenario.expect_alerts import Fires, Resolves
 from driftdrill.harness.scenario.expectation import shown
-from driftdrill.harness.seams import recorded_seam
 from driftdrill.reports.data.timeline import AlertTrack, Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Reason, Response
-from driftdrill.stack.faults.kind import DOWN
 
 ALWAYS_FIRING = ("Watchdog", "DeadMansSwitch", "InfoInhibitor")
 NOTICED = ("FALSE_ALARM", "FIRED", "UNRESOLVED", "LATE")
-
-
-@dataclass(frozen=True)
-class Drill:
-    """A recording, each part of it read once."""
-
-    recording: Recording
-    clean: Recording | None = None
-    """Clean history that is put before it."""
-
-    @property
-    def meta(self) -> Meta:
-        return self.recording.meta
-
-    @cached_property
-    def phases(self) -> Mapping[str, Phase]:
-        return {n: Phase(n, s, e) for n, s, e in self.meta.phases}  # type: ignore[arg-type]
-
-    @cached_property
-    def expect(self) -> tuple[Expectation, ...]:
-        try:
-            return tuple(msgspec.convert(e, Expectation) for e in self.meta.expect)
-        except msgspec.ValidationError as e:
-            raise RecordingError(f"meta.json holds an expectation that this version does not know: {e}") from e
-
-    @cached_property
-    def named(self) -> frozenset[str]:
-        """The alerts that some expectation names."""
-        return frozenset(a for e in self.expect for a in e.alerts)
-
-    @cached_property
-    def must_fire(self) -> frozenset[str]:
-        """The alerts that may not fire before the fault."""
-        return frozenset(a for e in self.expect if e.fires_alert for a in e.alerts)
-
-    @property
-    def exprs(self) -> tuple[str, ...]:
-        """The PromQL expressions that the expectations ask for."""
-        return tuple(expr for e in self.expect for expr in e.exprs)
-
-    @cached_property
-    def requests(self) -> Requests:
-        return self.recording.requests()
-
-    @cached_property
-    def events(self) -> list[dict[str, Any]]:
-        return self.recording.events()
-
-    @cached_property
-    def scraped(self) -> list[Samples]:
-        return self.recording.samples()
-
-    @cached_property
-    def served(self) -> list[Samples]:
-        """ALERTS and recorded series as a live server made them; none in virtual time."""
-        return self.recording.samples("alerts")
-
-    @cached_property
-    def history(self) -> past.History | None:
-        return None if self.clean is None else past.before(self.recording, self.clean)
-
-    @cached_property
-    def samples(self) -> list[Samples]:
-        """The scrapes, with the clean history before them."""
-        return self.scraped if self.history is None else past.joined(self.history, self.scraped)
-
-    @cached_property
-    def present(self) -> frozenset[str]:
-        """Names of the metrics that some scrape had."""
-        return frozenset(s.labels.get("__name__", "") for s in self.scraped)
-
-    @cached_property
-    def ended(self) -> Mapping[str, Sequence[float]]:
-        """Metric -> when series of it had their last sample, of those that did not last to the end."""
-        last: dict[str, list[float]] = {}
-        limit = self.phases["recovery"].end - 2 * self.meta.scrape_interval
-        for s in self.scraped:
-            times = s.times[~s.stale]
-            if len(times) and times[-1] / 1000 < limit:
-                last.setdefault(s.labels.get("__name__", ""), []).append(float(times[-1]) / 1000)
-        return last
-
-    @cached_property
-    def first_scrapes(self) -> Mapping[str, float | None]:
-        """Metric -> scenario seconds of the first scrape in the fault phase of a page that ever had it; None: none."""
-        fault = self.phases["fault"]
-        # A fault that takes a page away, or its job, is the drill: it was there to be seen from its beginning on.
-        taken = any(DOWN in f.get("on_pages", recorded_seam(f).on_pages) for f in self.meta.faults)
-        first: dict[object, float | None] = {}
-        for s in self.scraped:
-            if s.labels.get("__name__") == "up":
-                times = s.times[(s.times >= fault.start * 1000) & (s.times < fault.end * 1000)]
-                first[_page(s)] = float(times[0]) / 1000 if len(times) else fault.start if taken else None
-        out: dict[str, float | None] = {}
-        for s in self.scraped:
-            # Labels may be the series' own (honor_labels): then it is not known whose page it is.
-            name, at = s.labels.get("__name__", ""), first.get(_page(s), fault.start)
-            known = out.get(name)
-            out[name] = at if known is None else known if at is None else min(known, at)
-        return out
-
-    @cached_property
-    def failed_pages(self) -> tuple[pages.PageFailure, ...]:
-        return pages.failures(self.meta, self.phases, self.requests, self.scraped, self.events)
-
-    @cached_property
-    def wall_only(self) -> frozenset[str]:
-        return limits.wall_only(self.meta, self.events, self.scraped)
-
-    @cached_property
-    def real_time_only(self) -> frozenset[str]:
-        return limits.real_time_only(self.meta, self.events, self.scraped)
-
-    @cached_property
-    def fault_began(self) -> float | None:
-        """Scenario seconds of the first request with strength > 0, or of the first held fault."""
-        began = [float(self.requests.intended[s > 0].min()) for s in self.requests.strength.values() if (s > 0).any()]
-        began += [e["at"] for e in self.events if e["event"] == "fault" and e["strength"] > 0]
-        return min(began, default=None)
-
-
-def _page(series: Samples) -> tuple[str | None, str | None]:
-    return series.labels.get("job"), series.labels.get("instance")
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from driftdrill.harness.errors import UsageError, nearest
+from driftdrill.harness.judge.drill import Drill
 from driftdrill.harness.judge.engine.parallel import in_parallel
-from driftdrill.harness.judge.evidence import ALWAYS_FIRING, Drill, Judged
-from driftdrill.harness.judge.judge import under
+from driftdrill.harness.judge.evidence import ALWAYS_FIRING, Judged
 from driftdrill.harness.judge.mutants.operators import NEVER, OPERATORS, Mutant, mutants
 from driftdrill.harness.judge.mutants.remedies import remedy
 from driftdrill.harness.judge.mutants.trials import Trial, failed, trials
 from driftdrill.harness.judge.rules.promql import tree
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules, may_read
+from driftdrill.harness.judge.under import under
 from driftdrill.harness.scenario.expect_alerts import Silent
 from driftdrill.reports.data.mutation import MutantResult, Mutation
 from driftdrill.stack.prometheus.promtool import Promtool, run

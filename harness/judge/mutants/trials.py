@@ -10,10 +10,10 @@ from driftdrill.harness.judge.engine.parallel import cores, in_parallel
 from driftdrill.harness.judge.engine.promtool_run import TooManyAlerts
 from driftdrill.harness.judge.evidence import Judged
 from driftdrill.harness.judge.findings.validity import clean_start
-from driftdrill.harness.judge.judge import evaluated
 from driftdrill.harness.judge.mutants.copies import apart, copied, edited, mutated, reads_at_large
 from driftdrill.harness.judge.mutants.operators import Mutant
 from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.judge.under import evaluated
 from driftdrill.reports.data.mutation import Fate
 from driftdrill.reports.data.timeline import AlertTrack
 from driftdrill.reports.data.verdict import Response

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from driftdrill.harness.errors import UsageError
+from driftdrill.harness.judge.drill import Drill
 from driftdrill.harness.judge.engine.evaluate import Evaluated
 from driftdrill.harness.judge.engine.parallel import in_parallel
 from driftdrill.harness.judge.engine.promtool_run import TooManyAlerts
-from driftdrill.harness.judge.evidence import Drill, Judged
+from driftdrill.harness.judge.evidence import Judged
 from driftdrill.harness.judge.judge import with_alerts
 from driftdrill.harness.judge.mutants import trials
 from driftdrill.harness.judge.mutants.mutate import as_they_are, mutate
