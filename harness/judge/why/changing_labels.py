@@ -30,7 +30,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
         says += f"was pending for `for: {format_duration(rule.rule.for_)}`"
         template = (rule.group.labels | rule.rule.labels).get(label, "")
         hint = "put the value into an annotation" if _VALUE.search(template) else f"aggregate {label} away"
-        return Reason("changing_labels", says, hint)
+        return Reason("changing_labels", says, hint, cannot_fire=True)
     return None
 
 

@@ -370,6 +370,13 @@ def test_watchdogs_are_listed_and_not_judged(tmp_path: Path) -> None:
     assert verdict.exit_code == 0, verdict.findings
 
 
+def test_an_alert_whose_labels_change_under_for_is_not_quiet_but_unable_to_fire(tmp_path: Path) -> None:
+    rules = "groups:\n- {name: g, rules: [{alert: Hot, expr: heat > 10, for: 2m, labels: {v: '{{ $value }}'}}]}\n"
+    verdict = judge(make(tmp_path, {"heat": lambda t: 20.0 + t}, rules, expect=[quiet("Hot")]))
+    assert [f.code for f in verdict.findings] == ["quiet.cannot_fire"]
+    assert verdict.exit_code == 3
+
+
 def test_what_fired_in_the_warm_up_only_is_no_instance_that_fired(tmp_path: Path) -> None:
     """absent() is true before the first scrape of all."""
     rules = "groups:\n- {name: g, rules: [{alert: Gone, expr: 'absent(heat{job=\"m\"})'}]}\n"

@@ -403,6 +403,7 @@ TRAPS = [
         "put the value into an annotation",
         fields="for: 5m\nlabels: {current: '{{ $value }}'}",
         more={"tracks": in_turn(50, feature="x")},
+        cannot_fire=True,
     ),
     Told(
         "shorter_than_for",
