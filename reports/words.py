@@ -362,7 +362,7 @@ def headline(verdict: Verdict) -> Headline:
         why.append("--fail-on silent_failure makes that a failure.")
     if harmless:
         words.append("ALARM WITHOUT HARM")
-        names = ", ".join(name(r.alert, r.labels) for r in by_importance(verdict) if r in harmless)
+        names = ", ".join(dict.fromkeys(name(r.alert, r.labels) for r in by_importance(verdict) if r in harmless))
         why.append(f"{names} fired although no fault did harm: early warning or noise, the team decides.")
     return Headline(tuple(words), bool(silent) or verdict.exit_code != 0, tuple(why) or (_good(verdict),))
 

@@ -18,7 +18,7 @@ from driftdrill.harness.judge.rules.moments import Moment, can_be_put, refuse_un
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.judge.why.born import born, missing, told
 from driftdrill.harness.recording.reader import Samples
-from driftdrill.harness.scenario.expect_alerts import Quiet
+from driftdrill.harness.scenario.expect_alerts import Fires, Quiet
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.prometheus.promtool import Promtool, check_loaded
 from driftdrill.stack.rules.files import RuleFile
@@ -67,8 +67,8 @@ def under(
 
 
 def _unborn(judged: Judged, promtool: Promtool) -> dict[int, tuple[str, bool]]:
-    """Of the alerts that must be quiet, and ask for series of which none had the labels: whether they fire with one."""
-    named = {e.alert for e in judged.drill.expect if isinstance(e, Quiet)}
+    """Of the alerts that must fire or be quiet, and ask for labels that no series had: whether they fire with one."""
+    named = {e.alert for e in judged.drill.expect if isinstance(e, Fires | Quiet)}
     out: dict[int, tuple[str, bool]] = {}
     for known in judged.rules.alerts:
         if known.rule.name not in named or not (nodes := missing(known, judged.seen)):

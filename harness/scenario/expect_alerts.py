@@ -37,7 +37,13 @@ class Fires(BaseExpectation, frozen=True, kw_only=True, tag="fires"):
             margin = f"{rounded_duration(abs(spare))} {'to spare' if spare >= 0 else 'too late'}"
         held = response.word in ("FIRED", "UNRESOLVED")
         code, hint = "fires." + response.word.lower(), "" if held else _fires_hint(response)
-        said = response.why[0].says if response.word == "SILENT" and response.why else response.note
+        said = response.note
+        if response.word == "SILENT" and response.why:
+            said = response.why[0].says
+        elif response.word == "SILENT" and (unborn := evidence.unborn_of(self.alert)) is not None:
+            which, fires_then = unborn
+            said = f"no scrape had {which}"
+            hint = f"it {'fires' if fires_then else 'does not fire'} once such a series is born: the fault made none"
         seen += f": {said}" if said else ""
         refuted = response.word != "NOT_JUDGED"
         others = self._others(evidence) if response.fired_at is None and self.labels else ""

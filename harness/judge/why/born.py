@@ -18,6 +18,8 @@ from driftdrill.harness.judge.why.phrases import series
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.harness.recording.reader import Samples
 
+_OF_THE_TARGET = ("job", "instance")
+"""Labels that a scrape gives: no series is born with another value."""
 STEP = 1e6
 """What a series that rises adds at each scrape: more than all of its siblings."""
 
@@ -47,7 +49,7 @@ def born(nodes: Sequence[Any], seen: Seen, rising: bool) -> list[Samples] | None
         for m in given:
             if not matches(m, labels.get(m[0], "")):
                 value = _value(m)
-                if value is None:
+                if value is None or m[0] in _OF_THE_TARGET:
                     return None
                 labels[m[0]] = value
         if not all(matches(m, labels.get(m[0], "")) for m in given):

@@ -76,3 +76,17 @@ def test_an_alert_on_what_a_healthy_service_has_not_is_quiet_if_it_fires_once_th
     assert (never.held, never.refuted, never.code) == (False, False, "quiet.cannot_fire")
     assert never.seen.endswith('app_total{status="500"}: it does not fire once born')
     assert fewer.held
+
+
+def test_an_alert_that_should_fire_on_what_the_fault_did_not_make_is_told_so(tmp_path: Path) -> None:
+    (failure,) = judge(make(tmp_path, HEALTHY, ERRORS, expect=[fires("Errors")])).failures
+
+    assert failure.seen == 'SILENT: no scrape had app_total{status=~"5.."}'
+    assert failure.hint == "it fires once such a series is born: the fault made none"
+
+
+def test_no_series_of_another_target_is_born(tmp_path: Path) -> None:
+    rules = ERRORS.replace('app_total{status="500"}', 'app_total{job="other"}').replace("> 1e30", "> 1")
+    (never,) = judge(make(tmp_path, HEALTHY, rules, expect=[quiet("Never")])).findings
+
+    assert (never.held, never.code) == (False, "quiet.cannot_fire")
