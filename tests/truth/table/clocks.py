@@ -74,5 +74,5 @@ ENTRIES = [
     lie("a fault whose strength stayed 0", COLD, HEAT, [quiet("Hot")], "SILENT", 3, "its strength stayed 0", how={"strength": 0.0}),
     lie("a fault that changed nothing", COLD, HEAT, [quiet("Hot")], "SILENT", 3, "changed none of", how={"changed": False}),
     lie("a held fault that was never put in", COLD, HEAT, [quiet("Hot")], "SILENT", 3, "INVALID", how={"meta": {"faults": [{"name": "fault", "held": True, "seam": "network"}]}}),
-    lie("nobody was asked in the baseline", HOT, HEAT, [fires("Hot")], "FIRED", 3, "no request was sent in the baseline", how={"meta": {"planned": 2700}, "requests": {"intended": [1000000 + i for i in range(2700)]}}),
+    lie("nobody was asked in the baseline", HOT, HEAT, [fires("Hot")], "FALSE_ALARM", 3, "no request was sent in the baseline", how={"meta": {"planned": 2700}, "requests": {"intended": [1000000 + i for i in range(2700)]}}),
 ]
