@@ -282,7 +282,7 @@ def test_a_supervisors_restart_is_found_by_its_port(victim: Victim) -> None:
         victim.process.kill()
         wait_until(victim.answers, "the supervisor's copy")
         first = listening(victim.port)
-        with hold(CrashLoop(period=0.6, down=0.2), LocalProcess(first.pid, restart=())) as held:
+        with hold(CrashLoop(period=3.0, down=0.2), LocalProcess(first.pid, restart=())) as held:
             held.set(1)
             wait_until(lambda: held.pid not in (0, first.pid), "the second crash")
             assert held.verify() is None

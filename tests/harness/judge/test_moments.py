@@ -87,7 +87,7 @@ BEGAN = 1.8e9
 @pytest.mark.parametrize(
     ("expr", "beat"),
     [
-        ("time() * 1000 - beat > 300000", lambda t: 1000 * (BEGAN + min(t, 900) + 60 * (t >= 1800))),
+        ("time() * 1000 - beat > 1000000", lambda t: 1000 * (BEGAN - 100)),
         ("time() - beat > 3600", lambda t: 0.0 if 900 <= t < 1800 else BEGAN),
         ("time() - beat > 3600", lambda t: -1.0 if 900 <= t < 1800 else BEGAN),
         ("time() - (beat > 0) > 1200", lambda t: BEGAN - 200),
