@@ -7,6 +7,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from driftdrill.harness.errors import MonitoringError
 from driftdrill.harness.judge.engine.batches import Batch, batched
 from driftdrill.harness.judge.engine.broken import BrokenRule, Made, as_samples, states
 from driftdrill.harness.judge.engine.broken import fed as fed_by
@@ -176,7 +177,10 @@ def _run(
         exprs = [*asked, *(b.rule.expr for b in broken)]
         got = run_once(left, [*samples, *fresh], axis, step, promtool, exprs, names)
         if got.broken:
-            broken += [BrokenRule(g, r, got.broken[r.name]) for g in left for r in g.rules if r.name in got.broken]
+            new = [BrokenRule(g, r, got.broken[r.name]) for g in left for r in g.rules if r.name in got.broken]
+            if not new:
+                raise MonitoringError(f"promtool tells errors of rules that it was not given: {sorted(got.broken)}")
+            broken += new
             continue
         again = [
             one

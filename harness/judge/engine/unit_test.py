@@ -13,7 +13,7 @@ from driftdrill.harness.judge.engine.promtool_input import PLAIN_LABEL, Axis, Na
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.recording.reader import Recording
 from driftdrill.reports.data.timeline import AlertTrack, Labels
-from driftdrill.stack.prometheus.promtool import Promtool
+from driftdrill.stack.prometheus.promtool import Promtool, check_loaded
 from driftdrill.stack.rules.files import Group, RuleFile, to_rule_file
 
 
@@ -32,6 +32,7 @@ def unit_test(recording: Recording, rules: Rules, promtool: Promtool) -> UnitTes
     that stayed silent, at the end of the fault. Raises :class:`RecordingError` where groups have intervals of their
     own, which promtool's unit tests ignore, and where a rule errors, at which they end.
     """
+    check_loaded(promtool, rules.files)
     meta = recording.meta
     step = meta.evaluation_interval
     if len(batched(rules, step)) > 1:
