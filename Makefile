@@ -55,6 +55,7 @@ test-servers: .venv/installed-dev
 truth: .venv/installed-dev
 	@tools/ensure-prometheus
 	@$(BIN)/python -m tests.truth $(ARGS)
+	@$(BIN)/python -m tests.truth.healthy --servers
 
 .PHONY: healthy
 healthy: .venv/installed-dev

@@ -3,8 +3,8 @@
     python -m tests.truth.generated [--seed N] [--rules N]
 
 The pages and the rules of tests/harness/judge/live.py are put otherwise; all else, and what a race is, is as there.
-Left out: rules that read the clock or the future, which are not judged, and subqueries, which are aligned to the recording's beginning and not to 1970.
-Exit code 1 where an alert differs, 3 where all copies of the rules were touched by a race.
+Left out: rules that read the clock or the future, which are not judged, and subqueries, which are aligned to the
+recording's beginning and not to 1970. Exit code 1 where an alert differs, 3 where a race touched all copies.
 """
 
 import argparse

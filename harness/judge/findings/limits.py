@@ -118,7 +118,7 @@ def rebase(samples: Sequence[Samples], rules: Rules, meta: Meta, zero: float) ->
 
 
 def of_future(known: KnownRule) -> str:
-    """Why an alert cannot be judged that reads what is not there yet: here it would find it. Empty where it does not."""
+    """Why an alert cannot be judged that reads what lies ahead, which a recording has; empty where it does not."""
     root = tree(known.rule.expr)
     ahead = _ahead(root) if root is not None else 0.0
     if ahead >= 0:
