@@ -24,7 +24,7 @@ help:
 	@echo "make test-install   type what the README prints; build, install and use the wheel"
 	@echo "make test-servers   test the protocols on seven real model servers, each in an environment of its own (3 GB)"
 	@echo "make truth   judge a table of lies and of what is well: each must be told (4 minutes on two cores)"
-	@echo "make healthy drive 200 healthy drills: how many are not judged (20 minutes)"
+	@echo "make healthy drive 200 healthy drills: how many are not judged (half an hour)"
 	@echo "make conformance-generated   generated rules and pages against a live Prometheus"
 	@echo "make check   ruff, mypy, pyright, import-linter, homonyms"
 	@echo "make bench   run the benchmarks"
