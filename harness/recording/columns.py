@@ -41,23 +41,27 @@ def _microseconds(seconds: Sequence[float]) -> list[int]:
 
 def _predictions(values: Sequence[float | str | None]) -> list[float | str | None]:
     """Labels as they are; whole numbers too, which may be classes; others to seven digits; None where unanswered."""
-    return [
-        p
-        if isinstance(p, str) or p is None
-        else p
-        if p.is_integer()
-        else float(f"{p:.7g}")
-        if math.isfinite(p)
-        else None
-        for p in values
-    ]
+    return [_prediction(p) for p in values]
+
+
+def _prediction(value: float | str | None) -> float | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if float(value).is_integer():
+        return value
+    return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
 def _truths(values: Sequence[float | str | None]) -> list[float | int | str | None]:
-    return [
-        t if isinstance(t, str) or t is None else int(t) if t.is_integer() else t if math.isfinite(t) else None
-        for t in values
-    ]
+    return [_truth(t) for t in values]
+
+
+def _truth(value: float | str | None) -> float | int | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if float(value).is_integer():
+        return int(value)
+    return value if math.isfinite(value) else None
 
 
 def _column(json: Any, dtype: Any, **how: Any) -> Any:

@@ -163,7 +163,8 @@ def chosen(measure: Any, where: str) -> Measure | None:
         example = {close_to: "close_to(5)", pinball: "pinball(0.9)", loss_of: "loss_of(my_loss)"}[measure]
         raise ScenarioError(f"{where}: measure is {measure.__name__} without its parameter", hint=f"measure={example}")
     if callable(measure):
-        return loss_of(measure)
+        own: Any = measure  # what it answers is checked when it is first called
+        return loss_of(own)
     raise ScenarioError(
         f"{where}: measure must be a measure or a function of (truth, prediction), not {measure!r}",
         hint="accuracy, auc, log_loss, brier, mae, rmse, macro_f1, close_to(...), pinball(...), or a loss of your own",

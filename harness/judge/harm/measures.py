@@ -193,12 +193,12 @@ def auc(rows: Rows, positive: Bools | None = None, score: Floats | None = None) 
     ``positive`` and ``score``, shape as ``truth``, are the truth and the prediction unless they are given.
     NaN, with no influence, where there is one class only.
     """
-    positive = rows.truth == 1 if positive is None else positive
+    is_positive = np.asarray(rows.truth == 1) if positive is None else positive
     score = rows.prediction if score is None else score
-    score = np.where(np.isnan(score), np.where(positive, -np.inf, np.inf), score)
-    is_in = positive[rows.known]
+    score = np.where(np.isnan(score), np.where(is_positive, -np.inf, np.inf), score)
+    is_in = is_positive[rows.known]
     pairs = int(is_in.sum()), int((~is_in).sum())
-    each = [int((rows.known & of).any(axis=1).sum()) for of in (positive, ~positive)]
+    each = [int((rows.known & of).any(axis=1).sum()) for of in (is_positive, ~is_positive)]
     out = np.zeros(rows.truth.shape)
     if not all(pairs):
         return Estimate(float("nan"), out.sum(axis=1), rows.count, pairs, 0, rows.strength)
