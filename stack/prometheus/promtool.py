@@ -196,9 +196,11 @@ def _run_in_container(image: str, args: Sequence[str], cwd: Path | None, timeout
     files = {str(path.relative_to(cwd)): path.read_bytes() for path in found} if cwd else {}
     with container.running(image, args, folder="/driftdrill", files=files, entrypoint="promtool", network="none") as c:
         deadline = time.monotonic() + timeout
-        while (status := c.exit_code()) is None:
-            if time.monotonic() > deadline:
+        while True:
+            if time.monotonic() >= deadline:
                 raise _too_slow(args, timeout)
+            if (status := c.exit_code()) is not None:
+                break
             time.sleep(0.02)
         out, err = c.output()
     return CompletedProcess([image, *args], status, out, err)
