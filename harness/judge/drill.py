@@ -9,6 +9,7 @@ import msgspec
 
 from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.findings import limits, pages
+from driftdrill.harness.judge.findings.scraped_page import page_key
 from driftdrill.harness.recording import history as past
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
@@ -105,15 +106,15 @@ class Drill:
         fault = self.phases["fault"]
         # A fault that takes a page away, or its job, is the drill: it was there to be seen from its beginning on.
         taken = any(DOWN in f.get("on_pages", recorded_seam(f).on_pages) for f in self.meta.faults)
-        first: dict[object, float | None] = {}
+        first: dict[tuple[str, str], float | None] = {}
         for s in self.scraped:
             if s.labels.get("__name__") == "up":
                 times = s.times[(s.times >= fault.start * 1000) & (s.times < fault.end * 1000)]
-                first[_page(s)] = float(times[0]) / 1000 if len(times) else fault.start if taken else None
+                first[page_key(s.labels)] = float(times[0]) / 1000 if len(times) else fault.start if taken else None
         out: dict[str, float | None] = {}
         for s in self.scraped:
             # Labels may be the series' own (honor_labels): then it is not known whose page it is.
-            name, at = s.labels.get("__name__", ""), first.get(_page(s), fault.start)
+            name, at = s.labels.get("__name__", ""), first.get(page_key(s.labels), fault.start)
             known = out.get(name)
             out[name] = at if known is None else known if at is None else min(known, at)
         return out
@@ -136,7 +137,3 @@ class Drill:
         began = [float(self.requests.intended[s > 0].min()) for s in self.requests.strength.values() if (s > 0).any()]
         began += [e["at"] for e in self.events if e["event"] == "fault" and e["strength"] > 0]
         return min(began, default=None)
-
-
-def _page(series: Samples) -> tuple[str | None, str | None]:
-    return series.labels.get("job"), series.labels.get("instance")

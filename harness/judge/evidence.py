@@ -147,7 +147,18 @@ class Judged:
             return (Response(alert, "NOT_JUDGED", fitting[0].where, dict(labels), True, note=note),)
         return tuple(self._respond(k, labels, within) for k in fitting)
 
+    @cached_property
+    def _given(self) -> dict[tuple[object, ...], Response]:
+        """Responses that were worked out: several expectations may ask for one."""
+        return {}
+
     def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
+        asked = known.index, tuple(sorted(labels.items())), within
+        if asked not in self._given:
+            self._given[asked] = self._response(known, labels, within)
+        return self._given[asked]
+
+    def _response(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
         expected = known.rule.name in self.named()
         untested = "" if self.live else limits.untested(known, self.drill.real_time_only)
         unjudged = self.unjudged(known)
@@ -173,7 +184,7 @@ class Judged:
 
     def _fired_elsewhere(self, known: KnownRule) -> str:
         """On which other target a rule fired; empty where on none."""
-        fired = [t for t in of_rule(self.made[0], known) if any(i.state == "firing" for i in t.intervals)]
+        fired = [t for t in of_rule(self.made[0], known) if t.fired]
         return next((where for t in fired if (where := self.elsewhere(t))), "")
 
     def unjudged(self, known: KnownRule) -> str:
@@ -219,7 +230,7 @@ class Judged:
     @cached_property
     def others(self) -> Mapping[str, str]:
         """Instances that fired on another target -> which."""
-        fired = [t for t in self.made[0] if any(i.state == "firing" for i in t.intervals)]
+        fired = [t for t in self.made[0] if t.fired]
         return {t.alert + shown(t.labels): where for t in fired if (where := self.elsewhere(t))}
 
     @cached_property

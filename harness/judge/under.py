@@ -63,7 +63,8 @@ def under(
         with ThreadPoolExecutor(max_workers=2) as pool:  # each waits for a promtool of its own
             made = list(pool.map(lambda run: evaluated(drill, rules, promtool, exprs, *run), runs))
     judged = Judged(drill, rules, tuple(made), name, live, moments=tuple(m.said for m in moments))
-    return replace(judged, unborn=_unborn(judged, promtool))
+    unborn = _unborn(judged, promtool)
+    return replace(judged, unborn=unborn) if unborn else judged
 
 
 def _unborn(judged: Judged, promtool: Promtool) -> dict[int, tuple[str, bool]]:
@@ -79,7 +80,7 @@ def _unborn(judged: Judged, promtool: Promtool) -> dict[int, tuple[str, bool]]:
                 continue
             tried = evaluated(judged.drill, judged.rules, promtool, (), more=made)
             own = of_rule(tried.alerts, known)
-            fires = any(i.state == "firing" for t in own for i in t.intervals)
+            fires = any(t.fired for t in own)
         out[known.index] = told(nodes), fires
     return out
 

@@ -11,17 +11,22 @@ from driftdrill.reports.data.timeline import Labels
 from driftdrill.reports.data.verdict import Finding, Response
 
 
-class Fires(BaseExpectation, frozen=True, kw_only=True, tag="fires"):
-    """The alert fires, in time."""
+class _OfOneAlert(BaseExpectation, frozen=True, kw_only=True):
+    """What is expected of the alert of one name, of its instances that carry the labels."""
 
-    fires_alert: ClassVar[bool] = True
     alert: str
     labels: Labels = msgspec.field(default_factory=dict)
-    within: float | None = None
 
     @property
     def alerts(self) -> tuple[str, ...]:
         return (self.alert,)
+
+
+class Fires(_OfOneAlert, frozen=True, kw_only=True, tag="fires"):
+    """The alert fires, in time."""
+
+    fires_alert: ClassVar[bool] = True
+    within: float | None = None
 
     def check(self, evidence: Evidence) -> Finding:
         response = _first(evidence.responses(self.alert, self.labels, self.within), _STRONGEST)
@@ -186,16 +191,10 @@ def _fired(r: Response) -> str:
     return f"{r.alert} {r.word} at {rounded_duration(r.fired_at or 0.0)}{which}"
 
 
-class Silent(BaseExpectation, frozen=True, kw_only=True, tag="silent"):
+class Silent(_OfOneAlert, frozen=True, kw_only=True, tag="silent"):
     """The alert stays silent although the fault is there, for a reason that is known: a trap."""
 
-    alert: str
     because: str
-    labels: Labels = msgspec.field(default_factory=dict)
-
-    @property
-    def alerts(self) -> tuple[str, ...]:
-        return (self.alert,)
 
     def check(self, evidence: Evidence) -> Finding:
         responses = evidence.responses(self.alert, self.labels)
@@ -224,17 +223,11 @@ class Silent(BaseExpectation, frozen=True, kw_only=True, tag="silent"):
         )
 
 
-class Resolves(BaseExpectation, frozen=True, kw_only=True, tag="resolves"):
+class Resolves(_OfOneAlert, frozen=True, kw_only=True, tag="resolves"):
     """The alert, having fired, resolves in the recovery phase."""
 
     fires_alert: ClassVar[bool] = True
-    alert: str
-    labels: Labels = msgspec.field(default_factory=dict)
     within: float | None = None
-
-    @property
-    def alerts(self) -> tuple[str, ...]:
-        return (self.alert,)
 
     def check(self, evidence: Evidence) -> Finding:
         responses = evidence.responses(self.alert, self.labels)

@@ -40,6 +40,11 @@ class AlertTrack:
     rule: int | None = None
     """Its rule's place among all rules, from 0; several rules may have one name."""
 
+    @property
+    def fired(self) -> bool:
+        """Whether it was firing at some time."""
+        return any(i.state == "firing" for i in self.intervals)
+
 
 @dataclass(frozen=True)
 class Track:

@@ -1,6 +1,7 @@
 """A recording's samples meet the rules, and one fold makes the timeline, whoever evaluated them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -239,8 +240,8 @@ def _key(labels: Labels) -> Key:
 
 def _twice(rules: Rules) -> frozenset[str]:
     """The names that several alerts have."""
-    names = [k.rule.name for k in rules.alerts]
-    return frozenset(name for name in names if names.count(name) > 1)
+    names = Counter(k.rule.name for k in rules.alerts)
+    return frozenset(name for name, count in names.items() if count > 1)
 
 
 def _read_later(batch: Batch, later: Sequence[Batch], exprs: Sequence[str]) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """ALERTS become a timeline, whoever made them: promtool, or a live server."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -36,8 +37,8 @@ def place(rules: Rules) -> Placing:
 
 def alike(rules: Rules) -> frozenset[str]:
     """The names of alerts that ALERTS cannot tell apart: of several rules with one name and labels."""
-    seen = [(k.rule.name, tuple(sorted(k.labels.items()))) for k in rules.alerts]
-    return frozenset(name for name, labels in seen if seen.count((name, labels)) > 1)
+    seen = Counter((k.rule.name, tuple(sorted(k.labels.items()))) for k in rules.alerts)
+    return frozenset(name for (name, _), count in seen.items() if count > 1)
 
 
 def alert_times(found: Points) -> dict[Key, Sequence[float]]:

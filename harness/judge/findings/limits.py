@@ -35,21 +35,23 @@ AT = "judged at"
 
 def wall_only(meta: Meta, events: Sequence[Mapping[str, Any]], samples: Sequence[Samples]) -> frozenset[str]:
     """Names of metrics that a drill in virtual time cannot show; none on the wall clock."""
-    if meta.clock == "wall":
-        return frozenset()
-    moved = {name for e in events if e["event"] == "moves_idle" for name in e["names"]}
-    names = {s.labels.get("__name__", "") for s in samples}
-    return frozenset(moved | {n for n in names if WALL_ONLY.fullmatch(n)})
+    return _of_real_time_by_name(WALL_ONLY, meta, events, samples)
 
 
 def real_time_only(meta: Meta, events: Sequence[Mapping[str, Any]], samples: Sequence[Samples]) -> frozenset[str]:
     """Of these, the ones whose silence proves nothing in virtual time: what moves while no request is answered, what a
     machine or process spends, what waits. A duration that a service measures is real on either clock."""
+    return _of_real_time_by_name(SPENT, meta, events, samples)
+
+
+def _of_real_time_by_name(
+    pattern: re.Pattern[str], meta: Meta, events: Sequence[Mapping[str, Any]], samples: Sequence[Samples]
+) -> frozenset[str]:
     if meta.clock == "wall":
         return frozenset()
     moved = {name for e in events if e["event"] == "moves_idle" for name in e["names"]}
     names = {s.labels.get("__name__", "") for s in samples}
-    return frozenset(moved | {n for n in names if SPENT.fullmatch(n)})
+    return frozenset(moved | {n for n in names if pattern.fullmatch(n)})
 
 
 def untested(known: KnownRule, real_time: Collection[str]) -> str:

@@ -34,13 +34,13 @@ def validity(
     events: Sequence[Mapping[str, Any]],
     must_fire: frozenset[str],
     alerts: Sequence[AlertTrack],
+    failed: Sequence[pages.PageFailure],
     reads: frozenset[str] | None = frozenset(),
 ) -> Validity:
     """All reasons for which the drill is INVALID, and what else a reader should know.
 
-    ``reads`` are the metrics that the judged rules read; None is everything.
+    ``failed`` is what befell pages, ``reads`` are the metrics that the judged rules read; None is everything.
     """
-    failed = pages.failures(meta, phases, requests, samples, events)
     unread = [f.why for f in failed]
     twice, sent_twice = counting.sent_twice(events)
     late = counting.refreshed_late(events, reads)

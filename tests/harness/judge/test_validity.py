@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from driftdrill.harness.judge.findings.pages import failures
 from driftdrill.harness.judge.findings.validity import clean_start, validity
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.reports.data.verdict import Validity
@@ -33,7 +34,9 @@ def judged(
 ) -> Validity:
     sent = requests(at, prediction, truth, **given)
     known = meta(**({"planned": len(sent)} | (about or {})))
-    return validity(known, BY_NAME, sent, [up()] if scraped is None else scraped, events, must_fire, alerts)
+    seen = [up()] if scraped is None else scraped
+    failed = failures(known, BY_NAME, sent, seen, events)
+    return validity(known, BY_NAME, sent, seen, events, must_fire, alerts, failed)
 
 
 def reasons(*args: Any, **given: Any) -> list[str]:
