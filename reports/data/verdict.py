@@ -80,51 +80,48 @@ class Response:
     """Why it stayed silent, and what else is wrong with it."""
 
 
-@dataclass(frozen=True)
-class SegmentHarm:
-    """What one fault did to the rows of one segment; the measure is the whole's."""
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What became of a measure under one fault, from ground truth: over all rows, or over those of one segment."""
 
-    column: str
-    value: str
     word: HarmWord
-    smallest: float | None = None
-    before: float | None = None
-    during: float | None = None
-    drop: tuple[float, float] | None = None
-    """As the whole's, wider by so much that all segments together err as rarely as one would (Holm)."""
-    rows_before: int = 0
-    rows_during: int = 0
-    unanswered: int = 0
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Harm:
-    """What one fault did to the predictions, from ground truth."""
-
-    fault: str
-    word: HarmWord
-    measure: str
-    """What is compared, such as "accuracy"."""
     smallest: float | None = None
     """The scenario's smallest harm that matters, in the measure's units."""
     before: float | None = None
     during: float | None = None
     drop: tuple[float, float] | None = None
-    """95 % interval of the change for the worse: before - during of a score, during - before of a loss."""
+    """95 % interval of the change for the worse: before - during of a score, during - before of a loss. A segment's is
+    wider by so much that all segments together err as rarely as one would (Holm)."""
+    ratio: tuple[float, float] | None = None
+    """95 % interval of during / before, where the smallest harm is a share of the baseline's loss."""
     rows_before: int = 0
     rows_during: int = 0
     unanswered: int = 0
     """Rows of the fault phase without a prediction; they count as wrong, or cost what a constant would."""
     note: str = ""
+
+
+@dataclass(frozen=True)
+class SegmentHarm(Change):
+    """What one fault did to the rows of one segment; the measure is the whole's."""
+
+    column: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Harm(Change):
+    """What one fault did to the predictions, from ground truth."""
+
+    fault: str
+    measure: str
+    """What is compared, such as "accuracy"."""
     details: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Further measures, (before, during): AUC, log loss."""
     unit: str = ""
     """Of the measure's values: "share", "nats", the column whose unit an error has, or the author's own."""
     score: bool = True
     """Whether more is better."""
-    ratio: tuple[float, float] | None = None
-    """95 % interval of during / before, where the smallest harm is a share of the baseline's loss."""
     segments: tuple[SegmentHarm, ...] = ()
 
     @property

@@ -5,9 +5,10 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Phase, Timeline, Track, Watched
-from driftdrill.reports.data.verdict import Finding, Harm, LatencyPercentiles, Response, Validity, Verdict
+from driftdrill.reports.data.verdict import Finding, Harm, HarmWord, LatencyPercentiles, Response, Validity, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>\"'&]]>\x00\x1b[31m\x07\ud800\u202egnp.exe\u202c`|*_[x](http://evil.example)@team #1\n# h"
@@ -108,6 +109,22 @@ BASE = Verdict(
 INPUT = {"feature": "dep_delay"}
 
 
+def in_accuracy(
+    fault: str,
+    word: HarmWord,
+    values: tuple[float, float],
+    drop: tuple[float, float],
+    rows: tuple[int, int] = (1198, 2891),
+    **more: Any,
+) -> Harm:
+    """Accuracy before and during a fault, of which a drop of 0.02 matters."""
+    (before, during), (rows_before, rows_during) = values, rows
+    return Harm(
+        fault=fault, word=word, measure="accuracy", smallest=0.02, before=before, during=during, drop=drop,
+        rows_before=rows_before, rows_during=rows_during, **more,
+    )  # fmt: skip
+
+
 def caught() -> Verdict:
     """The good drill: harm, and the alert in time."""
     drift = psi("InputDrift", 0.25, 3.4, labels=INPUT)
@@ -137,8 +154,8 @@ def caught() -> Verdict:
             Response("ModelAbsent", "SILENT", "stack/rules/model.yml:52"),
         ),
         harms=(
-            Harm(
-                "dep_delay x60", "HARMFUL", "accuracy", 0.02, 0.899, 0.776, (0.104, 0.142), 1198, 2891,
+            in_accuracy(
+                "dep_delay x60", "HARMFUL", (0.899, 0.776), (0.104, 0.142),
                 details={"AUC": (0.909, 0.854), "log loss": (0.277, 2.71)},
             ),
         ),
@@ -167,8 +184,8 @@ def silent() -> Verdict:
             Response("ModelAbsent", "SILENT", "stack/rules/model.yml:52"),
         ),
         harms=(
-            Harm("wrong join of dep_delay", "HARMFUL", "accuracy", 0.02, 0.899, 0.640, (0.236, 0.282), 1198, 2891,
-                 details={"AUC": (0.909, 0.551), "log loss": (0.277, 1.398)}),
+            in_accuracy("wrong join of dep_delay", "HARMFUL", (0.899, 0.640), (0.236, 0.282),
+                     details={"AUC": (0.909, 0.551), "log loss": (0.277, 1.398)}),
         ),
         findings=(Finding("quiet(HighErrorRate)", True, "quiet.quiet", "never firing", "never fired"),),
         timeline=timeline_of(
@@ -188,7 +205,7 @@ def harmless() -> Verdict:
             Response("InputDrift", "SILENT", "stack/rules/model.yml:17", expected=True, peak=0.44),
             Response("PredictionDrift", "SILENT", "stack/rules/model.yml:31", expected=True, peak=0.12),
         ),
-        harms=(Harm("distance tilted", "HARMLESS", "accuracy", 0.02, 0.899, 0.902, (-0.016, 0.012), 1198, 2891),),
+        harms=(in_accuracy("distance tilted", "HARMLESS", (0.899, 0.902), (-0.016, 0.012)),),
         findings=(Finding("quiet(everything_else)", True, "quiet.quiet", "no alert", "no alert"),),
         timeline=timeline_of(
             accuracy=(0.899, 0.902), watched=(psi("InputDrift", 0.25, 0.09), psi("PredictionDrift", 0.2, 0.01)),
@@ -213,7 +230,7 @@ def wall() -> Verdict:
         responses=(
             Response("HighErrorRate", "FIRED", "quick.yml:4", {"job": "model"}, True, 28, 33, 66, (8, 9.2), 20, 6.0),
         ),
-        harms=(Harm("status 500", "HARMFUL", "accuracy", 0.02, 0.9, 0.63, (0.24, 0.30), 750, 1500, 312),),
+        harms=(in_accuracy("status 500", "HARMFUL", (0.9, 0.63), (0.24, 0.30), (750, 1500), unanswered=312),),
         findings=(Finding("fires(HighErrorRate, within=20s)", True, "fires.fired", "within 20s", "after 8s to 9.2s"),),
         timeline=timeline_of(
             step=1, phases=(10, 15, 30, 25), rate=50, failing=0.3, ramp=0, accuracy=(0.9, 0.63),
@@ -278,7 +295,7 @@ def false_alarm() -> Verdict:
     return replace(
         caught(),
         scenario="unseen carriers",
-        harms=(Harm("unseen carriers", "HARMLESS", "accuracy", 0.02, 0.899, 0.897, (-0.012, 0.016), 1198, 2891),),
+        harms=(in_accuracy("unseen carriers", "HARMLESS", (0.899, 0.897), (-0.012, 0.016)),),
     )
 
 
@@ -296,7 +313,7 @@ def not_judged() -> Verdict:
             Response("SlowDrift", "NOT_JUDGED", "model.yml:60", expected=True,
                      note="its look-back (1d) is longer than 20m"),
         ),
-        harms=(Harm("dep_delay x60", "UNKNOWN", "accuracy", note="the scenario names no truth column"),),
+        harms=(Harm(fault="dep_delay x60", word="UNKNOWN", measure="accuracy", note="the scenario names no truth"),),
         findings=(Finding("fires(SlowDrift, within=15m)", False, "fires.not_judged", "firing within 15m", "not judged",
                           "model.yml:60", hint="give clean history with --history"),),
         timeline=replace(timeline_of(), quality=()),
@@ -344,17 +361,7 @@ def many_alerts() -> Verdict:
         if n >= 8:
             responses.append(Response(alert, "SILENT", f"drift_{n}.yml:17", peak=0.2))
     harms = tuple(
-        Harm(
-            f"fault number {i}",
-            "HARMFUL" if i == 0 else "INCONCLUSIVE",
-            "accuracy",
-            0.02,
-            0.9,
-            0.8,
-            (0.01, 0.15),
-            100,
-            200,
-        )
+        in_accuracy(f"fault number {i}", "INCONCLUSIVE" if i else "HARMFUL", (0.9, 0.8), (0.01, 0.15), (100, 200))
         for i in range(6)
     )
     base = timeline_of(watched=tuple(watched), alerts=tuple(tracks))
@@ -428,7 +435,11 @@ def hostile() -> Verdict:
             Response(h, "FIRED", h, labels, True, 1545, 1845, 3165, (640, 655), 900, 13.2, h, (h,)),
             Response("ملف", "SILENT", "規則.yml:1", {"名前": "値" * 40}, True, peak=float("inf"), note="ab\u2028c"),
         ),
-        harms=(Harm(h, "HARMFUL", h, 0.02, 0.9, 0.7, (0.1, 0.2), 1, 2, 3, h, {h: (0.1, None)}),),
+        harms=(
+            replace(
+                in_accuracy(h, "HARMFUL", (0.9, 0.7), (0.1, 0.2), (1, 2)), measure=h, note=h, details={h: (0.1, None)}
+            ),
+        ),
         findings=(Finding(h, False, h, h, h, h, h, h),),
         timeline=replace(
             timeline_of(fault=h),

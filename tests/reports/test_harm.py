@@ -1,24 +1,32 @@
 """How every view tells a loss, a relative harm, and a segment that dies under a HARMLESS whole."""
 
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from driftdrill.reports import html, junit, markdown, text
-from driftdrill.reports.data.verdict import Harm, SegmentHarm, Verdict, from_json
+from driftdrill.reports.data.verdict import Harm, HarmWord, SegmentHarm, Verdict, from_json
 from driftdrill.reports.words import harm, headline, meanings
 from tests.reports.samples import caught, silent
 
-DEAD = SegmentHarm("country", "ch", "HARMFUL", 0.02, 0.9, 0.0, (0.6, 0.99), 36, 87, 87)
-FINE = SegmentHarm("country", "de", "HARMLESS", 0.02, 0.9, 0.9, (-0.01, 0.01), 1100, 2700)
-FEW = SegmentHarm("country", "at", "INCONCLUSIVE", 0.02, 0.9, 0.8, (-0.1, 0.3), 60, 100)
+
+def country(code: str, word: HarmWord, drop: tuple[float, float], **more: Any) -> SegmentHarm:
+    return SegmentHarm(column="country", value=code, word=word, smallest=0.02, before=0.9, drop=drop, **more)
+
+
+DEAD = country("ch", "HARMFUL", (0.6, 0.99), during=0.0, rows_before=36, rows_during=87, unanswered=87)
+FINE = country("de", "HARMLESS", (-0.01, 0.01), during=0.9, rows_before=1100, rows_during=2700)
+FEW = country("at", "INCONCLUSIVE", (-0.1, 0.3), during=0.8, rows_before=60, rows_during=100)
 WHOLE = Harm(
-    "wrong join", "HARMLESS", "accuracy", 0.02, 0.9, 0.89, (-0.01, 0.015), 1200, 2900, segments=(DEAD, FEW, FINE)
-)
+    fault="wrong join", word="HARMLESS", measure="accuracy", smallest=0.02, before=0.9, during=0.89,
+    drop=(-0.01, 0.015), rows_before=1200, rows_during=2900, segments=(DEAD, FEW, FINE),
+)  # fmt: skip
 ETA = Harm(
-    "km in metres", "HARMFUL", "mean absolute error of minutes", 0.751, 7.51, 97382.0, (95778.0, 98970.0), 1174, 2433,
-    unit="minutes", score=False, ratio=(12000.0, 14000.0),
+    fault="km in metres", word="HARMFUL", measure="mean absolute error of minutes", smallest=0.751, before=7.51,
+    during=97382.0, drop=(95778.0, 98970.0), rows_before=1174, rows_during=2433, unit="minutes", score=False,
+    ratio=(12000.0, 14000.0),
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Two phases under one measure: HARMFUL, HARMLESS, or why the rows cannot tell."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from driftdrill.harness.judge.harm.intervals import BLOCKS, TAIL, Interval
 from driftdrill.harness.judge.harm.measures import SHARES, Estimate, Standard, estimate, row_losses
 from driftdrill.harness.judge.harm.rows import Bools, Rows
 from driftdrill.harness.scenario.measure import Measure
-from driftdrill.reports.data.verdict import HarmWord
+from driftdrill.reports.data.verdict import Change
 
 LEAST_OF_A_CLASS = 5
 """Requests of a phase that must have each class, where classes matter."""
@@ -31,37 +32,45 @@ class Smallest:
         return self.value * before if self.relative else self.value
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What became of a measure. ``cost`` is the interval of the change, positive for the worse."""
-
-    word: HarmWord
-    before: float | None = None
-    during: float | None = None
-    cost: Interval | None = None
-    smallest: float | None = None
-    ratio: Interval | None = None
-    note: str = ""
-
-
-def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail: float = TAIL) -> Comparison:
+def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail: float = TAIL) -> Change:
     """The fault phase against the baseline; each end of the interval leaves out ``tail``."""
     if not len(baseline) or not len(during):
-        return Comparison("UNKNOWN", note="no rows to compare")
+        return uncompared(baseline, during, "no rows to compare")
     one, two = estimate(baseline, by), estimate(during, by)
-    found = Comparison("INCONCLUSIVE", _known(one.value), _known(two.value), smallest=smallest.of(one.value))
+    found = replace(
+        uncompared(baseline, during, ""),
+        word="INCONCLUSIVE",
+        before=_known(one.value),
+        during=_known(two.value),
+        smallest=_known(smallest.of(one.value)),
+    )
     if why := too_few(one, two, by.measure):
         return replace(found, note=why)
     if why := unreachable(by.measure, smallest, one.value):
         return replace(found, word="UNKNOWN", note=why, smallest=None)
-    cost = cost_of(by.measure, one, two, tail)
-    found = replace(found, cost=cost, ratio=intervals.ratio(one, two, tail) if smallest.relative else None)
+    drop = cost_of(by.measure, one, two, tail)
     above, below = margins(by.measure, one, two, smallest, tail)
+    if not np.isfinite([*drop, above, below]).all():
+        return replace(found, note="numbers of this size have no interval: give truth and predictions in another unit")
+    found = replace(found, drop=drop, ratio=intervals.ratio(one, two, tail) if smallest.relative else None)
     if above > 0:
         return _harmful(found, one, two)
     if below >= 0:
         return replace(found, note=_dependent(one, two))
-    return _harmless(found, one, two, by.measure, outages(baseline, by) + outages(during, by))
+    if why := _never_harmless(baseline, during, one, two, by):
+        return replace(found, note=why)
+    return replace(found, word="HARMLESS", note="; ".join(_caveats(found, baseline, during, by)))
+
+
+def uncompared(baseline: Rows, during: Rows, why: str) -> Change:
+    """Two phases of which nothing is known but how many rows there were."""
+    return Change(
+        word="UNKNOWN",
+        rows_before=baseline.count,
+        rows_during=during.count,
+        unanswered=during.unanswered,
+        note=why,
+    )
 
 
 def cost_of(measure: Measure, one: Estimate, two: Estimate, tail: float = TAIL) -> Interval:
@@ -120,7 +129,7 @@ def too_few(one: Estimate, two: Estimate, measure: Measure) -> str:
 DEPENDENT = "requests depend on each other for longer than an eighth of the phase: lengthen it"
 
 
-def _harmful(found: Comparison, one: Estimate, two: Estimate) -> Comparison:
+def _harmful(found: Change, one: Estimate, two: Estimate) -> Change:
     if intervals.outlasts_blocks(one):
         return replace(found, note=f"in the baseline, {DEPENDENT}")
     # The baseline shows how the model varies by itself. What comes and goes in the fault phase alone, the fault does.
@@ -129,23 +138,38 @@ def _harmful(found: Comparison, one: Estimate, two: Estimate) -> Comparison:
     return replace(found, word="HARMFUL", note=note)
 
 
-def _harmless(found: Comparison, one: Estimate, two: Estimate, measure: Measure, seen: int) -> Comparison:
+def _never_harmless(baseline: Rows, during: Rows, one: Estimate, two: Estimate, by: Standard) -> str:
+    """Why an interval below the smallest harm shows no harmlessness; empty where it does."""
     if why := _dependent(one, two):
-        return replace(found, note=why)
-    if measure.name not in SHARES and measure.name != "auc" and abs(intervals.skewness(one, two)) > SKEWED:
-        return replace(found, note="a few requests make up most of the loss: too few to say that it is harmless")
-    assert found.smallest is not None
-    fewest = min(one.requests, two.requests)
-    notes = []
-    if not measure.bounded:
-        notes.append(f"large errors in fewer than 3 of {fewest:,} requests are not excluded")
-    elif one.rows > one.requests and 3 / fewest > found.smallest:
-        notes.append(f"whole requests that fail more rarely than 3 in {fewest:,} are not excluded")
-    if 0 < seen < EPISODES:
-        notes.append(
-            f"{seen} outage{'s were' if seen > 1 else ' was'} seen: how often they come is not known from so few"
+        return why
+    if by.measure.name not in SHARES and by.measure.name != "auc" and abs(intervals.skewness(one, two)) > SKEWED:
+        return "a few requests make up most of the loss: too few to say that it is harmless"
+    if odd := not_finite(baseline, by) + not_finite(during, by):
+        return (
+            f"{by.measure.called()} of {odd:,} rows that were answered is no finite number: they are counted as what a "
+            "constant would cost; let it answer a large number instead"
         )
-    return replace(found, word="HARMLESS", note="; ".join(notes))
+    return ""
+
+
+def not_finite(rows: Rows, by: Standard) -> int:
+    """Rows that were answered and of which an author's own loss is infinite or NaN."""
+    if by.measure.name != "own":
+        return 0
+    return int((rows.known & ~np.isnan(rows.prediction) & ~np.isfinite(rows.losses["model"])).sum())
+
+
+def _caveats(found: Change, baseline: Rows, during: Rows, by: Standard) -> Iterator[str]:
+    """What HARMLESS does not exclude."""
+    assert found.smallest is not None
+    measure, fewest = by.measure, min(len(baseline), len(during))
+    if not measure.bounded:
+        yield f"large errors in fewer than 3 of {fewest:,} requests are not excluded"
+    elif baseline.count > len(baseline) and 3 / fewest > found.smallest:
+        yield f"whole requests that fail more rarely than 3 in {fewest:,} are not excluded"
+    seen = outages(baseline, by) + outages(during, by)
+    if 0 < seen < EPISODES:
+        yield f"{seen} outage{'s were' if seen > 1 else ' was'} seen: how often they come is not known from so few"
 
 
 def _dependent(one: Estimate, two: Estimate) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.judge.harm.compare import Smallest, compare
+from driftdrill.harness.judge.harm.compare import Smallest, compare, uncompared
 from driftdrill.harness.judge.harm.measures import Standard, auc, measure_for, row_losses, standard
 from driftdrill.harness.judge.harm.rows import Bools, Floats, Rows, answered, rows_of, within
 from driftdrill.harness.judge.harm.segments import by_segment
@@ -51,41 +51,29 @@ def _held(name: str, events: Sequence[Mapping[str, Any]], at: Floats) -> Floats:
 def _harm(
     name: str, meta: Meta, requests: Requests, rows: Rows | None, before: Bools, during: Bools, strength: Floats
 ) -> Harm:
-    counted = partial(
-        Harm,
-        fault=name,
-        measure=Measure().called(),
-        rows_before=int(before.sum()) * meta.rows_per_request,
-        rows_during=int(during.sum()) * meta.rows_per_request,
-        unanswered=int((~answered(requests.prediction[during])).sum()),
-    )
+    about = partial(Harm, fault=name)
     if rows is None:
-        return counted(word="UNKNOWN", note="the scenario names no truth")
+        return about(
+            measure=Measure().called(),
+            word="UNKNOWN",
+            rows_before=int(before.sum()) * meta.rows_per_request,
+            rows_during=int(during.sum()) * meta.rows_per_request,
+            unanswered=int((~answered(requests.prediction[during])).sum()),
+            note="the scenario names no truth",
+        )
     baseline, under = rows.at(before), replace(rows, strength=strength).at(during)
     by = standard(measure_for(meta.measure, rows), baseline, meta.threshold)
-    told = partial(
-        counted,
-        measure=by.measure.called(meta.truth or ""),
-        unit=by.measure.unit_of(meta.truth or ""),
-        score=by.measure.score,
-        rows_before=baseline.count,
-        rows_during=under.count,
-        unanswered=under.unanswered,
-    )
+    truth = meta.truth or ""
+    about = partial(about, measure=by.measure.called(truth), unit=by.measure.unit_of(truth), score=by.measure.score)
     if meta.smallest_harm is None:
-        return told(word="UNKNOWN", note="the scenario states no smallest_harm")
+        return about(**vars(uncompared(baseline, under, "the scenario states no smallest_harm")))
     if len(baseline) and len(under) and len(by.classes) < 2:
-        return told(word="UNKNOWN", note="the truth has one value only: any model that says it is right")
+        there = "" if len(np.union1d(by.classes, under.truths)) < 2 else "in the baseline, "
+        why = f"{there}the truth has one value only: any model that says it is right"
+        return about(**vars(uncompared(baseline, under, why)))
     smallest = Smallest(meta.smallest_harm, meta.smallest_relative)
-    found = compare(baseline, under, by, smallest)
-    return told(
-        word=found.word,
-        smallest=found.smallest,
-        before=found.before,
-        during=found.during,
-        drop=found.cost,
-        ratio=found.ratio,
-        note=found.note,
+    return about(
+        **vars(compare(baseline, under, by, smallest)),
         details=_details(baseline, under, by),
         segments=by_segment(baseline, under, by, smallest),
     )

@@ -27,21 +27,7 @@ def by_segment(baseline: Rows, during: Rows, by: Standard, smallest: Smallest) -
     out = []
     for i, (column, value, before, after) in enumerate(parts):
         found = compare(before, after, by, smallest, tails.get(i, TAIL))
-        out.append(
-            SegmentHarm(
-                column=column,
-                value=value,
-                word=found.word,
-                smallest=found.smallest,
-                before=found.before,
-                during=found.during,
-                drop=found.cost,
-                rows_before=before.count,
-                rows_during=after.count,
-                unanswered=after.unanswered,
-                note=found.note,
-            )
-        )
+        out.append(SegmentHarm(**vars(found), column=column, value=value))
     return tuple(out)
 
 
