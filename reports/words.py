@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.reports.data.timeline import Timeline, Watched
-from driftdrill.reports.data.verdict import Finding, Harm, Reason, Response, SegmentHarm, Verdict
+from driftdrill.reports.data.verdict import Compared, Finding, Harm, Reason, Response, SegmentHarm, Verdict
 
 NOTICED = ("FIRED", "LATE", "UNRESOLVED")
 _ORDER = ("FALSE_ALARM", "LATE", "UNRESOLVED", "FIRED", "SILENT", "NOT_JUDGED")
 _TONES = ("bad", "good", "dim")
 MOST_SEGMENTS = 8
 """Segments of one word that are named."""
+SEEM_HARMED = 3
+"""Segments that seem harmed and are INCONCLUSIVE, whose numbers are told."""
 
 WORDS = {
     "VALID": "the drill proves something: the load was sent, the fault in force, the target scraped, the rules loaded",
@@ -267,8 +269,6 @@ def harm(of: Harm) -> str:
     if of.before is None or of.during is None:
         return plain(of.note) or f"{plain(of.measure)} unknown: no ground truth"
     said = f"{plain(of.measure)} {value(of, of.before)} -> {value(of, of.during)}{_unit(of)}{_change(of, of)}"
-    if of.ratio is not None:
-        said += f" ({of.ratio[0]:.3g} to {of.ratio[1]:.3g} times the baseline's)"
     said += f"; {of.rows_before:,} and {of.rows_during:,} rows"
     if of.unanswered:
         said += f", {of.unanswered:,} unanswered count as {'wrong' if of.score else 'what a constant would cost'}"
@@ -278,8 +278,26 @@ def harm(of: Harm) -> str:
 
 
 def value(of: Harm, found: float | None) -> str:
-    """A value of a fault's measure: a score to three decimals, a loss to three digits."""
-    return quality(found) if of.score else number(found)
+    """A value of a fault's measure: a score to three decimals, a loss to three digits, and to more where it takes more
+    to see the change."""
+    if found is None or not math.isfinite(found):
+        return number(found)
+    decimals = _decimals(of)
+    if of.score:
+        return f"{found:.{max(3, decimals)}f}"
+    short = number(found)
+    return short if decimals <= _shown(short) or abs(found) >= 1e15 else f"{found:,.{decimals}f}"
+
+
+def _decimals(of: Harm) -> int:
+    """How many decimals show the change, or the smallest that matters, to its second digit: 1.000 -> 1.000 is none."""
+    size = max(abs(worse(of, of)), of.smallest or 0.0)
+    return min(12, max(0, 1 - math.floor(math.log10(size)))) if 0 < size < math.inf else 0
+
+
+def _shown(text: str) -> int:
+    """How many decimals a number is written with; one with an exponent shows all that it has."""
+    return 99 if "e" in text else len(text.partition(".")[2])
 
 
 def _unit(of: Harm) -> str:
@@ -287,14 +305,20 @@ def _unit(of: Harm) -> str:
     return f" {plain(of.unit, limit=40)}" if of.unit not in ("", "share") and of.unit not in of.measure else ""
 
 
-def _change(of: Harm, part: Harm | SegmentHarm) -> str:
+def _change(of: Harm, part: Compared) -> str:
     """By how much the measure changed for the worse, and by how much it may."""
     said = ""
     if part.drop is not None:
-        low, high = part.drop
-        ends = f"{low:.3f} to {high:.3f}" if of.score else f"{number(low)} to {number(high)}"
-        said += f", a {'drop' if of.score else 'rise'} of {ends} (95 % interval)"
-    return said + (f"; {number(part.smallest)} matters" if part.smallest is not None else "")
+        said += f", a {'drop' if of.score else 'rise'} of {ends(of, part.drop)} (95 % interval)"
+    said += f"; {number(part.smallest)} matters" if part.smallest is not None else ""
+    if part.ratio is not None:
+        said += f" ({part.ratio[0]:.3g} to {part.ratio[1]:.3g} times the baseline's)"
+    return said
+
+
+def ends(of: Harm, interval: tuple[float, float]) -> str:
+    """Both ends of an interval of change, in the digits of the values."""
+    return " to ".join(value(of, end) for end in interval)
 
 
 def segment(of: Harm, part: SegmentHarm) -> str:
@@ -308,22 +332,35 @@ def segment(of: Harm, part: SegmentHarm) -> str:
 
 
 def segments(of: Harm) -> Iterator[tuple[str, str]]:
-    """(word, sentence) of each segment that somebody must look at, worst first; the others are counted in one."""
+    """(word, sentence) of each segment that somebody must look at, worst first; the others are counted in one.
+
+    So are those that seem harmed, with too few rows to be sure: a few of them are told in numbers.
+    """
     order = {"HARMFUL": 0, "INCONCLUSIVE": 1, "UNKNOWN": 2, "HARMLESS": 3}
-    told = sorted(of.segments, key=lambda s: (order[s.word], -(s.drop or (0.0, 0.0))[0]))
+    told = sorted(of.segments, key=lambda s: (order[s.word], -worse(of, s)))
     for part in [s for s in told if s.word == "HARMFUL"]:
         yield part.word, segment(of, part)
+    seem = [s for s in told if s.word == "INCONCLUSIVE" and s.smallest is not None and worse(of, s) > s.smallest]
+    for part in seem[:SEEM_HARMED]:
+        yield part.word, segment(of, part)
     for word in ("INCONCLUSIVE", "UNKNOWN", "HARMLESS"):
-        if few := [s for s in told if s.word == word]:
+        if few := [s for s in told if s.word == word and s not in seem[:SEEM_HARMED]]:
             names = ", ".join(f"{plain(s.column)}={plain(s.value, limit=40)}" for s in few[:MOST_SEGMENTS])
             yield word, names + (f" and {len(few) - MOST_SEGMENTS} more" if len(few) > MOST_SEGMENTS else "")
+
+
+def worse(of: Harm, part: Compared) -> float:
+    """By how much a measure is worse under the fault; 0 where that is not known."""
+    if part.before is None or part.during is None:
+        return 0.0
+    return part.before - part.during if of.score else part.during - part.before
 
 
 def hidden(of: Harm) -> str:
     """The segments that were HARMFUL where the whole was not, as a sentence; empty where there are none."""
     if of.word == "HARMFUL" or not of.harmed:
         return ""
-    worst = max(of.harmed, key=lambda s: (s.drop or (0.0, 0.0))[0])
+    worst = max(of.harmed, key=lambda s: worse(of, s))
     part = worst.rows_during / of.rows_during if of.rows_during else math.nan
     more = f" (and {len(of.harmed) - 1} more segments)" if len(of.harmed) > 1 else ""
     return (
@@ -394,5 +431,9 @@ def _good(verdict: Verdict) -> str:
     if fired:
         return f"{name(fired[0].alert, fired[0].labels)} {detection(fired[0]) or evidence(fired[0])}."
     if verdict.harms and all(h.word == "HARMLESS" for h in verdict.harms):
+        if open_ := [s for h in verdict.harms for s in h.segments if s.word != "HARMLESS"]:
+            names = f"{plain(open_[0].column)}={plain(open_[0].value, limit=40)}"
+            more = f" and {len(open_) - 1} more segments" if len(open_) > 1 else ""
+            return f"No alert fired; no fault did harm to all rows together, and of {names}{more} it is not known."
         return "No alert fired, and none was needed: no fault did harm."
     return f"{_expectations(len(verdict.findings))} held; no alert fired."

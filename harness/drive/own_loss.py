@@ -56,7 +56,8 @@ class OwnLoss:
     def _of(self, truth: npt.NDArray[Any], prediction: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         name = getattr(self._loss, "__name__", "loss")
         try:
-            found = np.asarray(self._loss(truth, prediction), dtype=np.float64)
+            # Copies: a function that writes into its arguments must not change what is compared next.
+            found = np.asarray(self._loss(truth.copy(), prediction.copy()), dtype=np.float64)
         except Exception as e:  # the author's function may raise anything
             raise ScenarioError(f"measure {name}: {type(e).__name__}: {e}") from e
         if found.shape != truth.shape:

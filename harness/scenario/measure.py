@@ -1,8 +1,10 @@
 """Measures: how an author has predictions compared with the truth, and what is compared where none is named."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ NUMBERS = (*TWO, "mae", "rmse", "close_to", "pinball")
 """The measures of numbers, which texts have none of."""
 SCORES = ("accuracy", "auc", "macro_f1", "close_to")
 """The measures of which more is better."""
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 KNOWN = ("accuracy", "auc", "log_loss", "brier", "mae", "rmse", "macro_f1", "close_to", "pinball", "own")
 TITLES = {
     "accuracy": "accuracy",
@@ -132,6 +135,11 @@ def close_to(tolerance: float | Percent) -> Measure:
     size = tolerance.share if isinstance(tolerance, Percent) else tolerance
     if not _positive(size):
         raise ScenarioError(f"close_to: tolerance must be a number above 0, or so many percent, not {tolerance!r}")
+    if relative and size >= 1:
+        raise ScenarioError(
+            f"close_to: within {size * 100:g} percent of any truth lies an answer of 0: no fault could do harm",
+            hint="a tolerance below 100 percent, or a loss of your own, such as the logarithm of the ratio",
+        )
     return Measure("close_to", tolerance=float(size), relative=relative)
 
 
@@ -149,18 +157,19 @@ def loss_of(function: Losses, *, unit: str = "", unanswered: float | None = None
     """
     if not callable(function):
         raise ScenarioError(f"loss_of: it takes a function of (truth, prediction), not {function!r}")
-    if unanswered is not None and not (isinstance(unanswered, (int, float)) and math.isfinite(unanswered)):
+    if unanswered is not None and not (_is_number(unanswered) and math.isfinite(unanswered)):
         raise ScenarioError(f"loss_of: unanswered must be a finite number, not {unanswered!r}")
     title = getattr(function, "__name__", "own loss").strip("<>").replace("_", " ")
-    return Measure("own", unit=unit, unanswered=unanswered, loss=function, title=title)
+    cost = None if unanswered is None else float(unanswered)
+    return Measure("own", unit=unit, unanswered=cost, loss=function, title=title)
 
 
 def chosen(measure: Any, where: str) -> Measure | None:
     """What an author gave as ``measure``. Raises :class:`ScenarioError` for what is none."""
     if measure is None or isinstance(measure, Measure):
         return measure
-    if measure in (close_to, pinball, loss_of):
-        example = {close_to: "close_to(5)", pinball: "pinball(0.9)", loss_of: "loss_of(my_loss)"}[measure]
+    examples = ((close_to, "close_to(5)"), (pinball, "pinball(0.9)"), (loss_of, "loss_of(my_loss)"))
+    for _, example in (e for e in examples if e[0] is measure):
         raise ScenarioError(f"{where}: measure is {measure.__name__} without its parameter", hint=f"measure={example}")
     if callable(measure):
         own: Any = measure  # what it answers is checked when it is first called
@@ -244,6 +253,9 @@ def refuse_predictions(measure: Measure, named: bool, truth: npt.NDArray[Any], p
 
     Where none is ``named``, whole numbers were taken for classes: then a prediction must be one of them.
     """
+    if is_text(truth):
+        _refuse_labels(values_of(truth).tolist(), [p for p in predictions if isinstance(p, str)])
+        return
     found = [p for p in predictions if isinstance(p, float) and math.isfinite(p)]
     if measure.name in ("log_loss", "brier") and any(not 0 <= p <= 1 for p in found):
         beyond = next(p for p in found if not 0 <= p <= 1)
@@ -251,7 +263,7 @@ def refuse_predictions(measure: Measure, named: bool, truth: npt.NDArray[Any], p
             f"{measure.called()} is of probabilities, and the model answers {beyond:g}",
             hint="measure=auc takes any score; `result` of the target finds another part of the answer",
         )
-    values = set(values_of(truth).tolist()) if not is_text(truth) else set()
+    values = set(values_of(truth).tolist())
     if named or measure.name != "accuracy" or not values or values <= {0.0, 1.0}:
         return
     for p in found:
@@ -262,5 +274,27 @@ def refuse_predictions(measure: Measure, named: bool, truth: npt.NDArray[Any], p
             )
 
 
+def _refuse_labels(labels: list[str], predictions: list[str]) -> None:
+    """Raise :class:`ScenarioError` where a prediction is a label in another spelling, or a number and no label."""
+    shown = ", ".join(map(repr, labels[:5])) + ", …" * (len(labels) > 5)
+    spelled = {label.strip().casefold(): label for label in labels}
+    for p in (p for p in predictions if labels and p not in labels):
+        if other := spelled.get(p.strip().casefold()):
+            raise ScenarioError(
+                f"the model answers {p!r}, and the truth says {other!r}: labels are compared exactly",
+                hint="spell the column of truth as the model does",
+            )
+        if _NUMBER.fullmatch(p):
+            raise ScenarioError(
+                f"the truth holds labels ({shown}), and the model answers {p}, which is none of them",
+                hint="make the truth the model's own classes (0, 1, 2 ...), or let the target's `result` find labels",
+            )
+
+
 def _positive(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+    return _is_number(value) and 0 < value < math.inf
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number, one of numpy's too; true and false are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)

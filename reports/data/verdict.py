@@ -81,7 +81,7 @@ class Response:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Compared:
     """What became of a measure under one fault, from ground truth: over all rows, or over those of one segment."""
 
     word: HarmWord
@@ -102,7 +102,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class SegmentHarm(Change):
+class SegmentHarm(Compared):
     """What one fault did to the rows of one segment; the measure is the whole's."""
 
     column: str
@@ -110,7 +110,7 @@ class SegmentHarm(Change):
 
 
 @dataclass(frozen=True)
-class Harm(Change):
+class Harm(Compared):
     """What one fault did to the predictions, from ground truth."""
 
     fault: str
@@ -133,6 +133,11 @@ class Harm(Change):
     def did_harm(self) -> bool:
         """Whether the fault was HARMFUL, to all rows or to those of some segment."""
         return self.word == "HARMFUL" or bool(self.harmed)
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the fault was HARMLESS, and no segment has it open."""
+        return self.word == "HARMLESS" and all(s.word in ("HARMLESS", "UNKNOWN") for s in self.segments)
 
 
 @dataclass(frozen=True)
@@ -229,7 +234,7 @@ class Verdict:
     @property
     def alarms_without_harm(self) -> list[Response]:
         """Alerts that fired although every fault was HARMLESS: early warning or noise, the team decides."""
-        if not self.harms or any(h.word != "HARMLESS" or h.did_harm for h in self.harms):
+        if not self.harms or not all(h.harmless for h in self.harms):
             return []
         return [r for r in self.responses if r.word in ("FIRED", "LATE", "UNRESOLVED")]
 

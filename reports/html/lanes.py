@@ -70,9 +70,9 @@ def split(verdict: Verdict) -> tuple[list[LaneGroup], list[LaneGroup]]:
 
 
 def worst(verdict: Verdict) -> Harm | None:
-    """The fault that cost most, of those whose harm is known."""
+    """The fault that cost most, of those whose harm is known; one that was HARMFUL before all others."""
     known = [h for h in verdict.harms if h.before is not None and h.during is not None]
-    return max(known, key=lambda h: ((h.before or 0.0) - (h.during or 0.0)) * (1 if h.score else -1), default=None)
+    return max(known, key=lambda h: (h.word == "HARMFUL", h.did_harm, wording.worse(h, h)), default=None)
 
 
 def strip(verdict: Verdict, columns: int) -> Element | None:
@@ -153,10 +153,10 @@ def _quality(verdict: Verdict, columns: int) -> Iterator[Element]:
         if harm.smallest is not None:
             limit = harm.before - harm.smallest if harm.score else harm.before + harm.smallest
             drawn += shapes.rule(scale, limit, height, "limit")
-            marks.append((limit, "limit"))
+            marks += [(limit, "limit")] if scale.low <= limit <= scale.high else []
             label.append(_sub(f"{'below' if harm.score else 'above'} {wording.value(harm, limit)} it is harm"))
-        drawn += shapes.level(t, scale, harm.before, "baseline", height)
-        drawn += shapes.level(t, scale, harm.during, "fault", height)
+        for phase, level in (("baseline", harm.before), ("fault", harm.during)):
+            drawn += shapes.level(t, scale, level, phase, height, wording.value(harm, level))
         said += f": {wording.value(harm, harm.before)} before and {wording.value(harm, harm.during)} during the fault"
     ends = (scale.high, scale.low)
     yield chart(label, scale, drawn, height=height, said=said, kind="quality", ends=ends, marks=marks)
@@ -314,7 +314,10 @@ def _quality_scale(t: Timeline, harm: Harm | None) -> Scale:
     levels = [v for v in (harm.before, harm.during) if v is not None] if harm else []
     scale = plot.scale_for(t.end, (v for track in t.quality for v in track.values), include=levels, zero=False)
     if all(track.unit == "ratio" for track in t.quality):
-        return Scale(t.end, max(0.0, int(scale.low * 10) / 10), 1.0)
+        if harm is not None and harm.score and harm.before is not None and harm.smallest is not None:
+            scale = replace(scale, low=min(scale.low, harm.before - harm.smallest))
+        # Below 1, where all of it was right: a scale of no height has its line in the middle.
+        return Scale(t.end, min(0.9, max(0.0, int(scale.low * 10) / 10)), 1.0)
     return scale
 
 

@@ -82,14 +82,13 @@ def measured(track: Track, scale: Scale, columns: int, kind: str, *, height: int
     return box(band, curve(means, scale, columns, kind, read=True), height=height)
 
 
-def level(t: Timeline, scale: Scale, value: float, phase_name: str, height: int) -> list[Element]:
-    """A mean: a line through its phase, with its number."""
+def level(t: Timeline, scale: Scale, value: float, phase_name: str, height: int, shown: str) -> list[Element]:
+    """A mean: a line through its phase, with its number as ``shown``."""
     phase = next((p for p in t.phases if p.name == phase_name), None)
     if phase is None:
         return []
     y = pixel(scale, value, height)
     kind = f"level {phase_name}"
-    shown = wording.quality(value) if abs(value) <= 1 else wording.number(value)
     text = el("text", shown, x=at(t, (phase.start + phase.end) / 2), y=y - 6, class_=f"{kind} mid")
     return [el("line", x1=at(t, phase.start), x2=at(t, phase.end), y1=y, y2=y, class_=kind), text]
 

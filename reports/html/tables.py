@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from driftdrill.durations import rounded_duration
 from driftdrill.reports import words as wording
 from driftdrill.reports.data.timeline import Phase, Timeline, Track
-from driftdrill.reports.data.verdict import Finding, Harm, Reason, SegmentHarm, Verdict
+from driftdrill.reports.data.verdict import Compared, Finding, Harm, Reason, SegmentHarm, Verdict
 from driftdrill.reports.html.markup import el
 from driftdrill.reports.words import plain
 
@@ -84,13 +84,12 @@ def _harm(verdict: Verdict) -> Element:
         others = "; ".join(
             f"{plain(k)} {wording.quality(a)} → {wording.quality(b)}" for k, (a, b) in sorted(h.details.items())
         )
-        drop = _range(h, h.drop)
         unanswered = f", {h.unanswered:,} unanswered" if h.unanswered else ""
         rows.append([
             el("span", h.word, class_="word bad" if h.word == "HARMFUL" else "word"),
             plain(h.fault),
             f"{plain(h.measure)} {wording.value(h, h.before)} → {wording.value(h, h.during)}",
-            f"{drop}; {wording.number(h.smallest)} matters" if h.smallest is not None else drop,
+            _worse_by(h, h),
             f"{h.rows_before:,} and {h.rows_during:,}{unanswered}",
             "; ".join(s for s in (others, plain(h.note)) if s),
         ])  # fmt: skip
@@ -99,21 +98,21 @@ def _harm(verdict: Verdict) -> Element:
     return table("harm", head, rows, "What each fault did to the predictions, from ground truth")
 
 
-def _range(h: Harm, drop: tuple[float, float] | None) -> str:
-    if drop is None:
-        return "unknown"
-    return f"{drop[0]:.3f} to {drop[1]:.3f}" if h.score else f"{wording.number(drop[0])} to {wording.number(drop[1])}"
+def _worse_by(h: Harm, part: Compared) -> str:
+    """The interval of the change for the worse, and what matters."""
+    said = wording.ends(h, part.drop) if part.drop is not None else "unknown"
+    said += f"; {wording.number(part.smallest)} matters" if part.smallest is not None else ""
+    return said + (f"; {part.ratio[0]:.3g} to {part.ratio[1]:.3g} times the baseline's" if part.ratio else "")
 
 
 def _segment(h: Harm, s: SegmentHarm) -> list[Cell]:
     """One segment of a fault's rows."""
-    matters = f"; {wording.number(s.smallest)} matters" if s.smallest is not None else ""
     unanswered = f", {s.unanswered:,} unanswered" if s.unanswered else ""
     return [
         el("span", s.word, class_="word bad" if s.word == "HARMFUL" else "word"),
         f"{plain(h.fault)}, segment {plain(s.column)}={plain(s.value)}",
         f"{wording.value(h, s.before)} → {wording.value(h, s.during)}",
-        _range(h, s.drop) + matters,
+        _worse_by(h, s),
         f"{s.rows_before:,} and {s.rows_during:,}{unanswered}",
         plain(s.note),
     ]

@@ -37,7 +37,7 @@ def timeline(
         phases=tuple(phases.values()),
         rate=_rates(requests, end),
         strength=_strengths(meta, requests, events, end),
-        quality=quality(meta, requests, end),
+        quality=quality(meta, phases, requests, end),
         watched=tuple(watched),
         alerts=alerts,
     )

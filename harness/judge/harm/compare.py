@@ -7,10 +7,10 @@ import numpy as np
 
 from driftdrill.harness.judge.harm import intervals
 from driftdrill.harness.judge.harm.intervals import BLOCKS, TAIL, Interval
-from driftdrill.harness.judge.harm.measures import SHARES, Estimate, Standard, estimate, row_losses
+from driftdrill.harness.judge.harm.measures import SHARES, Estimate, Standard, constant_estimate, estimate, row_losses
 from driftdrill.harness.judge.harm.rows import Bools, Rows
 from driftdrill.harness.scenario.measure import Measure
-from driftdrill.reports.data.verdict import Change
+from driftdrill.reports.data.verdict import Compared
 
 LEAST_OF_A_CLASS = 5
 """Requests of a phase that must have each class, where classes matter."""
@@ -32,7 +32,7 @@ class Smallest:
         return self.value * before if self.relative else self.value
 
 
-def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail: float = TAIL) -> Change:
+def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail: float = TAIL) -> Compared:
     """The fault phase against the baseline; each end of the interval leaves out ``tail``."""
     if not len(baseline) or not len(during):
         return uncompared(baseline, during, "no rows to compare")
@@ -62,9 +62,46 @@ def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail
     return replace(found, word="HARMLESS", note="; ".join(_caveats(found, baseline, during, by)))
 
 
-def uncompared(baseline: Rows, during: Rows, why: str) -> Change:
+def beside_constant(found: Compared, baseline: Rows, by: Standard) -> Compared:
+    """What HARMLESS of all rows is worth: were one constant answered to every row, would that be HARMLESS too?
+
+    INCONCLUSIVE where the model does worse than the constant by itself: what a fault takes from it need not show.
+    """
+    if found.word != "HARMLESS" or found.smallest is None:
+        return found
+    model = estimate(baseline, by)
+    constant, (_, high) = skill(baseline, by, model)
+    called = by.measure.called()
+    if high < 0:
+        note = f"{called} is {model.value:.3g} in the baseline, and one constant's {constant:.3g}: harm need not show"
+        return replace(found, word="INCONCLUSIVE", note="; ".join(n for n in (note, found.note) if n))
+    worth = (model.value - constant) * (1 if by.measure.score else -1)
+    if worth >= found.smallest:
+        return found
+    note = f"one constant for every row would pass for HARMLESS too: its {called} is {constant:.3g}"
+    return replace(found, note="; ".join(n for n in (found.note, note) if n))
+
+
+def skill(baseline: Rows, by: Standard, model: Estimate) -> tuple[float, Interval]:
+    """The constant's value, and the 95 % interval of how much better the model does on the same rows."""
+    if by.measure.name == "auc":
+        low, high = intervals.of_area(model)
+        return 0.5, (low - 0.5, high - 0.5)
+    constant = constant_estimate(baseline, by)
+    sign = 1.0 if by.measure.score else -1.0
+    better = replace(
+        model,
+        value=sign * (model.value - constant.value),
+        influence=sign * (model.influence - constant.influence),
+    )
+    v = intervals.spread(better)
+    half = intervals.student(v.df) * float(np.sqrt(v.variance))
+    return constant.value, (better.value - half, better.value + half)
+
+
+def uncompared(baseline: Rows, during: Rows, why: str) -> Compared:
     """Two phases of which nothing is known but how many rows there were."""
-    return Change(
+    return Compared(
         word="UNKNOWN",
         rows_before=baseline.count,
         rows_during=during.count,
@@ -80,6 +117,8 @@ def cost_of(measure: Measure, one: Estimate, two: Estimate, tail: float = TAIL) 
         if measure.name in SHARES
         else intervals.of_areas
         if measure.name == "auc"
+        else intervals.of_bounded_means
+        if measure.bounded
         else intervals.of_means
     )
     low, high = of(one, two, tail)
@@ -129,7 +168,7 @@ def too_few(one: Estimate, two: Estimate, measure: Measure) -> str:
 DEPENDENT = "requests depend on each other for longer than an eighth of the phase: lengthen it"
 
 
-def _harmful(found: Change, one: Estimate, two: Estimate) -> Change:
+def _harmful(found: Compared, one: Estimate, two: Estimate) -> Compared:
     if intervals.outlasts_blocks(one):
         return replace(found, note=f"in the baseline, {DEPENDENT}")
     # The baseline shows how the model varies by itself. What comes and goes in the fault phase alone, the fault does.
@@ -159,7 +198,7 @@ def not_finite(rows: Rows, by: Standard) -> int:
     return int((rows.known & ~np.isnan(rows.prediction) & ~np.isfinite(rows.losses["model"])).sum())
 
 
-def _caveats(found: Change, baseline: Rows, during: Rows, by: Standard) -> Iterator[str]:
+def _caveats(found: Compared, baseline: Rows, during: Rows, by: Standard) -> Iterator[str]:
     """What HARMLESS does not exclude."""
     assert found.smallest is not None
     measure, fewest = by.measure, min(len(baseline), len(during))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.judge.harm.compare import Smallest, compare, uncompared
-from driftdrill.harness.judge.harm.measures import Standard, auc, measure_for, row_losses, standard
+from driftdrill.harness.judge.harm.compare import LEAST_OF_A_CLASS, Smallest, beside_constant, compare, uncompared
+from driftdrill.harness.judge.harm.measures import Standard, auc, estimate, measure_for, row_losses, standard
 from driftdrill.harness.judge.harm.rows import Bools, Floats, Rows, answered, rows_of, within
 from driftdrill.harness.judge.harm.segments import by_segment
 from driftdrill.harness.recording.columns import Requests
@@ -73,7 +73,7 @@ def _harm(
         return about(**vars(uncompared(baseline, under, why)))
     smallest = Smallest(meta.smallest_harm, meta.smallest_relative)
     return about(
-        **vars(compare(baseline, under, by, smallest)),
+        **vars(beside_constant(compare(baseline, under, by, smallest), baseline, by)),
         details=_details(baseline, under, by),
         segments=by_segment(baseline, under, by, smallest),
     )
@@ -101,25 +101,35 @@ def _log_loss(rows: Rows, by: Standard) -> float | None:
     return float(row_losses(rows, share)[rows.known].mean())
 
 
-def quality(meta: Meta, requests: Requests, end: float) -> tuple[Track, ...]:
-    """The measure over the drill in equal windows; of an AUC and of F1, which windows are too short for, the accuracy.
-    Empty without truth."""
+def quality(meta: Meta, phases: Mapping[str, Phase], requests: Requests, end: float) -> tuple[Track, ...]:
+    """The measure over the drill in equal windows; of an AUC and of F1 the accuracy, where most windows have too few
+    rows of a class. Empty without truth."""
     if requests.truth is None or not len(requests):
         return ()
-    rows = rows_of(requests)
+    rows = replace(rows_of(requests), segments={})
     if not rows.count:
         return ()
+    baseline = rows.at(within(requests, phases["baseline"]))
     measure = measure_for(meta.measure, rows)
-    if measure.name in ("auc", "macro_f1"):
-        measure = Measure()
-    losses = np.where(rows.known, row_losses(rows, standard(measure, rows, meta.threshold)), 0.0).sum(axis=1)
     edges = np.linspace(0.0, end, QUALITY_POINTS + 1)
     at = np.clip(np.searchsorted(edges, requests.intended, side="right") - 1, 0, QUALITY_POINTS - 1)
-    n = np.bincount(at, weights=rows.known.sum(axis=1), minlength=QUALITY_POINTS)
-    total = np.bincount(at, weights=losses, minlength=QUALITY_POINTS)
-    values = [float(s / k) if k else None for s, k in zip(total, n, strict=True)]
-    if measure.name == "rmse":
-        values = [None if v is None else v**0.5 for v in values]
+    windows = [rows.at(np.asarray(at == i)) for i in range(QUALITY_POINTS)]
+    # What is drawn is what is compared: unanswered rows cost in every window what they cost in the phases.
+    by = standard(measure, baseline if len(baseline) else rows, meta.threshold)
+    values = [_drawn(window, by) for window in windows]
+    filled = sum(bool(len(window)) for window in windows)
+    if measure.name in ("auc", "macro_f1") and 2 * sum(v is not None for v in values) < filled:
+        measure = Measure()
+        values = [_drawn(window, replace(by, measure=measure)) for window in windows]
     truth = meta.truth or ""
     unit = "ratio" if measure.score else measure.unit_of(truth)
     return (Track(measure.called(truth), unit, tuple(((edges[1:] + edges[:-1]) / 2).tolist()), tuple(values)),)
+
+
+def _drawn(window: Rows, by: Standard) -> float | None:
+    """The measure of one window; None where it has no rows, or too few of a class."""
+    if not len(window):
+        return None
+    found = estimate(window, by)
+    few = found.rarest is not None and found.rarest < LEAST_OF_A_CLASS
+    return None if few or not np.isfinite(found.value) else found.value

@@ -88,6 +88,22 @@ def of_means(before: Estimate, during: Estimate, tail: float = TAIL) -> Interval
     return d - half, d + half
 
 
+def of_bounded_means(before: Estimate, during: Estimate, tail: float = TAIL) -> Interval:
+    """As :func:`of_means`, of what lies in [0, 1]. A phase in which it is 0 or 1 throughout says no more than as many
+    right rows would (Wilson), of a request one."""
+    one, other = spread(before), spread(during)
+    q = student(joint_df(one, other), tail)
+    low, high = mover(before.value, _bounded_limits(before, one, q), during.value, _bounded_limits(during, other, q))
+    return within_bounds((low, high))
+
+
+def _bounded_limits(of: Estimate, own: Spread, q: float) -> Interval:
+    if own.variance <= 0 and of.value in (0.0, 1.0):
+        return wilson(of.value, max(1, of.requests if of.trials is None else of.trials), q)
+    half = q * math.sqrt(own.variance)
+    return of.value - half, of.value + half
+
+
 def ratio(before: Estimate, during: Estimate, tail: float = TAIL) -> Interval | None:
     """Of during / before (Fieller 1954): every k for which during - k before may be 0; None where that is unbounded.
 
@@ -120,6 +136,11 @@ def mover(p1: float, one: Interval, p2: float, other: Interval) -> Interval:
     return d - math.hypot(p1 - one[0], other[1] - p2), d + math.hypot(one[1] - p1, p2 - other[0])
 
 
+def within_bounds(found: Interval) -> Interval:
+    """Of two values in [0, 1]: the last bit must not leave [-1, 1]."""
+    return max(-1.0, found[0]), min(1.0, found[1])
+
+
 def newcombe(p1: float, n1: float, p2: float, n2: float, q: float) -> Interval:
     """Of p1 - p2, two proportions of n1 and n2 independent trials (Newcombe 1998, method 10)."""
     return mover(p1, wilson(p1, n1, q), p2, wilson(p2, n2, q))
@@ -135,7 +156,7 @@ def of_shares(before: Estimate, during: Estimate, tail: float = TAIL) -> Interva
         each.rows / _design(each, own, second, by)
         for each, own, second, by in ((before, one, during, other), (during, other, before, one))
     )
-    return newcombe(before.value, n1, during.value, n2, q)
+    return within_bounds(newcombe(before.value, n1, during.value, n2, q))
 
 
 def _design(of: Estimate, own: Spread, other: Estimate, others: Spread) -> float:
@@ -156,7 +177,7 @@ def of_areas(before: Estimate, during: Estimate, tail: float = TAIL) -> Interval
     """Of before - during, two AUCs: the interval of each, joined as shares are."""
     q = student(joint_df(spread(before), spread(during)), tail)
     limits = score_area if _rare(before) or _rare(during) else logit_area
-    return mover(before.value, limits(before, q), during.value, limits(during, q))
+    return within_bounds(mover(before.value, limits(before, q), during.value, limits(during, q)))
 
 
 def of_area(area: Estimate, tail: float = TAIL) -> Interval:

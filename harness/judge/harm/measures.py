@@ -14,6 +14,8 @@ from driftdrill.harness.scenario.measure import KNOWN, Measure, default_measure
 
 CLIPPED = 1e-15
 """How near 0 and 1 the probabilities of a log loss may come."""
+ROUNDED = 1e-6
+"""How far outside [0, 1] a probability may lie."""
 SHARES = ("accuracy", "close_to")
 """The measures that are a share of the rows."""
 
@@ -31,6 +33,8 @@ class Estimate:
     rarest: int | None = None
     """Where classes matter: in how many requests the rarest class occurs."""
     strength: Floats | None = None
+    trials: int | None = None
+    """Of F1: as how many independent rows all of it counts where it does not vary at all."""
 
     @property
     def requests(self) -> int:
@@ -143,7 +147,8 @@ def row_losses(rows: Rows, by: Standard) -> Floats:
     if measure.name == "own":
         return np.where(np.isfinite(rows.losses["model"]), rows.losses["model"], rows.losses["constant"])
     if measure.name in ("brier", "log_loss"):
-        gone = gone | (p < 0) | (p > 1)  # no probability is no answer
+        gone = gone | no_probability(p)  # is no answer
+        p = np.clip(p, 0.0, 1.0)
     if measure.name == "brier":
         return np.where(gone, 1.0, (p - t) ** 2)
     p = np.where(gone, by.constant, p)
@@ -155,6 +160,11 @@ def row_losses(rows: Rows, by: Standard) -> Floats:
     if measure.name == "pinball":
         return np.maximum(measure.quantile * (t - p), (measure.quantile - 1) * (t - p))
     return np.abs(p - t)
+
+
+def no_probability(prediction: Floats) -> Bools:
+    """Which answers lie outside [0, 1] by more than a sum of single precision may."""
+    return np.asarray((prediction < -ROUNDED) | (prediction > 1 + ROUNDED))
 
 
 def correct(prediction: Floats, truth: Floats, threshold: float, *, binary: bool) -> Bools:
@@ -238,4 +248,8 @@ def macro_f1(rows: Rows, classes: Floats) -> Estimate:
     out = np.zeros(rows.truth.shape)
     out[rows.known] = found / size
     each = [int((rows.known & (rows.truth == c)).any(axis=1).sum()) for c in classes.tolist()]
-    return Estimate(float(f1.mean()), out.sum(axis=1), rows.count, rarest=min(each), strength=rows.strength)
+    # Of `size` classes one error in the rarest, of which there are so many, costs 1 / (2 size rarest) at most.
+    trials = min(len(rows), size * min(each))
+    return Estimate(
+        float(f1.mean()), out.sum(axis=1), rows.count, rarest=min(each), strength=rows.strength, trials=trials
+    )

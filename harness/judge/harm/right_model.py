@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from driftdrill.harness.judge.harm.compare import LEAST_OF_A_CLASS, Smallest, unreachable
-from driftdrill.harness.judge.harm.intervals import BLOCKS, RARE, Interval, of_area, spread, student
-from driftdrill.harness.judge.harm.measures import Estimate, Standard, auc, constant_estimate, estimate, measure_for
+from driftdrill.harness.judge.harm.compare import LEAST_OF_A_CLASS, Smallest, skill, unreachable
+from driftdrill.harness.judge.harm.intervals import BLOCKS, RARE, of_area
+from driftdrill.harness.judge.harm.measures import Estimate, auc, estimate, measure_for, no_probability
 from driftdrill.harness.judge.harm.measures import standard as standard_of
 from driftdrill.harness.judge.harm.rows import Bools, Floats, Rows, rows_of, within
 from driftdrill.harness.recording.columns import Requests
@@ -15,6 +15,8 @@ from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.scenario.measure import Measure
 from driftdrill.reports.data.timeline import Phase
 
+ODD = 0.01
+"""The share of answers outside [0, 1] from which on they are no probabilities."""
 TELLS_NOTHING = 0.6
 """The AUC above which a model may still tell something, although it does no better than a constant."""
 
@@ -48,13 +50,16 @@ def right_model(meta: Meta, phases: Mapping[str, Phase], requests: Requests) -> 
 
 def checked(baseline: Rows, measure: Measure, threshold: float) -> BaselineCheck:
     """Whether a model does better on the baseline's rows, of at least two truths, than the best constant."""
+    if why := _no_probabilities(baseline, measure):
+        return BaselineCheck(reasons=(why,))
     by = standard_of(measure, baseline, threshold)
     model = estimate(baseline, by)
     called = by.measure.called()
     asked = "is this the right model? on clean rows"
     if model.requests < BLOCKS or (model.rarest is not None and model.rarest < LEAST_OF_A_CLASS):
-        few = f"only {model.requests} requests" if model.requests < BLOCKS else f"a class in {model.rarest} requests"
-        return BaselineCheck(observations=(f"{asked} there is {few}: too few to tell its {called} from a constant's",))
+        few = f"a class occurs in {model.rarest} of " if model.requests >= BLOCKS else "there are only "
+        note = f"{asked} {few}{model.requests} requests: too few to tell its {called} from a constant's"
+        return BaselineCheck(observations=(note,))
     constant, (low, high) = skill(baseline, by, model)
     if low > 0 and by.measure.name != "macro_f1":
         return BaselineCheck()
@@ -76,21 +81,18 @@ def checked(baseline: Rows, measure: Measure, threshold: float) -> BaselineCheck
     return BaselineCheck(observations=(f"{asked} it is not told apart from a constant: {said}; INCONCLUSIVE",))
 
 
-def skill(baseline: Rows, by: Standard, model: Estimate) -> tuple[float, Interval]:
-    """The constant's value, and the 95 % interval of how much better the model does on the same rows."""
-    if by.measure.name == "auc":
-        low, high = of_area(model)
-        return 0.5, (low - 0.5, high - 0.5)
-    constant = constant_estimate(baseline, by)
-    sign = 1.0 if by.measure.score else -1.0
-    better = replace(
-        model,
-        value=sign * (model.value - constant.value),
-        influence=sign * (model.influence - constant.influence),
+def _no_probabilities(baseline: Rows, measure: Measure) -> str:
+    """Why a measure of probabilities is none of these answers: logits, per cent, classes from 1 on; else empty."""
+    answers = baseline.prediction[baseline.known & ~np.isnan(baseline.prediction)]
+    if measure.name not in ("log_loss", "brier") or not len(answers):
+        return ""
+    odd = answers[no_probability(answers)]
+    if len(odd) <= ODD * len(answers):
+        return ""
+    return (
+        f"{measure.called()} is of probabilities, and {len(odd):,} of {len(answers):,} answers to clean rows are none, "
+        f"such as {odd[0]:g}: measure=auc takes any score"
     )
-    v = spread(better)
-    half = student(v.df) * float(np.sqrt(v.variance))
-    return constant.value, (better.value - half, better.value + half)
 
 
 def _area(rows: Rows) -> Estimate:

@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 NO_CLASS = -1.0
 """The code of a predicted label that no truth has."""
+FARTHEST = 1e70
+"""What a prediction or loss beyond it counts as: its fourth power is still a number, and as wrong as can be."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def rows_of(requests: Requests) -> Rows:
         truth, prediction = _coded(truth, names), _coded(prediction, names)
     known = np.isfinite(truth)
     binary = not names and bool(np.isin(truth[known], (0.0, 1.0)).all())
-    given = np.where(np.isfinite(prediction), prediction, np.nan)
-    return Rows(np.where(known, truth, 0.0), given, known, names, requests.losses, requests.segments, binary)
+    given = np.where(np.isfinite(prediction), np.clip(prediction, -FARTHEST, FARTHEST), np.nan)
+    losses = {name: np.where(np.isfinite(x), np.clip(x, -FARTHEST, FARTHEST), x) for name, x in requests.losses.items()}
+    return Rows(np.where(known, truth, 0.0), given, known, names, losses, requests.segments, binary)
 
 
 def _coded(labels: npt.NDArray[Any], names: tuple[str, ...]) -> Floats:

@@ -355,16 +355,18 @@ def test_holm_steps_down() -> None:
 
 def test_accuracy_is_drawn_over_sixty_windows_with_gaps() -> None:
     at, truth = [0.0, 10.0, 44.9, 45.0, 2699.9, 2700.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
-    (drawn,) = quality(meta(), requests(at, [1.0, 0.0, 0.0, 1.0, 1.0, 0.0], truth), 2700.0)
+    (drawn,) = quality(meta(), BY_NAME, requests(at, [1.0, 0.0, 0.0, 1.0, 1.0, 0.0], truth), 2700.0)
     assert (drawn.name, drawn.unit) == ("accuracy", "ratio")
     assert (len(drawn.times), drawn.times[0], drawn.times[-1]) == (60, 22.5, 2677.5)
     assert drawn.values[0] == pytest.approx(1 / 3)
     assert drawn.values[1] == 1.0
     assert drawn.values[2:59] == (None,) * 57
     assert drawn.values[59] == 0.5
-    assert quality(meta(), requests(at, [1.0] * 6), 2700.0) == ()
-    assert quality(meta(), requests([], [], []), 2700.0) == ()
-    (drawn,) = quality(meta(measure=rmse.describe()), requests(at, [0.0, 4.0, 1.0, 1, 1, 1], [0.0] * 6), 2700.0)
+    assert quality(meta(), BY_NAME, requests(at, [1.0] * 6), 2700.0) == ()
+    assert quality(meta(), BY_NAME, requests([], [], []), 2700.0) == ()
+    (drawn,) = quality(
+        meta(measure=rmse.describe()), BY_NAME, requests(at, [0.0, 4.0, 1.0, 1, 1, 1], [0.0] * 6), 2700.0
+    )
     assert (drawn.name, drawn.unit) == ("root mean squared error of truth", "truth")
     assert drawn.values[0] == pytest.approx((17 / 3) ** 0.5)
 
