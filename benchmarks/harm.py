@@ -23,7 +23,7 @@ from driftdrill.harness.judge.harm.compare import Smallest, compare
 from driftdrill.harness.judge.harm.measures import standard
 from driftdrill.harness.judge.harm.right_model import checked
 from driftdrill.harness.judge.harm.rows import Floats, Rows
-from driftdrill.harness.scenario.measure import Measure
+from driftdrill.harness.scenario.measure import Measure, close_to
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "harm.md"
@@ -66,9 +66,9 @@ def simulate(setting: Setting, runs: int, seed: int = 0) -> Covered:
     for i in range(runs):
         before, during = setting.draw(np.random.default_rng([seed, i]))
         told = compare(before, during, standard(setting.measure, before, 0.5), Smallest(setting.change))
-        low, high = told.cost or (math.inf, math.inf)
-        known += told.cost is not None
-        width += high - low if told.cost is not None else 0.0
+        low, high = told.drop or (math.inf, math.inf)
+        known += told.drop is not None
+        width += high - low if told.drop is not None else 0.0
         refused = told.word == "INCONCLUSIVE" and bool(told.note)
         counts += (
             low <= setting.change <= high,
@@ -186,6 +186,38 @@ def classes(m: int, shares: tuple[float, ...], p: float = 0.85) -> Callable[[Rng
     return lambda rng: (phase(rng), phase(rng))
 
 
+def alike(m: int, k: int, icc: float, sigma: tuple[float, float]) -> Callable[[Rng], Drawn]:
+    """Errors about a truth of 100: normal, and those of one request correlate by ``icc``."""
+
+    def phase(rng: Rng, size: float) -> Rows:
+        z = math.sqrt(icc) * rng.standard_normal((m, 1)) + math.sqrt(1 - icc) * rng.standard_normal((m, k))
+        return rows(np.full((m, k), 100.0), 100.0 + size * z)
+
+    return lambda rng: (phase(rng, sigma[0]), phase(rng, sigma[1]))
+
+
+def ranked_alike(m: int, k: int, share: float, icc: float, shift: tuple[float, float]) -> Callable[[Rng], Drawn]:
+    """Two classes told apart by scores of which a part, ``icc`` of their variance, is a request's own."""
+
+    def phase(rng: Rng, d: float) -> Rows:
+        truth = rng.random((m, k)) < share
+        z = math.sqrt(icc) * rng.standard_normal((m, 1)) + math.sqrt(1 - icc) * rng.standard_normal((m, k))
+        return rows(truth, z + d * truth)
+
+    return lambda rng: (phase(rng, shift[0]), phase(rng, shift[1]))
+
+
+def classes_alike(m: int, k: int, shares: tuple[float, ...], icc: float, p: float = 0.85) -> Callable[[Rng], Drawn]:
+    """As :func:`classes`, where each request has a probability of its own: beta, of this intraclass correlation."""
+    size = (1 - icc) / icc
+
+    def phase(rng: Rng) -> Rows:
+        truth, other = (rng.choice(len(shares), (m, k), p=shares) for _ in range(2))
+        return rows(truth, np.where(rng.random((m, k)) < rng.beta(p * size, (1 - p) * size, (m, 1)), truth, other))
+
+    return lambda rng: (phase(rng), phase(rng))
+
+
 def ramped(m: int, k: int, before: float, after: float, rho: float = 0.0) -> Callable[[Rng], Drawn]:
     """The fault's strength rises from 0 to 1 over its phase, and the share of errors with it."""
     strength = (np.arange(m) + 0.5) / m
@@ -206,7 +238,13 @@ def area(shift: float) -> float:
     return float(ndtr(shift / math.sqrt(2)))
 
 
+def close(sigma: float) -> float:
+    """The share within 10 of normal errors."""
+    return float(2 * ndtr(10 / sigma) - 1)
+
+
 ACCURACY, MAE, RMSE, AUC = (Measure(n) for n in ("accuracy", "mae", "rmse", "auc"))
+CLOSE = close_to(10)
 F1, LOG_LOSS, BRIER = (Measure(n) for n in ("macro_f1", "log_loss", "brier"))
 
 
@@ -235,6 +273,10 @@ def settings() -> Iterator[Setting]:
     yield Setting("AUC, 20 positives of 600", AUC, scored(600, 1, 0.033), 0.0, errors=6)
     yield Setting("macro F1, 3 classes, 600 x 1", F1, classes(600, (0.5, 0.3, 0.2)), 0.0)
     yield Setting("macro F1, 10 classes, 600 x 1", F1, classes(600, (0.1,) * 10), 0.0)
+    yield Setting("share within 10, 100 x 20, ICC .2", CLOSE, alike(100, 20, 0.2, (6.0, 7.0)), close(6.0) - close(7.0))
+    change = area(1.5) - area(1.2)
+    yield Setting("AUC, 100 x 20, ICC .2", AUC, ranked_alike(100, 20, 0.3, 0.2, (1.5, 1.2)), change)
+    yield Setting("macro F1, 3 classes, 100 x 20, ICC .2", F1, classes_alike(100, 20, (0.5, 0.3, 0.2), 0.2), 0.0)
     no = False
     yield Setting("share, 60 x 50, 5 % of requests fail", ACCURACY, failing(60, 50, 0.05), 0.045, no)
     yield Setting("share, 60 x 50, 2 % of requests fail", ACCURACY, failing(60, 50, 0.02), 0.018, no)

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 
@@ -105,10 +106,12 @@ class Scenario:
         if isinstance(self.segments, str) or not all(isinstance(s, str) and s for s in self.segments):
             raise ScenarioError(f"{where}: segments must be names of columns, not {self.segments!r}")
         for name, given in (("smallest_harm", self.smallest_harm), ("measure", measure), ("segments", self.segments)):
-            if given not in (None, (), []) and self.truth is None:
+            if given is not None and (not isinstance(given, Sequence) or len(given)) and self.truth is None:
                 raise ScenarioError(f"{where}: {name} needs truth, the name of the ground-truth column")
         # Without a measure, what can be a harm is known once the rows are there; a number above 0 it always is.
         refuse_smallest(measure, self.smallest_harm, where)
+        if isinstance(self.smallest_harm, Real):  # numpy's too, which JSON has not
+            object.__setattr__(self, "smallest_harm", float(self.smallest_harm))
 
     def _check_numbers(self, where: str) -> None:
         lowest = {"warm_up": 0.0, "baseline": 1e-9, "fault": 1e-9, "recovery": 0.0}

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -318,9 +319,9 @@ def _as_truth(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A column of truth as float64, or, of texts, as object with None where there is none. Raises ValueError."""
     if column.dtype.kind in "fiub":
         return np.asarray(column, dtype=np.float64)
-    values = [None if v is None or (isinstance(v, float) and math.isnan(v)) else v for v in column.tolist()]
+    values = [None if _missing(v) else v for v in column.tolist()]
     known = [v for v in values if v is not None]
-    if known and all(isinstance(v, (int, float)) for v in known):
+    if known and all(isinstance(v, (Real, np.bool_)) for v in known):
         return np.array([math.nan if v is None else float(v) for v in values], dtype=np.float64)
     for v in known:
         if not isinstance(v, str):
@@ -333,9 +334,14 @@ def _as_truth(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _texts(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A column as texts, object (n,); what is missing is "missing"."""
     out = np.empty(len(column), dtype=object)
-    gone = [v is None or (isinstance(v, float) and math.isnan(v)) for v in column.tolist()]
-    out[:] = ["missing" if g else str(v) for v, g in zip(column.tolist(), gone, strict=True)]
+    out[:] = ["missing" if _missing(v) else str(v) for v in column.tolist()]
     return out
+
+
+def _missing(value: Any) -> bool:
+    """None, NaN, and what pandas has for them."""
+    gone = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return gone or (isinstance(value, (float, np.floating)) and math.isnan(value))
 
 
 def _refuse_segment(name: str, batch: Batch, where: str) -> None:

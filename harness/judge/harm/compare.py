@@ -53,6 +53,10 @@ def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail
     if not np.isfinite([*drop, above, below]).all():
         return replace(found, note="numbers of this size have no interval: give truth and predictions in another unit")
     found = replace(found, drop=drop, ratio=intervals.ratio(one, two, tail) if smallest.relative else None)
+    # What the measure did in the baseline by itself may go on in the fault phase, whose middle lies so far ahead.
+    moved = intervals.trend(one, (one.requests + two.requests) / 2) * (-1 if by.measure.score else 1)
+    if (above > 0 and above - moved <= 0) or (below < 0 and below - moved >= 0):
+        return replace(found, note=f"{by.measure.called()} {_went(moved)} in the baseline already: {TREND}")
     if above > 0:
         return _harmful(found, one, two)
     if below >= 0:
@@ -97,6 +101,10 @@ def skill(baseline: Rows, by: Standard, model: Estimate) -> tuple[float, Interva
     v = intervals.spread(better)
     half = intervals.student(v.df) * float(np.sqrt(v.variance))
     return constant.value, (better.value - half, better.value + half)
+
+
+def _went(moved: float) -> str:
+    return "grew worse" if moved > 0 else "grew better"
 
 
 def uncompared(baseline: Rows, during: Rows, why: str) -> Compared:
@@ -165,6 +173,7 @@ def too_few(one: Estimate, two: Estimate, measure: Measure) -> str:
     return ""
 
 
+TREND = "were that to go on, what the fault adds would be another; lengthen the warm-up or the baseline"
 DEPENDENT = "requests depend on each other for longer than an eighth of the phase: lengthen it"
 
 

@@ -19,6 +19,8 @@ from driftdrill.harness.judge.harm.rows import Floats
 BLOCKS = 8
 TAIL = 0.025
 """What each end of a 95 % interval leaves out."""
+BY_CHANCE = 0.01
+"""How often chance alone may pass for a trend."""
 RARE = 20
 """Requests with a class below which an AUC's interval is Newcombe's method 5."""
 
@@ -42,13 +44,27 @@ def spread(of: Estimate) -> Spread:
     Where the fault's strength varies, requests are first freed of a line in it: what follows the strength is no noise.
     """
     sums, lost = _without_line(of), 1 if varies(of.strength) else 0
-    m = len(sums)
-    if m < BLOCKS:
+    if len(sums) < BLOCKS:
         return Spread(math.nan, 1)
-    edges = [g * m // BLOCKS for g in range(BLOCKS + 1)]
-    blocks = np.array([sums[a:b].sum() for a, b in pairwise(edges)])
+    blocks = _blocks(sums)
     blocks = np.where(np.abs(blocks) <= ROUNDING * np.abs(of.influence).sum(), 0.0, blocks)
     return Spread(float(BLOCKS / (BLOCKS - 1 - lost) * (blocks**2).sum()), BLOCKS - 1 - lost)
+
+
+def _blocks(sums: Floats) -> Floats:
+    """The sums over eight blocks of requests of equal count, in order of time."""
+    edges = [g * len(sums) // BLOCKS for g in range(BLOCKS + 1)]
+    return np.array([sums[a:b].sum() for a, b in pairwise(edges)])
+
+
+def trend(of: Estimate, ahead: float) -> float:
+    """How far a value moves within ``ahead`` requests if what it did over the eight blocks goes on: the slope of their
+    means, or 0 where chance makes as steep a one in 1 of 100 phases (Student's t)."""
+    means = BLOCKS * _blocks(of.influence)  # less the phase's own
+    x = np.arange(BLOCKS) - (BLOCKS - 1) / 2
+    slope = float(x @ means / (x @ x))
+    error = math.sqrt(float(((means - slope * x) ** 2).sum()) / (BLOCKS - 2) / float(x @ x))
+    return slope * ahead * BLOCKS / of.requests if abs(slope) > student(BLOCKS - 2, BY_CHANCE / 2) * error else 0.0
 
 
 def varies(strength: Floats | None) -> bool:

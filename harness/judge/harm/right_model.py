@@ -76,7 +76,7 @@ def checked(baseline: Rows, measure: Measure, threshold: float) -> BaselineCheck
     rare = two and (area.rarest or 0) < RARE and ranks[1] >= TELLS_NOTHING
     if high < 0 and not rare:
         return BaselineCheck(reasons=(f"{asked} {said}",))
-    if ranks[1] < TELLS_NOTHING:
+    if ranks[0] <= 0.5 and ranks[1] < TELLS_NOTHING:
         return BaselineCheck(reasons=(f"{asked} its predictions say nothing of the truth: {said}",))
     return BaselineCheck(observations=(f"{asked} it is not told apart from a constant: {said}; INCONCLUSIVE",))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import jmespath
 import msgspec
+import numpy as np
 from jmespath.exceptions import JMESPathError
 
 from driftdrill.harness.errors import ConfigError
@@ -36,7 +37,8 @@ def _text(value: Any, known: dict[Any, str]) -> str:
         return "null"
     text = known.get((type(value), value))
     if text is None:
-        text = known[(type(value), value)] = json.dumps(value)
+        plain = value.item() if isinstance(value, np.generic) else value  # numpy's numbers in a column of objects
+        text = known[(type(value), value)] = json.dumps(plain)
     return text
 
 
