@@ -94,6 +94,33 @@ def test_first_answers_that_are_no_classes_and_no_probabilities_are_refused() ->
             refuse_predictions(measure, True, np.array([0, 1]), [0.4, 3.4])
 
 
+def test_labels_in_another_spelling_and_numbers_for_labels_are_refused() -> None:
+    labels = np.array(["Yes", "No", None], dtype=object)
+    refuse_predictions(accuracy, False, labels, ["No"])
+    refuse_predictions(accuracy, False, labels, ["unknown"])
+    with pytest.raises(ScenarioError, match="answers ' yes', and the truth says 'Yes'"):
+        refuse_predictions(accuracy, False, labels, [" yes"])
+    with pytest.raises(ScenarioError, match=r"the truth holds labels .* and the model answers 0\.7"):
+        refuse_predictions(accuracy, False, labels, ["0.7"])
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert close_to(np.int64(5)) == close_to(5)
+    assert pinball(np.float32(0.5)) == pinball(0.5)
+    assert loss_of(absolute, unanswered=np.float32(3)).unanswered == 3.0
+    settled(mae, np.float32(0.1), np.linspace(0, 1, 50))
+    for wrong in (np.bool_(True), np.float64("nan"), 1 + 0j):
+        with pytest.raises(ScenarioError, match="tolerance"):
+            close_to(wrong)  # type: ignore[arg-type]
+
+
+def test_a_tolerance_that_an_answer_of_0_always_meets_is_refused() -> None:
+    for size in (100, 150):
+        with pytest.raises(ScenarioError, match="lies an answer of 0"):
+            close_to(size * percent)
+    close_to(99 * percent)
+
+
 def absolute(truth: Any, prediction: Any) -> Any:
     return np.abs(truth - prediction)
 
@@ -107,6 +134,16 @@ def test_an_own_loss_is_that_of_each_row_beside_that_of_the_best_constant() -> N
     assert records.losses["constant"] == pytest.approx([2.0, 0.0, np.nan, 8.0], nan_ok=True)
     OwnLoss(loss_of(absolute, unanswered=9.0), np.arange(3.0)).write(records)
     assert records.losses["model"] == pytest.approx([1.0, 9.0, np.nan, 3.0], nan_ok=True)
+
+
+def test_an_own_loss_that_writes_into_what_it_is_given_changes_nothing_else() -> None:
+    def careless(truth: Any, prediction: Any) -> Any:
+        truth -= prediction
+        return np.abs(truth)
+
+    known = np.array([0.0, 2.0, 10.0])
+    assert OwnLoss(loss_of(careless), known).constant == OwnLoss(loss_of(absolute), known).constant == 2.0
+    assert known.tolist() == [0.0, 2.0, 10.0]
 
 
 def test_an_own_loss_of_labels_gets_texts() -> None:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from driftdrill.reports import html, junit, markdown, text
+from driftdrill.reports.data.timeline import Track
 from driftdrill.reports.data.verdict import Harm, HarmWord, SegmentHarm, Verdict, from_json
 from driftdrill.reports.words import harm, headline, meanings
 from tests.reports.samples import caught, silent
@@ -85,3 +86,36 @@ def test_harm_goes_through_json_and_an_older_verdict_has_no_segments() -> None:
     assert from_json(hidden().to_json()) == hidden()
     old = hidden().to_json().replace(b'"segments"', b'"none"').replace(b'"score"', b'"no"')
     assert from_json(old).harms[0].segments == ()
+
+
+@pytest.mark.parametrize("values", [(1.0, 1.0), (0.0, 0.0), (1.0, 0.0), (None, None)])
+def test_every_view_shows_a_measure_that_is_the_same_throughout(values: tuple[Any, Any]) -> None:
+    """All right, all wrong, nothing known: no scale without height, no limit at the place of another value."""
+    plain = replace(WHOLE, before=values[0], during=values[1], segments=(), drop=None)
+    track = Track("accuracy", "ratio", (100.0, 2000.0), (values[0], values[1]))
+    verdict = replace(silent(), harms=(plain,), timeline=replace(silent().timeline, quality=(track,)))
+    page = html.render([verdict])
+    assert 'data-lo="1"' not in page
+    if values[0] == 1.0:
+        assert ">0.98<" in page, "the limit, on its own line"
+    for view in (text.render(verdict), markdown.render([verdict]), junit.render([verdict])):
+        assert "nan" not in view
+    assert from_json(verdict.to_json()) == verdict
+
+
+def test_a_change_in_the_fourth_decimal_is_seen() -> None:
+    fine = replace(WHOLE, word="HARMFUL", before=0.99990, during=0.99960, drop=(0.0002, 0.0004), smallest=0.0001)
+    assert "accuracy 0.99990 -> 0.99960, a drop of 0.00020 to 0.00040" in harm(replace(fine, segments=()))
+    small = replace(ETA, before=1234.5, during=1234.9, drop=(0.3, 0.5), smallest=0.1, ratio=None)
+    assert "1,234.50 -> 1,234.90" in harm(small)
+
+
+def test_a_segment_that_is_not_known_keeps_the_headline_from_saying_that_nothing_was_harmed() -> None:
+    open_ = replace(WHOLE, segments=(FEW, FINE))
+    verdict = replace(silent(), harms=(open_,))
+    assert headline(verdict).why == (
+        "No alert fired; no fault did harm to all rows together, and of country=at it is not known.",
+    )
+    assert replace(caught(), harms=(open_,)).alarms_without_harm == []
+    assert replace(caught(), harms=(replace(open_, segments=(FINE,)),)).alarms_without_harm
+    assert "country=at: 0.900 -> 0.800" in text.render(verdict, width=200), "it seems harmed: its numbers are told"

@@ -16,6 +16,8 @@ LEAST_OF_A_CLASS = 5
 """Requests of a phase that must have each class, where classes matter."""
 SKEWED = 0.5
 """Skewness of a difference of means above which its upper end is not to be trusted."""
+ALL_WORTH = 0.9
+"""The share of what a model does better than a constant from which on a fault took all of it."""
 EPISODES = 5
 """Fewer outages than this say little of how often they come."""
 
@@ -69,7 +71,8 @@ def compare(baseline: Rows, during: Rows, by: Standard, smallest: Smallest, tail
 def beside_constant(found: Compared, baseline: Rows, by: Standard) -> Compared:
     """What HARMLESS of all rows is worth: were one constant answered to every row, would that be HARMLESS too?
 
-    INCONCLUSIVE where the model does worse than the constant by itself: what a fault takes from it need not show.
+    INCONCLUSIVE where the model does worse than the constant by itself, for what a fault takes from it need not show,
+    and where the fault took all that the model does better.
     """
     if found.word != "HARMLESS" or found.smallest is None:
         return found
@@ -82,6 +85,10 @@ def beside_constant(found: Compared, baseline: Rows, by: Standard) -> Compared:
     worth = (model.value - constant) * (1 if by.measure.score else -1)
     if worth >= found.smallest:
         return found
+    low, during = (found.drop or (0.0, 0.0))[0], found.during if found.during is not None else model.value
+    if low > 0 and abs(during - model.value) >= ALL_WORTH * worth:
+        note = f"it took all that the model does better than one constant: is smallest_harm in {called}'s unit?"
+        return replace(found, word="INCONCLUSIVE", note="; ".join(n for n in (note, found.note) if n))
     note = f"one constant for every row would pass for HARMLESS too: its {called} is {constant:.3g}"
     return replace(found, note="; ".join(n for n in (found.note, note) if n))
 

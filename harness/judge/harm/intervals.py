@@ -19,7 +19,7 @@ from driftdrill.harness.judge.harm.rows import Floats
 BLOCKS = 8
 TAIL = 0.025
 """What each end of a 95 % interval leaves out."""
-BY_CHANCE = 0.01
+BY_CHANCE = 0.001
 """How often chance alone may pass for a trend."""
 RARE = 20
 """Requests with a class below which an AUC's interval is Newcombe's method 5."""
@@ -59,7 +59,7 @@ def _blocks(sums: Floats) -> Floats:
 
 def trend(of: Estimate, ahead: float) -> float:
     """How far a value moves within ``ahead`` requests if what it did over the eight blocks goes on: the slope of their
-    means, or 0 where chance makes as steep a one in 1 of 100 phases (Student's t)."""
+    means, or 0 where chance makes as steep a one in 1 of 1,000 phases (Student's t)."""
     means = BLOCKS * _blocks(of.influence)  # less the phase's own
     x = np.arange(BLOCKS) - (BLOCKS - 1) / 2
     slope = float(x @ means / (x @ x))

@@ -10,6 +10,7 @@ from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.harm.harm import harms, quality
 from driftdrill.harness.judge.harm.intervals import newcombe
 from driftdrill.harness.judge.harm.measures import constant_estimate, correct, estimate, midranks, standard
+from driftdrill.harness.judge.harm.right_model import checked
 from driftdrill.harness.judge.harm.rows import Rows
 from driftdrill.harness.judge.harm.segments import holm
 from driftdrill.harness.scenario.measure import (
@@ -375,3 +376,95 @@ def test_a_measure_that_this_version_does_not_know_is_refused() -> None:
     for described in ({"name": "poisson"}, {"name": "mae", "power": 2}):
         with pytest.raises(RecordingError, match="a measure that this version does not know"):
             harm_of(np.tile([0.0, 1.0], 20), np.zeros(40), about={"measure": described})
+
+
+def test_what_has_no_interval_is_never_harmless() -> None:
+    """Numbers near the largest of floats, and an author's loss that answers infinity or NaN for answered rows."""
+    _, faulty = phases()
+    truth = np.random.default_rng(0).lognormal(3, 0.5, 400)
+    assert harm_of(truth, np.where(faulty, 1e308, truth + 1), mae, 2.0).word == "HARMFUL"
+    assert harm_of(truth, np.where(faulty, -1e308, truth + 1), rmse, 2.0).word == "HARMFUL"
+    with np.errstate(all="ignore"):
+        harm = harm_of(truth * 1e300, truth * np.where(faulty, 1.1e300, 1e300), mae, 1e303)
+    assert (harm.word, harm.drop) == ("INCONCLUSIVE", None)
+    assert "in another unit" in harm.note
+    losses = {"model": np.where(faulty, np.inf, 1.0)[:, None], "constant": np.full((400, 1), 1.1)}
+    harm = harm_of(truth, truth, Measure("own", title="cost"), 1.0, losses=losses)
+    assert harm.word == "INCONCLUSIVE"
+    assert harm.note.startswith("cost of 200 rows that were answered is no finite number")
+
+
+def test_a_measure_that_no_constant_can_fail_says_so_and_not_harmless() -> None:
+    _, faulty = phases()
+    truth = np.random.default_rng(0).lognormal(3, 0.5, 400)
+    harm = harm_of(truth, truth + 1, mae, 1e6)
+    assert harm.word == "HARMLESS"
+    assert "one constant for every row would pass for HARMLESS too" in harm.note
+    for during in (1000 * truth, np.nan):
+        harm = harm_of(truth, np.where(faulty, during, truth + 1), mae, 1e9)
+        assert harm.word == "INCONCLUSIVE"
+        assert "is smallest_harm in mean absolute error's unit?" in harm.note
+    # Scores of 0 to 100 under a threshold of 0.5: every decision is yes, whatever the fault does to their order.
+    classes = (np.random.default_rng(1).random(400) < 0.3).astype(float)
+    per_cent = 5 + 90 * classes
+    harm = harm_of(classes, np.where(faulty, 100 - per_cent, per_cent))
+    assert (harm.word, harm.before) == ("INCONCLUSIVE", harm.before)
+    assert "one constant's" in harm.note
+
+
+@pytest.mark.parametrize("measure", [Measure("accuracy"), macro_f1, brier, Measure("auc")])
+def test_a_measure_at_its_best_is_no_surer_than_its_rows(measure: Measure) -> None:
+    """Ten right rows in each phase do not show that all are: an interval of no width would."""
+    truth = np.tile([0.0, 1.0], 10)
+    harm = harm_of(truth, truth, measure, 0.05)
+    assert harm.word == "INCONCLUSIVE"
+    low, high = harm.drop or (0.0, 0.0)
+    assert -1 <= low < -0.05
+    assert 0.05 < high <= 1
+    assert harm_of(np.tile([0.0, 1.0], 200), np.tile([0.0, 1.0], 200), measure, 0.05).word == "HARMLESS"
+    gone = harm_of(
+        np.tile([0.0, 1.0], 200), np.where(phases()[1], np.tile([1.0, 0.0], 200), np.tile([0.0, 1.0], 200)), measure
+    )
+    assert gone.word == "HARMFUL"
+    assert (gone.drop or (0.0, 9.0))[1] <= 1
+
+
+def test_what_the_baseline_does_by_itself_is_no_harm_of_the_fault() -> None:
+    """Errors that grow all through the drill, and a model that recovers while the fault takes it back."""
+    rng = np.random.default_rng(3)
+    truth = rng.normal(100, 20, 2000)
+    error = rng.normal(0, 1, 2000) * np.linspace(1, 4, 2000)
+    harm = harm_of(truth, truth + error, mae, 0.2)
+    assert harm.word == "INCONCLUSIVE"
+    assert harm.note.startswith("mean absolute error grew worse in the baseline already")
+    assert harm_of(truth, truth + rng.normal(0, 1, 2000), mae, 0.2).word == "HARMLESS"
+    assert harm_of(truth, np.where(phases(1000)[1], truth + 50, truth + error), mae, 0.2).word == "HARMFUL"
+
+
+def test_the_picture_has_the_measure_of_the_verdict() -> None:
+    """An AUC where windows have rows enough, and what an unanswered row costs, which the baseline says."""
+    at, faulty = phases(1200)
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 2400).astype(float)
+    score = np.where(faulty, 0.9 - 0.1 * truth, 0.1 + 0.1 * truth)
+    (drawn,) = quality(meta(measure={"name": "auc"}), BY_NAME, requests(at, score, truth), 2700.0)
+    assert drawn.name == "AUC"
+    assert (drawn.values[10], drawn.values[30]) == (1.0, 0.0)
+    (drawn,) = quality(meta(measure={"name": "auc"}), BY_NAME, requests(at[::20], score[::20], truth[::20]), 2700.0)
+    assert drawn.name == "accuracy", "a window has two rows"
+    moved = np.where(faulty, 1000.0, rng.normal(0, 1, 2400))
+    sent = requests(at, np.where(faulty, np.nan, moved), moved)
+    (harm,) = harms(meta(measure=mae.describe(), smallest_harm=1.0), BY_NAME, sent)
+    (drawn,) = quality(meta(measure=mae.describe()), BY_NAME, sent, 2700.0)
+    assert drawn.values[30] == pytest.approx(harm.during, rel=1e-6)
+
+
+def test_answers_that_are_no_probabilities_are_another_model() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 400).astype(float)
+    logit = rng.normal(3 * truth - 1.5, 1.0)
+    check = checked(rows(truth, logit), log_loss, 0.5)
+    assert "log loss is of probabilities, and" in check.reasons[0]
+    probability = 1 / (1 + np.exp(-logit))
+    assert checked(rows(truth, probability), log_loss, 0.5).reasons == ()
+    assert value(log_loss, [1.0, 0.0], [1.0 + 1e-7, -1e-7]) == pytest.approx(0.0, abs=1e-6), "sums in single precision"

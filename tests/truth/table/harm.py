@@ -95,6 +95,13 @@ ENTRIES = [
          how={"requests": rows(CLASS, GOOD, None, segments={"country": COUNTRY.tolist()}), "meta": of(accuracy, 0.1, segments=["country"])}),
     lie("an alarm over a dead segment is no alarm without harm", CALM, HOT, LOUD, "FIRED", 0, "country=ch", harm="HARMLESS", never=("ALARM WITHOUT HARM",),
         how={"requests": rows(CLASS, GOOD, DEAD_CH, segments={"country": COUNTRY.tolist()}), "meta": of(accuracy, 0.1, segments=["country"])}),
+    # What shows no harmlessness.
+    lie("a smallest harm in another unit", CALM, STILL, QUIET, "SILENT", 0, "is smallest_harm in", harm="INCONCLUSIVE", never=("none was needed",), how={"requests": rows(NUMBER, ESTIMATE, ESTIMATE * 1000), "meta": of(mae, 1e9)}),
+    lie("numbers too large to be squared", CALM, STILL, QUIET, "SILENT", 0, "SILENT FAILURE", harm="HARMFUL", how={"requests": rows(NUMBER, ESTIMATE, np.full(N, 1e300)), "meta": of(rmse, 5.0)}),
+    lie("errors that grow all through the drill", CALM, STILL, QUIET, "SILENT", 0, "in the baseline already", harm="INCONCLUSIVE", how={"requests": rows(NUMBER, NUMBER + RNG.normal(0, 1, N) * (1 + np.arange(N) / 500)), "meta": of(mae, 0.2)}),
+    lie("a loss that is infinite for what was answered", CALM, STILL, QUIET, "SILENT", 0, "no finite number", harm="INCONCLUSIVE",
+        how={"requests": {**rows(NUMBER, ESTIMATE), "losses": {"model": [None if i else 1.0 for i in INSIDE], "constant": [1.1] * N}}, "meta": {"measure": {"name": "own", "title": "cost"}, "smallest_harm": 1.0}}),
+    lie("scores in per cent under a threshold of a half", CALM, STILL, QUIET, "SILENT", 0, harm="INCONCLUSIVE", never=("none was needed",), how={"requests": rows((np.arange(N) % 3 == 0).astype(int), np.where(np.arange(N) % 3 == 0, 90.0, 10.0), 50.0), "meta": of(accuracy)}),
     # Unknown and too few.
     lie("the truth is one value", CALM, HOT, LOUD, "FIRED", 0, "one value only", harm="UNKNOWN", how={"requests": rows(np.zeros(N, dtype=int), np.zeros(N)), "meta": of(None)}),
     lie("no truth is named", CALM, HOT, LOUD, "FIRED", 0, "names no truth", harm="UNKNOWN", how={"requests": {"truth": []}, "meta": {"truth": None}}),
@@ -106,6 +113,7 @@ ENTRIES = [
     invalid("a constant", CLASS, np.full(N, 0.7), "is this the right model?"),
     invalid("answers drawn at random", CLASS, NOISE.astype(float), "is this the right model?"),
     invalid("answers reversed", CLASS, 1 - GOOD, "is this the right model?"),
+    invalid("logits under log loss", CLASS, LOGIT, "is of probabilities", measure=log_loss),
     invalid("a constant among numbers", NUMBER, np.full(N, 20.0), "is this the right model?"),
     invalid("numbers a thousand times too large all through", NUMBER, ESTIMATE * 1000, "is this the right model?"),
     invalid("numbers of other rows", NUMBER, np.roll(ESTIMATE, 1), "is this the right model?"),
