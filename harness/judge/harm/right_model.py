@@ -58,7 +58,7 @@ def checked(baseline: Rows, measure: Measure, threshold: float) -> BaselineCheck
     asked = "is this the right model? on clean rows"
     if model.requests < BLOCKS or (model.rarest is not None and model.rarest < LEAST_OF_A_CLASS):
         few = f"a class occurs in {model.rarest} of " if model.requests >= BLOCKS else "there are only "
-        note = f"{asked} {few}{model.requests} requests: too few to tell its {called} from a constant's"
+        note = f"{asked} {few}{model.requests:,} requests: too few to tell its {called} from a constant's"
         return BaselineCheck(observations=(note,))
     constant, (low, high) = skill(baseline, by, model)
     if low > 0 and by.measure.name != "macro_f1":

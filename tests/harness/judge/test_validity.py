@@ -289,7 +289,7 @@ def test_a_good_model_of_a_rare_class_is_inconclusive_not_invalid() -> None:
     found = in_baseline(scores, few, measure={"name": "auc"})
     assert found.valid
     assert found.observations == (
-        "is this the right model? on clean rows there is a class in 4 requests: too few to tell its AUC from a "
+        "is this the right model? on clean rows a class occurs in 4 of 1,200 requests: too few to tell its AUC from a "
         "constant's",
     )
 
