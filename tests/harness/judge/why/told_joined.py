@@ -17,6 +17,7 @@ FIRING = track("A", (0.0, 2700.0, "firing"))
 ALWAYS_OPEN = {"x > 5": (), "open == 1": during(0, 2700)}
 BS = track("B", (900.0, 1800.0, "firing"))
 WAITS = "alert: B\n    expr: x > 5"
+EITHER = "record: a\n    expr: x\n  - record: a\n    expr: gone"
 GUARDED = "x > 5 unless on () maintenance == 1"
 PAIRED = "x > 5 and on () open == 1"
 
@@ -141,6 +142,7 @@ TRAPS = [
         records="record: r\n    expr: sum by (job) (x)",
     ),
     Told("no_such_metric", "(sum(nope) or vector(0)) > 1", [series("x")], "no scrape had nope", "", True),
+    Told("no_such_metric", "a > 5", [series("x")], "no scrape had gone (read by a, rules.yml:6)", records=EITHER),
 ]
 
 HEALTHY = [
@@ -166,7 +168,4 @@ HEALTHY = [
     Told("absent_of_nothing", "absent(x)", [series("x")]),
     Told("always_true", "up >= 0", [series("up")], fired=True),
     Told("always_true", "count(up == 0) > 0", [series("up")], fired=True, more={"tracks": (FIRING,)}),
-    Told(
-        "no_such_metric", "a > 5", [series("x")], records='record: a\n    expr: x\n  - record: a\n    expr: up{job="m"}'
-    ),
 ]
