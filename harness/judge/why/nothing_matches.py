@@ -44,7 +44,8 @@ def _of_selector(d: Dry, found: Sets, seen: Seen) -> Reason | None:
         if not values and needs_value(m):
             there = several(_labels(found)) or "none"
             says = f"no scrape had {selector}: no {name} has the label {m[0]}; it has {there}"
-            near = difflib.get_close_matches(m[0], _labels(found), n=1)
+            near = [n for n in _labels(found) if n.lower() == m[0].lower()]
+            near = near or difflib.get_close_matches(m[0], _labels(found), n=1)
             to_do = f"did you mean {near[0]}?" if near else f"leave {m[0]} out, or add it where the metric is made"
             dropped = "" if near else dropped_by(name, m[0], seen)
             to_do = f"{dropped} drops it: aggregate `by ({m[0]}, ...)` there" if dropped else to_do
