@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from driftdrill.durations import rounded_duration
@@ -17,6 +18,7 @@ from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.timeline import Track
 from driftdrill.reports.data.verdict import Reason
 
+_AT = "it may be silent at this time of day only: judge it at another, with --at"
 Keys = Mapping[float, frozenset[LabelSet]]
 """Second of an evaluation -> the labels of a side's series, as far as the operator matches them."""
 
@@ -30,7 +32,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     for node in joins(root):
         reason = _of(node, seen, rule)
         if reason is not None:
-            return reason
+            return replace(reason, hint=_AT) if rule.reads_clock else reason
     return None
 
 

@@ -56,6 +56,7 @@ DEAD: dict[str, tuple[Given, Series, str, str]] = {
     "each series by itself, between": (f"{SELF} > 0.1 < 0.9", REQUESTS, "contradiction", "exclude"),
     "the 95th of 1": ("quantile(95, heat) < 10", HEAT, "contradiction", "always inf"),
     "the 99th of 1": (P99.format(99, "< 1"), LATENCY, "contradiction", "always inf"),
+    "a count of whatever is there": ('count({job="m"}) < 1', HEAT, "contradiction", "at least 1"),
     "a comparison of 0 or 1": ("(heat > bool 10) > 1", HEAT, "out_of_range", "0 or 1"),
     # ALERTS.
     "an alert that there is not": ('ALERTS{alertname="Nope"} == 1', HEAT, "no_such_alert", "there is no other"),
