@@ -15,6 +15,7 @@ from driftdrill.harness.judge.findings import limits
 from driftdrill.harness.judge.findings.responses import of_rule
 from driftdrill.harness.judge.rules.analysed import analyse
 from driftdrill.harness.judge.rules.moments import Moment, can_be_put, refuse_unreadable
+from driftdrill.harness.judge.rules.operands import operands
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.judge.why.born import born, missing, told
 from driftdrill.harness.recording.reader import Samples
@@ -42,7 +43,7 @@ def under(
     live = own and meta.clock == "wall" and not moments
     name = meta.engine if live else f"promtool {promtool.version}"
     lefts = [k.analysed.left for k in rules.alerts if k.analysed.left is not None]
-    exprs = [*lefts, *drill.exprs]
+    exprs = [*lefts, *(side for k in rules.alerts for side in operands(k.rule.expr)), *drill.exprs]
     if live:
         shifts = [fold.live_phases(drill.served, rules)]
     else:

@@ -103,6 +103,9 @@ def _fires_hint(response: Response) -> str:
     if response.word == "LATE":
         return "shorten the rule's range or `for`, or allow more with within="
     if response.word == "FALSE_ALARM":
+        always = [why for why in response.why if why.check in ("absent_of_nothing", "always_true")]
+        if always:
+            return f"{always[0].says}: {always[0].hint}"
         return "the alert fires without the fault: raise its threshold or lengthen its range"
     if response.note.startswith("differs with"):
         return "it fires at some of them only: see the note"

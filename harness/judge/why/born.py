@@ -13,9 +13,10 @@ import numpy as np
 from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import asks_for_any_name, dry
-from driftdrill.harness.judge.why.label_sets import NAME, matches, metric
+from driftdrill.harness.judge.why.labels import NAME, matches
 from driftdrill.harness.judge.why.phrases import series
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.harness.recording.reader import Samples
 
 _OF_THE_TARGET = ("job", "instance")

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, matchers, tree
-from driftdrill.harness.judge.why.label_sets import LabelSets, metric
+from driftdrill.harness.judge.why.label_sets import LabelSets
 from driftdrill.harness.judge.why.phrases import code
 from driftdrill.harness.judge.why.readings import RATES
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 
 
 @dataclass(frozen=True)

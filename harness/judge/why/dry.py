@@ -10,7 +10,10 @@ from typing import Any
 
 from driftdrill.harness.judge.rules.promql import children, kind, matchers, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
-from driftdrill.harness.judge.why.label_sets import NOTHING, LabelSets, is_known, is_scalar, metric
+from driftdrill.harness.judge.why.label_functions import is_known
+from driftdrill.harness.judge.why.label_sets import LabelSets
+from driftdrill.harness.judge.why.labels import NOTHING
+from driftdrill.harness.judge.why.shape import is_scalar, metric
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,10 @@ def dry(rule: KnownRule, sets: LabelSets) -> tuple[Dry, ...]:
     if root is None:
         return ()
     if rule.rule.expr not in sets.dry:
-        sets.dry[rule.rule.expr] = tuple(_Walk(sets).below(root))
+        empty = tuple(_Walk(sets).below(root))
+        # `nowhere or vector(0)` is there, and a constant: nothing that is measured could make it fire.
+        nothing = bool(empty) and all(sets.of(s) == NOTHING for s in selectors(root))
+        sets.dry[rule.rule.expr] = tuple(replace(d, whole=True) for d in empty) if nothing else empty
     found: tuple[Dry, ...] = sets.dry[rule.rule.expr]
     return found
 
@@ -92,11 +98,16 @@ class _Walk:
             inner = replace(self, inside=(*self.inside, name))
             self.found[name] = tuple(
                 replace(d, through=d.through or f"{name}, {known.where}")
-                for known in self.sets.rules.known
-                if not known.alert and known.rule.name == name and (root := tree(known.rule.expr)) is not None
+                for known in self._makers(name)
+                if (root := tree(known.rule.expr)) is not None
                 for d in inner.below(root)
             )
-        yield from self.found[name]
+        # What is empty in one of several rules of a name leaves the series of the others.
+        whole = len(self._makers(name)) == 1 or self.sets.of(node) == NOTHING
+        yield from (replace(d, whole=d.whole and whole) for d in self.found[name])
+
+    def _makers(self, name: str) -> Sequence[KnownRule]:
+        return [k for k in self.sets.rules.known if not k.alert and k.rule.name == name]
 
 
 def selectors(node: Any) -> Sequence[Any]:

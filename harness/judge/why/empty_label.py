@@ -4,9 +4,10 @@ import re
 
 from driftdrill.harness.judge.rules.promql import tree
 from driftdrill.harness.judge.rules.rules import KnownRule
-from driftdrill.harness.judge.why.label_sets import NAME, is_scalar
+from driftdrill.harness.judge.why.labels import NAME
 from driftdrill.harness.judge.why.phrases import several
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import is_scalar
 from driftdrill.reports.data.verdict import Reason
 
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)

@@ -7,10 +7,13 @@ from typing import Any
 from driftdrill.durations import rounded_duration
 from driftdrill.harness.judge.rules.promql import children, grouped, kind, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
-from driftdrill.harness.judge.why.label_sets import NAME, LabelSet, LabelSets, Matching, is_scalar
+from driftdrill.harness.judge.why.label_joins import Matching
+from driftdrill.harness.judge.why.label_sets import LabelSets
+from driftdrill.harness.judge.why.labels import NAME, LabelSet
 from driftdrill.harness.judge.why.phrases import code, labels_text
 from driftdrill.harness.judge.why.readings import readings
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import is_scalar
 from driftdrill.reports.data.verdict import Reason
 
 _LONGEST = 200

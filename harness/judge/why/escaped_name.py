@@ -6,9 +6,10 @@ from collections.abc import Collection
 from driftdrill.harness.judge.rules.promql import kind, matchers
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import dry
-from driftdrill.harness.judge.why.label_sets import NAME, metric
+from driftdrill.harness.judge.why.labels import NAME
 from driftdrill.harness.judge.why.phrases import several
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.reports.data.verdict import Reason
 
 _HINT = (

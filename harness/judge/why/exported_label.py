@@ -3,9 +3,10 @@
 from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import dry
-from driftdrill.harness.judge.why.label_sets import NAME, Sets, matches, metric, select
+from driftdrill.harness.judge.why.labels import NAME, Sets, matches, select
 from driftdrill.harness.judge.why.phrases import and_through, series, several
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.reports.data.verdict import Reason
 
 _PREFIX = "exported_"

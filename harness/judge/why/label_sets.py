@@ -9,55 +9,31 @@ The rules are those of Prometheus: promql/engine.go (VectorBinop, aggregation), 
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import product
 from typing import Any
 
-from driftdrill.harness.judge.rules.promql import (
-    COMPARISONS,
-    Matcher,
-    constant,
-    grouped,
-    kind,
-    matchers,
-    show,
-    tree,
-)
+from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers, show, tree
 from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule, Rules
-from driftdrill.stack.errors import StackError
-from driftdrill.stack.scrape.regex import Pattern, expand, fullmatch
-
-LabelSet = frozenset[tuple[str, str]]
-"""(label, value), the metric's name as ``__name__``; no empty values."""
-Sets = frozenset[LabelSet]
-NAME = "__name__"
-ANY = "\x00any"
-"""The value of a label that is there with a value that is not known: a template, a value as a label."""
-MOST = 20_000
-"""More label sets than this are not followed."""
-
-NO_LABELS: LabelSet = frozenset()
-NOTHING: Sets = frozenset()
-
-_KEEP_NAME = {"last_over_time", "first_over_time", "sort", "sort_desc", "sort_by_label", "sort_by_label_desc"}
-_DROP_NAME = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        rate irate increase delta idelta deriv predict_linear changes resets timestamp
-        holt_winters double_exponential_smoothing
-        abs ceil floor round clamp clamp_min clamp_max exp ln log2 log10 sqrt sgn deg rad
-        sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
-        avg_over_time min_over_time max_over_time sum_over_time count_over_time quantile_over_time
-        stddev_over_time stdvar_over_time present_over_time mad_over_time
-        histogram_avg histogram_count histogram_sum histogram_stddev histogram_stdvar
-        minute hour month year day_of_month day_of_week day_of_year days_in_month
-        """,
-    )
+from driftdrill.harness.judge.why.alert_series import STATES, fitting
+from driftdrill.harness.judge.why.label_functions import CALLS, DROP_NAME, KEEP_NAME, is_known, labels_of_absent
+from driftdrill.harness.judge.why.label_joins import joined, keeps_name
+from driftdrill.harness.judge.why.labels import (
+    ANY,
+    MOST,
+    NAME,
+    NO_LABELS,
+    NOTHING,
+    LabelSet,
+    Sets,
+    drop,
+    keep,
+    select,
+    with_labels,
+    without_name,
 )
-_CHOICES = {"topk", "bottomk", "limitk", "limit_ratio"}
+from driftdrill.harness.judge.why.shape import CHOICES, is_scalar, metric
+
 _AGGREGATIONS = {"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile"}
 
 
@@ -101,9 +77,9 @@ class LabelSets:
             return None
         given = known.group.labels | known.rule.labels
         if not known.alert:  # whose labels are no templates
-            return frozenset(_set(dict(labels), given | {NAME: known.rule.name}) for labels in found)
+            return frozenset(with_labels(dict(labels), given | {NAME: known.rule.name}) for labels in found)
         rendered = ((dict(s), {k: _rendered(v, dict(s)) for k, v in given.items()}) for s in found)
-        return frozenset(drop(_set(labels, own), [NAME]) for labels, own in rendered)
+        return frozenset(drop(with_labels(labels, own), [NAME]) for labels, own in rendered)
 
     def named(self, name: str | None) -> Sets | None:
         """Every series of one metric, scraped or made by a rule; of None, every series."""
@@ -136,9 +112,9 @@ class LabelSets:
         found = self.of_rule(known)
         if found is None or not known.alert:
             return found
-        states = ({"alertstate": s} for s in ("pending", "firing")) if name == "ALERTS" else [{}]
+        states = ({"alertstate": s} for s in STATES if s == "firing" or known.rule.for_) if name == "ALERTS" else [{}]
         own: dict[str, str] = {NAME: name, "alertname": known.rule.name}
-        return frozenset(_set(dict(labels), own | state) for state in states for labels in found)
+        return frozenset(with_labels(dict(labels), own | state) for state in states for labels in found)
 
     def selected(self, node: Any, given: Sequence[Matcher] | None = None) -> Sets | None:
         """What a selector finds, if need be with other matchers."""
@@ -147,7 +123,10 @@ class LabelSets:
         wanted = matchers(node) if given is None else given
         name = metric(node)
         found = self.named(name)
-        return None if found is None else select(found, [m for m in wanted if name is None or m[0] != NAME])
+        own = [m for m in wanted if name is None or m[0] != NAME]
+        if found is None and name in ALERT_SERIES and not fitting(name, own, self.rules):
+            return select(self.scraped.get(name, ()), own)  # an alert that reads ALERTS may be read by itself
+        return None if found is None else select(found, own)
 
     def _of(self, node: Any) -> Sets | None:
         match kind(node):
@@ -176,63 +155,16 @@ class LabelSets:
     def _call(self, node: Any) -> Sets | None:
         name, args = node.func.name, list(node.args)
         if name in ("absent", "absent_over_time"):
-            return frozenset({_absent(args[0])})
+            return frozenset({labels_of_absent(args[0])})
         vectors = [a for a in args if not is_scalar(a) and kind(a) != "StringLiteral"]
-        if name == "vector" or (name in _DROP_NAME and not vectors):  # hour() is hour(vector(time()))
+        if name == "vector" or (name in DROP_NAME and not vectors):  # hour() is hour(vector(time()))
             return frozenset({NO_LABELS})
         if len(vectors) != 1 or not is_known(name):
             return None
         found = self.of(vectors[0])
-        if found is None or name in _KEEP_NAME:
+        if found is None or name in KEEP_NAME:
             return found
-        return without_name(found) if name in _DROP_NAME else _CALLS[name](found, args)
-
-
-def metric(node: Any) -> str | None:
-    """The metric's name that a selector asks for; None: it asks for several."""
-    exact = [value for label, op, value in matchers(node) if (label, op) == (NAME, "=")]
-    return node.name or (exact[0] if exact else None)
-
-
-def is_scalar(node: Any) -> bool:
-    """Whether an expression is a number at every evaluation, and no vector."""
-    match kind(node):
-        case "NumberLiteral":
-            return True
-        case "ParenExpr" | "UnaryExpr":
-            return is_scalar(node.expr)
-        case "BinaryExpr":
-            return is_scalar(node.lhs) and is_scalar(node.rhs)
-        case "Call":
-            return node.func.name in ("time", "pi", "scalar")
-    return constant(node) is not None
-
-
-def keeps_name(node: Any) -> bool:
-    """Whether a binary operator leaves the metric's name: a filter and a set operator do."""
-    filters = str(node.op) in COMPARISONS and not (node.modifier is not None and node.modifier.return_bool)
-    return filters or str(node.op) in ("and", "or", "unless")
-
-
-def without_name(found: Sets | None) -> Sets | None:
-    """Label sets as arithmetic and most functions leave them."""
-    return None if found is None else frozenset(drop(labels, {NAME}) for labels in found)
-
-
-def drop(labels: LabelSet, names: Iterable[str]) -> LabelSet:
-    """Without these labels."""
-    gone = set(names)
-    return frozenset(pair for pair in labels if pair[0] not in gone)
-
-
-def keep(labels: LabelSet, names: Iterable[str]) -> LabelSet:
-    """With these labels only."""
-    kept = set(names)
-    return frozenset(pair for pair in labels if pair[0] in kept)
-
-
-def _set(labels: dict[str, str], values: Mapping[str, str]) -> LabelSet:
-    return frozenset((k, v) for k, v in {**labels, **values}.items() if v)
+        return without_name(found) if name in DROP_NAME else CALLS[name](found, args)
 
 
 _OF_LABEL = re.compile(r"\{\{-?\s*(?:\$labels|\.Labels)\.(\w+)\s*-?\}\}")
@@ -248,162 +180,13 @@ def _makes(known: KnownRule, name: str) -> bool:
     return name in ALERT_SERIES if known.alert else known.rule.name == name
 
 
-@lru_cache(maxsize=4096)
-def _pattern(text: str) -> Pattern | None:
-    try:
-        return fullmatch(text)
-    except StackError:
-        return None
-
-
-def matches(matcher: Matcher, value: str) -> bool:
-    """Whether a matcher takes a label's value; "" is a label that is not there."""
-    _, op, wanted = matcher
-    if value == ANY:
-        return True
-    if op in ("=", "!="):
-        return (value == wanted) == (op == "=")
-    pattern = _pattern(wanted)
-    return pattern is None or (pattern.fullmatch(value) is not None) == (op == "=~")
-
-
-def select(found: Iterable[LabelSet], given: Sequence[Matcher]) -> Sets:
-    """The label sets that all matchers take."""
-    return frozenset(s for s in found if all(matches(m, dict(s).get(m[0], "")) for m in given))
-
-
 def _aggregated(node: Any, found: Sets | None) -> Sets | None:
     op, how = str(node.op), node.modifier
-    if found is None or op in _CHOICES:
+    if found is None or op in CHOICES:
         return found
     names = [] if how is None else list(how.labels)
     without = how is not None and not str(how.type).endswith("By")
     kept = frozenset(drop(s, [NAME, *names]) if without else keep(s, names) for s in found)
     if op == "count_values":
-        return frozenset(_set(dict(s), {node.param.val: ANY}) for s in kept)
+        return frozenset(with_labels(dict(s), {node.param.val: ANY}) for s in kept)
     return kept if op in _AGGREGATIONS else None
-
-
-@dataclass(frozen=True)
-class Matching:
-    """How a binary operator pairs its sides: ``on (names)``, else ``ignoring (names)``."""
-
-    on: bool
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, node: Any) -> "Matching":
-        how = None if node.modifier is None else node.modifier.matching
-        if how is None:
-            return cls(False, ())
-        return cls(str(how.type).endswith("Include"), tuple(how.labels))
-
-    def key(self, labels: LabelSet) -> LabelSet:
-        """What two series must have alike to be a pair."""
-        return keep(labels, self.names) if self.on else drop(labels, [NAME, *self.names])
-
-
-def joined(node: Any, left: Sets | None, right: Sets | None) -> Sets | None:
-    """What a binary operator between two vectors can answer."""
-    op, how = str(node.op), Matching.of(node)
-    if _filled(node):
-        return None
-    if op == "unless":
-        return left
-    if op != "or" and NOTHING in (left, right):
-        return NOTHING
-    if left is None or right is None:
-        return None
-    if op == "or":
-        return left | right
-    ones_of, others_of = _by_key(how, left), _by_key(how, right)
-    if any(value == ANY for key in [*ones_of, *others_of] for _, value in key):
-        return None
-    both = [(ones, others_of[key]) for key, ones in ones_of.items() if key in others_of]
-    if op == "and":
-        return frozenset(s for ones, _ in both for s in ones)
-    if sum(len(a) * len(b) for a, b in both) > MOST:
-        return None
-    made = (_result(node, how, a, b) for ones, others in both for a, b in product(ones, others))
-    return frozenset(made)
-
-
-def _filled(node: Any) -> bool:
-    values = getattr(node.modifier, "fill_values", None)
-    return values is not None and (values.lhs is not None or values.rhs is not None)
-
-
-def _by_key(how: Matching, found: Sets) -> dict[LabelSet, list[LabelSet]]:
-    out: dict[LabelSet, list[LabelSet]] = defaultdict(list)
-    for labels in found:
-        out[how.key(labels)].append(labels)
-    return out
-
-
-def _result(node: Any, how: Matching, left: LabelSet, right: LabelSet) -> LabelSet:
-    side = grouped(node).partition(" ")[0]
-    many, one = (right, left) if side == "group_right" else (left, right)
-    labels = many if keeps_name(node) else drop(many, [NAME])
-    if not side:
-        return keep(labels, how.names) if how.on else drop(labels, how.names)
-    return _set(dict(labels), {name: dict(one).get(name, "") for name in node.modifier.group_labels or []})
-
-
-def _absent(node: Any) -> LabelSet:
-    """absent() has the labels that its selector asks for by ``=``, once each."""
-    while kind(node) in ("ParenExpr", "MatrixSelector", "SubqueryExpr"):
-        node = node.vector_selector if kind(node) == "MatrixSelector" else node.expr
-    if kind(node) != "VectorSelector":
-        return NO_LABELS
-    asked = [m for m in matchers(node) if m[0] != NAME]
-    once = [m for m in asked if m[1] == "=" and [n for n, _, _ in asked].count(m[0]) == 1]
-    return frozenset((label, value) for label, _, value in once if value)
-
-
-def is_known(name: str) -> bool:
-    """Whether it is known what a function does to labels."""
-    return name in _KEEP_NAME | _DROP_NAME | {"absent", "absent_over_time", "vector", "scalar"} or name in _CALLS
-
-
-def _text(node: Any) -> str:
-    return str(node.val)
-
-
-def _replaced(found: Sets, args: Sequence[Any]) -> Sets | None:
-    """label_replace(v, dst, replacement, src, regex)."""
-    dst, template, src, regex = map(_text, args[1:])
-    pattern = _pattern(regex)
-    if pattern is None:
-        return None
-    out = set()
-    for labels in found:
-        value = dict(labels).get(src, "")
-        if value == ANY:
-            return None
-        match = pattern.fullmatch(value)
-        out.add(labels if match is None else _set(dict(labels), {dst: expand(template, match)}))
-    return frozenset(out)
-
-
-def _concatenated(found: Sets, args: Sequence[Any]) -> Sets | None:
-    """label_join(v, dst, separator, src...)."""
-    dst, separator, *sources = map(_text, args[1:])
-    out = set()
-    for labels in found:
-        parts = [dict(labels).get(s, "") for s in sources]
-        out.add(_set(dict(labels), {dst: ANY if ANY in parts else separator.join(parts)}))
-    return frozenset(out)
-
-
-def _quantile(found: Sets, args: Sequence[Any]) -> Sets | None:
-    """histogram_quantile and histogram_fraction leave ``le`` out; without one a series is of a native histogram, which
-    text pages have not."""
-    return frozenset(drop(s, [NAME, "le"]) for s in found if "le" in dict(s))
-
-
-_CALLS: Mapping[str, Callable[[Sets, Sequence[Any]], Sets | None]] = {
-    "label_replace": _replaced,
-    "label_join": _concatenated,
-    "histogram_quantile": _quantile,
-    "histogram_fraction": _quantile,
-}

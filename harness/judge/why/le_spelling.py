@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import dry
-from driftdrill.harness.judge.why.label_sets import NAME, metric, select
+from driftdrill.harness.judge.why.labels import NAME, select
 from driftdrill.harness.judge.why.phrases import and_through, series, several
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.reports.data.verdict import Reason
 
 
@@ -27,6 +28,8 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
             if values and bound(m) is not None and not select(found, [m]):
                 says = f"no scrape had {series(metric(d.node), given)}; {m[0]} was {several(values, 20)}"
                 hint = "a bucket exists only where the histogram was given its bound: take one of these"
+                if m[0] == "quantile":
+                    hint = "a summary has only the quantiles that its code asks for, as shares: take one of these"
                 return Reason("le_spelling", and_through(says, d.through), hint, cannot_fire=d.whole)
     return None
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from driftdrill.harness.judge.rules.promql import kind
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import dry
-from driftdrill.harness.judge.why.label_sets import LabelSet, Matching, Sets
+from driftdrill.harness.judge.why.label_joins import Matching
+from driftdrill.harness.judge.why.labels import LabelSet, Sets
 from driftdrill.harness.judge.why.phrases import and_through, code, labels_text, several
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.reports.data.verdict import Reason

@@ -3,9 +3,9 @@
 from driftdrill.harness.judge.rules.promql import kind
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import dry, selectors
-from driftdrill.harness.judge.why.label_sets import metric
 from driftdrill.harness.judge.why.phrases import and_through, code
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.reports.data.verdict import Reason
 
 

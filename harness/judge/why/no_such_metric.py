@@ -8,10 +8,10 @@ from driftdrill.harness.judge.rules.promql import kind
 from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule
 from driftdrill.harness.judge.why import escaped_name, native_histogram
 from driftdrill.harness.judge.why.dry import Dry, asks_for_any_name, dry
-from driftdrill.harness.judge.why.label_sets import metric
 from driftdrill.harness.judge.why.phrases import and_through, several
 from driftdrill.harness.judge.why.renamed import renamings
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.reports.data.verdict import Reason
 
 _SUFFIXES = ("_total", "_bucket", "_count", "_sum", "_seconds", "_seconds_total", "_info", "_created")

@@ -8,11 +8,11 @@ from driftdrill.harness.judge.rules.analysed import AlertThreshold
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.bounds import Values, quantile_in
 from driftdrill.harness.judge.why.dry import selectors
-from driftdrill.harness.judge.why.label_sets import metric
 from driftdrill.harness.judge.why.nan import is_nan
 from driftdrill.harness.judge.why.out_of_range import comparisons, is_share
 from driftdrill.harness.judge.why.readings import points, read_by, series_of
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.reports.data.verdict import Reason
 
 _LATENCY = re.compile(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from driftdrill.harness.judge.rules.promql import Matcher, quoted, show
-from driftdrill.harness.judge.why.label_sets import ANY, LabelSet
+from driftdrill.harness.judge.why.labels import ANY, LabelSet
 
 SHOWN = 5
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from driftdrill.harness.judge.rules.promql import children, kind, matchers, tree
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
-from driftdrill.harness.judge.why.label_sets import NAME, matches, metric
+from driftdrill.harness.judge.why.labels import NAME, matches
 from driftdrill.harness.judge.why.seen import Seen
+from driftdrill.harness.judge.why.shape import metric
 from driftdrill.harness.recording.reader import Samples
 
 RATES = ("rate", "irate", "increase")

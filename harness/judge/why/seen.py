@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from driftdrill.harness.judge.rules.rules import Rules
-from driftdrill.harness.judge.why.label_sets import NAME, LabelSets
+from driftdrill.harness.judge.why.label_sets import LabelSets
+from driftdrill.harness.judge.why.labels import NAME
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.reports.data.timeline import AlertTrack, Phase, Track

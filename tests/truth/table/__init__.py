@@ -1,7 +1,7 @@
 """The table, a file a kind of lie; each kind with its healthy twins."""
 
 from tests.truth.entry import Entry
-from tests.truth.table import clocks, evaluation, expectations, harm, odd, pages, places, refused, traps
+from tests.truth.table import clocks, evaluation, expectations, harm, odd, pages, places, refused, silences, traps
 
 KINDS = {
     "rules that the engine refuses": refused.ENTRIES,
@@ -13,5 +13,6 @@ KINDS = {
     "pages": pages.ENTRIES,
     "clocks, load and traffic": clocks.ENTRIES,
     "traps": traps.ENTRIES,
+    "silences": silences.ENTRIES,
 }
 ENTRIES: list[Entry] = [entry for entries in KINDS.values() for entry in entries]

@@ -36,8 +36,8 @@ def seen(given: Rules, there: Sequence[Samples], **more: Any) -> Seen:
 
 
 def alert(given: Rules) -> KnownRule:
-    """Its one alert."""
-    return given.alerts[0]
+    """The alert A, which stands last."""
+    return given.alerts[-1]
 
 
 def left(given: Rules, value: Any, **labels: str) -> dict[str, tuple[Track, ...]]:

@@ -5,9 +5,13 @@ import pytest
 from driftdrill.harness.judge.why import CHECKS, reasons
 from driftdrill.harness.judge.why.renamed import RENAMED, renamings
 from driftdrill.reports.data.verdict import Reason
+from tests.harness.judge.why import told, told_joined
 from tests.harness.judge.why.seen import alert, left, rules, seen
-from tests.harness.judge.why.told import HEALTHY, TRAPS, Told
+from tests.harness.judge.why.told import Told
 from tests.shared import ROOT
+
+TRAPS = [*told.TRAPS, *told_joined.TRAPS]
+HEALTHY = [*told.HEALTHY, *told_joined.HEALTHY]
 
 
 def reasons_of(told: Told) -> tuple[Reason, ...]:

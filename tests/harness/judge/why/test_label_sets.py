@@ -9,7 +9,8 @@ from driftdrill.harness.judge.engine.evaluate import evaluate
 from driftdrill.harness.judge.rules.promql import tree
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.harness.judge.why import could_carry, labels_of, reasons
-from driftdrill.harness.judge.why.label_sets import LabelSet, LabelSets
+from driftdrill.harness.judge.why.label_sets import LabelSets
+from driftdrill.harness.judge.why.labels import LabelSet
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.stack.prometheus.promtool import find_promtool
 from tests.harness.judge.expressions import EXPRESSIONS
