@@ -207,8 +207,13 @@ class Judged:
             or evaluations.unevaluated(self.drill.events, known)
             or ("" if known.index in self.evaluated[0].errors else evaluations.erring(self.drill.events, known))
             or ("" if self.live else limits.of_future(known))
+            or ("" if self.live else limits.of_order(known, self._unordered.get(known.index, ())))
             or limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
         )
+
+    @cached_property
+    def _unordered(self) -> Mapping[int, Sequence[KnownRule]]:
+        return self.rules.unordered(self.drill.meta.evaluation_interval)
 
     def _why(self, known: KnownRule, response: Response) -> tuple[Reason, ...]:
         if response.word == "NOT_JUDGED" or not (self.explained is None or known.rule.name in self.explained):

@@ -120,7 +120,7 @@ def _unjudged_hint(response: Response) -> str:
         return "lengthen warm_up or baseline, or give clean history with --history"
     if "no rule of this name" in response.note or "can give it" in response.note:
         return "name labels that the rule has"
-    if "virtual time" in response.note:
+    if "virtual time" in response.note or "order that is not said" in response.note:
         return "drill it with --clock wall"
     return "the drill left it untested: see the note, and drill it again"
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.engine.promtool_run import Points
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Phase
 from driftdrill.reports.data.verdict import Response, ResponseWord
@@ -202,8 +203,8 @@ def vanished(facts: Facts, known: KnownRule, tracks: Sequence[AlertTrack], at: f
     """Whether, when an alert resolved, nothing that it compares had a value any more for those that had fired, because
     a series that it reads had ended."""
     left = facts.left.get(known.analysed.left or "")
-    if left is None:
-        return False
+    if left is None or not (known.analysed.metrics or frozenset()).isdisjoint(ALERT_SERIES):
+        return False  # what reads ALERTS has no value once they resolve, which is well
     fell = [
         t
         for name in known.metrics or facts.ended

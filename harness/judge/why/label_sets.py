@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import (
     COMPARISONS,
     Matcher,
@@ -25,7 +26,7 @@ from driftdrill.harness.judge.rules.promql import (
     show,
     tree,
 )
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule, Rules
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.stack.errors import StackError
 from driftdrill.stack.scrape.regex import Pattern, expand, fullmatch
 
