@@ -88,17 +88,13 @@ def respond(
     they do.
     """
     own = [t for t in of_rule(facts.tracks, known) if carries(t.labels, labels)]
-    unjudged = _too_short(facts, known) or unjudged
-    if unjudged:
-        decided = Decided("NOT_JUDGED", unjudged)
-    else:
-        decided = _without_fault(facts, known, own) or _in_fault(facts, known, own, within)
-        if decided is None:
-            untested = _unevaluated(facts, known) or untested
-            close = _intervals(own, "pending")
-            decided = Decided(
-                *("NOT_JUDGED", untested) if untested else ("SILENT", silence(facts, known, labels, close))
-            )
+    decided = (
+        _not_judged(_too_short(facts, known) or unjudged)
+        or _without_fault(facts, known, own)
+        or _in_fault(facts, known, own, within)
+        or _not_judged(_unevaluated(facts, known) or untested)
+        or Decided("SILENT", silence(facts, known, labels, _intervals(own, "pending")))
+    )
     evaluations = facts.evaluations(known)
     return Response(
         alert=known.rule.name,
