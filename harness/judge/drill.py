@@ -48,11 +48,6 @@ class Drill:
         """The alerts that some expectation names."""
         return frozenset(a for e in self.expect for a in e.alerts)
 
-    @cached_property
-    def must_fire(self) -> frozenset[str]:
-        """The alerts that may not fire before the fault."""
-        return frozenset(a for e in self.expect if e.fires_alert for a in e.alerts)
-
     @property
     def exprs(self) -> tuple[str, ...]:
         """The PromQL expressions that the expectations ask for."""

@@ -20,7 +20,7 @@ from driftdrill.harness.judge.findings.responses import (
 )
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why import Seen, could_carry, reasons
-from driftdrill.harness.scenario.expect_alerts import Fires, Resolves
+from driftdrill.harness.scenario.expect_alerts import Fires, Quiet, Resolves, Silent
 from driftdrill.harness.scenario.expectation import shown
 from driftdrill.reports.data.timeline import AlertTrack, Labels, Phase, Track
 from driftdrill.reports.data.verdict import Finding, Reason, Response
@@ -88,10 +88,14 @@ class Judged:
 
     @property
     def awaited(self) -> tuple[AlertTrack, ...]:
-        """The instances that some expectation waits for: those that may not fire before the fault."""
+        """The instances that some expectation waits for, of judged rules: they may not fire before the fault."""
         asked = [e for e in self.drill.expect if isinstance(e, Fires | Resolves)]
+        unjudged = [k for k in self.rules.alerts if self.unjudged(k)]
         return tuple(
-            t for t in self.facts[0].tracks if any(t.alert == e.alert and carries(t.labels, e.labels) for e in asked)
+            t
+            for t in self.facts[0].tracks
+            if any(t.alert == e.alert and carries(t.labels, e.labels) for e in asked)
+            and not any(of_rule([t], k) for k in unjudged)
         )
 
     def elsewhere(self, track: AlertTrack) -> str:
@@ -99,21 +103,23 @@ class Judged:
         known = None if track.rule is None else self.rules.known[track.rule]
         return whose.elsewhere(track.labels, known, self.rules, self.drill.meta)
 
-    def _own(self, facts: Facts, known: KnownRule) -> Facts:
-        """Without what an alert compares of targets that were not drilled: it says nothing of how near it came."""
+    def _own(self, facts: Facts, known: KnownRule, but: Sequence[Labels]) -> Facts:
+        """Without what an alert compares of targets that were not drilled: it says nothing of how near it came; and
+        without the instances that carry the labels of ``but``."""
+        if but:
+            rest = [t for t in facts.tracks if not any(carries(t.labels, b) for b in but)]
+            facts = replace(facts, tracks=rest)
         points = facts.left.get(known.analysed.left or "", {})
         own = {
             key: values
             for key, values in points.items()
             if not whose.elsewhere(dict(key), known, self.rules, self.drill.meta)
+            and not any(carries(dict(key), b) for b in but)
         }
         return facts if len(own) == len(points) else replace(facts, left={**facts.left, known.analysed.left or "": own})
 
     def phase(self, name: str) -> Phase:
         return self.drill.phases[name]
-
-    def named(self) -> frozenset[str]:
-        return self.drill.named
 
     def series(self, expr: str) -> tuple[Track, ...]:
         return self.evaluated[0].series.get(expr, ())
@@ -130,10 +136,16 @@ class Judged:
         phase, step = self.drill.phases[name], self.drill.meta.evaluation_interval
         return math.ceil(phase.end / step) - math.ceil(phase.start / step)
 
-    def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
-        if alert is None:
-            judged = [k for k in self.rules.alerts if k.rule.name not in self.listed]
-            return tuple(self._respond(k, labels, within) for k in judged)
+    def unselected(self) -> tuple[Response, ...]:
+        every = [(k, self._selections(k)) for k in self.rules.alerts if k.rule.name not in self.listed]
+        return tuple(self._respond(k, {}, None, but=taken) for k, taken in every if {} not in taken)
+
+    def _selections(self, known: KnownRule) -> list[Labels]:
+        """The labels by which expectations select instances of a rule; ``{}`` is all of them."""
+        asked = [e for e in self.drill.expect if isinstance(e, Fires | Quiet | Silent | Resolves)]
+        return [e.labels for e in asked if e.alert == known.rule.name and known.may_be(e.labels)]
+
+    def responses(self, alert: str, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
         known = [k for k in self.rules.alerts if k.rule.name == alert]
         if not known:
             return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged"),)
@@ -152,19 +164,20 @@ class Judged:
         """Responses that were worked out: several expectations may ask for one."""
         return {}
 
-    def _respond(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
-        asked = known.index, tuple(sorted(labels.items())), within
+    def _respond(self, known: KnownRule, labels: Labels, within: float | None, but: Sequence[Labels] = ()) -> Response:
+        """Over the instances that carry ``labels``, and none of the label sets ``but``."""
+        asked = known.index, tuple(sorted(labels.items())), within, tuple(tuple(sorted(b.items())) for b in but)
         if asked not in self._given:
-            self._given[asked] = self._response(known, labels, within)
+            self._given[asked] = self._response(known, labels, within, but)
         return self._given[asked]
 
-    def _response(self, known: KnownRule, labels: Labels, within: float | None) -> Response:
-        expected = known.rule.name in self.named()
+    def _response(self, known: KnownRule, labels: Labels, within: float | None, but: Sequence[Labels]) -> Response:
+        expected = bool(self._selections(known))
         untested = "" if self.live else limits.untested(known, self.drill.real_time_only)
         unjudged = self.unjudged(known)
         each = [
             respond(
-                self._own(facts, known),
+                self._own(facts, known, but),
                 known,
                 labels,
                 within,
@@ -194,8 +207,13 @@ class Judged:
             or evaluations.unevaluated(self.drill.events, known)
             or ("" if known.index in self.evaluated[0].errors else evaluations.erring(self.drill.events, known))
             or ("" if self.live else limits.of_future(known))
+            or ("" if self.live else limits.of_order(known, self._unordered.get(known.index, ())))
             or limits.of_real_time(known, self.rules, self.drill.scraped, self.drill.meta)
         )
+
+    @cached_property
+    def _unordered(self) -> Mapping[int, Sequence[KnownRule]]:
+        return self.rules.unordered(self.drill.meta.evaluation_interval)
 
     def _why(self, known: KnownRule, response: Response) -> tuple[Reason, ...]:
         if response.word == "NOT_JUDGED" or not (self.explained is None or known.rule.name in self.explained):
@@ -224,7 +242,7 @@ class Judged:
     @cached_property
     def listed(self) -> Mapping[str, str]:
         """Alerts that are listed only -> why."""
-        names = {k.rule.name for k in self.rules.alerts} - self.named()
+        names = {k.rule.name for k in self.rules.alerts} - self.drill.named
         return {name: "fires always by design" for name in ALWAYS_FIRING if name in names}
 
     @cached_property

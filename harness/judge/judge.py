@@ -101,18 +101,12 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
 
 def _validity(judged: Judged) -> Validity:
     drill = judged.drill
-    parts = (drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, _must_fire(judged), judged.awaited)
+    parts = (drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, judged.awaited)
     valid = validity(*parts, drill.failed_pages, reads=judged.rules.needed)
     if drill.history is None:
         return valid
     note = f"{rounded_duration(drill.history.seconds)} of clean history come from {drill.history.name}"
     return replace(valid, observations=(*valid.observations, note))
-
-
-def _must_fire(judged: Judged) -> frozenset[str]:
-    """The alerts that may not fire before the fault, of those that can be judged at all."""
-    unjudged = {k.rule.name for k in judged.rules.alerts if judged.unjudged(k)}
-    return judged.drill.must_fire - unjudged
 
 
 def _about_rules(judged: Judged) -> list[Finding]:

@@ -7,7 +7,7 @@ from driftdrill.reports.data.timeline import Labels
 
 Expectation = Fires | Quiet | Silent | Resolves | Moves | Stays | Exists
 everything_else = None
-"""``quiet(everything_else)``: no alert that no other expectation names may fire."""
+"""``quiet(everything_else)``: no alert may fire that no other expectation selects, by its name and labels."""
 
 
 def _name(function: str, value: object, what: str) -> str:

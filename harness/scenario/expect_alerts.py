@@ -1,7 +1,6 @@
 """Expectations of alerts: one fires, is quiet, is silent in a trap, resolves."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import msgspec
 
@@ -25,7 +24,6 @@ class _OfOneAlert(BaseExpectation, frozen=True, kw_only=True):
 class Fires(_OfOneAlert, frozen=True, kw_only=True, tag="fires"):
     """The alert fires, in time."""
 
-    fires_alert: ClassVar[bool] = True
     within: float | None = None
 
     def check(self, evidence: Evidence) -> Finding:
@@ -125,13 +123,13 @@ def _unjudged_hint(response: Response) -> str:
         return "lengthen warm_up or baseline, or give clean history with --history"
     if "no rule of this name" in response.note or "can give it" in response.note:
         return "name labels that the rule has"
-    if "virtual time" in response.note:
+    if "virtual time" in response.note or "order that is not said" in response.note:
         return "drill it with --clock wall"
     return "the drill left it untested: see the note, and drill it again"
 
 
 class Quiet(BaseExpectation, frozen=True, kw_only=True, tag="quiet"):
-    """The alert (or every alert that no other expectation names) never fires."""
+    """The alert (or every instance of an alert that no other expectation selects) never fires."""
 
     alert: str | None
     labels: Labels = msgspec.field(default_factory=dict)
@@ -141,9 +139,7 @@ class Quiet(BaseExpectation, frozen=True, kw_only=True, tag="quiet"):
         return () if self.alert is None else (self.alert,)
 
     def check(self, evidence: Evidence) -> Finding:
-        responses = evidence.responses(self.alert, self.labels)
-        if self.alert is None:
-            responses = tuple(r for r in responses if r.alert not in evidence.named())
+        responses = evidence.unselected() if self.alert is None else evidence.responses(self.alert, self.labels)
         fired = [r for r in responses if r.word in ("FIRED", "LATE", "UNRESOLVED", "FALSE_ALARM")]
         unjudged = [r for r in responses if r.word == "NOT_JUDGED"]
         unable = [r for r in responses if r.word == "SILENT" and any(why.cannot_fire for why in r.why)]
@@ -229,7 +225,6 @@ class Silent(_OfOneAlert, frozen=True, kw_only=True, tag="silent"):
 class Resolves(_OfOneAlert, frozen=True, kw_only=True, tag="resolves"):
     """The alert, having fired, resolves in the recovery phase."""
 
-    fires_alert: ClassVar[bool] = True
     within: float | None = None
 
     def check(self, evidence: Evidence) -> Finding:

@@ -23,17 +23,22 @@ class Moves(BaseExpectation, frozen=True, kw_only=True, tag="moves"):
 
     def check(self, evidence: Evidence) -> Finding:
         each = _ranges(evidence, self.expr)
-        whole = [r for r in each if r.before is not None and r.during is not None]
-        moved = [r for r in whole if self._moved(r)]
-        shown_ = moved or whole or each
-        wrong = _unknown(evidence, self.expr, each, whole)
+        left = [r for r in each if r.before is not None and r.during is not None and self._moved(r)]
+        moved = [r for r in left if r.whole]
+        wrong = None if moved else _unproven(evidence, self.expr, each, left)
+        shown_ = moved or [r for r in each if r.whole] or each
+        lost = [r for r in each if r.gone or r.came]
+        seen = wrong.seen if wrong else _told(lost) if lost and not moved else _seen(shown_)
+        hint = "it does not show the fault"
+        if lost:
+            hint = "what has gone or come has moved nowhere: compare it with `or vector(0)`, or ask for its absence"
         return Finding(
             check=f"moves({self.expr})",
             held=bool(moved),
-            code="moves.held" if moved else wrong.code("moves") if wrong else "moves.stayed",
+            code="moves.held" if moved else f"moves.{wrong.what}" if wrong else "moves.stayed",
             expected=f"{self.expr} {self._goal(shown_[0].before if shown_ else None)}",
-            seen=wrong.seen if wrong and not moved else _seen(shown_),
-            hint="" if moved else wrong.hint if wrong else "it does not show the fault",
+            seen=seen,
+            hint="" if moved else wrong.hint if wrong else hint,
             refuted=wrong is None,
         )
 
@@ -54,7 +59,8 @@ class Moves(BaseExpectation, frozen=True, kw_only=True, tag="moves"):
             return during[1] > self.above >= before[1]
         if self.below is not None:
             return during[0] < self.below <= before[0]
-        room = self.by if self.by is not None else before[1] - before[0]
+        width = before[1] - before[0] if before[0] < before[1] else 0.0  # infinity less infinity is no width
+        room = self.by if self.by is not None else width
         return during[1] > before[1] + room or during[0] < before[0] - room
 
 
@@ -70,38 +76,26 @@ class Stays(BaseExpectation, frozen=True, kw_only=True, tag="stays"):
 
     def check(self, evidence: Evidence) -> Finding:
         each = _ranges(evidence, self.expr)
-        whole = [r for r in each if r.before is not None and r.during is not None]
-        moved = [r for r in whole if not self._kept(r)]
-        # A series that has gone, or come, has not kept to anything.
-        lost = [r for r in each if (r.before is None) != (r.during is None)]
-        wrong = _unknown(evidence, self.expr, each, whole)
-        held = bool(whole) and not moved and not lost and wrong is None
-        gone = (
-            ""
-            if moved or not lost
-            else "no value in most of the " + ("fault" if lost[0].during is None else "baseline")
-        )
-        if held or moved or not wrong:
-            seen = f"{gone}: {_seen(lost)}" if gone else _seen(moved or whole)
-            code = "stays.held" if held else "stays.moved" if moved else "stays.lost"
-            hint = "" if held else "the fault reaches this metric"
-        else:
-            seen, code, hint = wrong.seen, wrong.code("stays"), wrong.hint
+        moved = [r for r in each if self._left(r)]
+        lost = [r for r in each if r.gone or r.came]
+        wrong = None if moved or lost else _unproven(evidence, self.expr, each)
+        held = not (moved or lost or wrong)
         return Finding(
             check=f"stays({self.expr}, by={self.by:g})",
             held=held,
-            code=code,
+            code="stays." + ("moved" if moved else "lost" if lost else wrong.what if wrong else "held"),
             expected=f"each series of {self.expr} keeps within {self.by:g} of its baseline's range",
-            seen=seen,
-            hint=hint,
-            refuted=bool(moved or (lost and not wrong)),
+            seen=_seen(moved) if moved else _told(lost) if lost else wrong.seen if wrong else _seen(each),
+            hint=wrong.hint if wrong else "" if held else "the fault reaches this metric",
+            refuted=wrong is None,
         )
 
-    def _kept(self, series: "_Ranges") -> bool:
+    def _left(self, series: "_Ranges") -> bool:
+        """Whether some value in the fault is out of a range that is known."""
         before, during = series.before, series.during
-        assert before is not None
-        assert during is not None
-        return during[0] >= before[0] - self.by and during[1] <= before[1] + self.by
+        if during is None or before is None or not series.mostly_before:
+            return False
+        return not (during[0] >= before[0] - self.by and during[1] <= before[1] + self.by)
 
 
 class Exists(BaseExpectation, frozen=True, kw_only=True, tag="exists"):
@@ -114,7 +108,7 @@ class Exists(BaseExpectation, frozen=True, kw_only=True, tag="exists"):
         return (self.expr,)
 
     def check(self, evidence: Evidence) -> Finding:
-        found = [r for r in _ranges(evidence, self.expr, least=0.0) if r.before is not None]
+        found = [r for r in _ranges(evidence, self.expr) if r.before is not None]
         error = evidence.failed(self.expr)
         return Finding(
             check=f"exists({self.expr})",
@@ -134,56 +128,83 @@ _ABSENT = "check the metric's name and labels on the metrics page"
 
 
 class _Ranges(NamedTuple):
-    """One series: (min, max) in the baseline and in the fault; None where it had no value in most of the phase."""
+    """One series in the baseline and in the fault: (min, max), None without a value, and whether it had one at more
+    than ``MOST`` of the evaluations.
+
+    What is there for most of the one and has no value at all in the other, or next to none, has gone or come: that is
+    evidence, since a page that was not read is no part of it. What is there in part of both proves nothing.
+    """
 
     labels: Labels
     before: Range | None
     during: Range | None
+    mostly_before: bool
+    mostly_during: bool
+
+    @property
+    def whole(self) -> bool:
+        return self.mostly_before and self.mostly_during
+
+    @property
+    def gone(self) -> bool:
+        return self.mostly_before and not self.mostly_during
+
+    @property
+    def came(self) -> bool:
+        return self.before is None and self.mostly_during
 
 
-class _Unknown(NamedTuple):
+class _Unproven(NamedTuple):
     """Why an expression says nothing of the fault."""
 
     what: str
     seen: str
     hint: str
 
-    def code(self, function: str) -> str:
-        return f"{function}.{self.what}"
 
-
-def _ranges(evidence: Evidence, expr: str, least: float = MOST) -> list[_Ranges]:
-    """Each series of ``expr``; one without a value in most of both phases is left out."""
+def _ranges(evidence: Evidence, expr: str) -> list[_Ranges]:
+    """Each series of ``expr`` that has a value in the baseline or in the fault."""
     out = []
     for track in evidence.series(expr):
-        before, during = (_range(evidence, track, name, least) for name in ("baseline", "fault"))
+        (before, most), (during, most_during) = (_range(evidence, track, name) for name in ("baseline", "fault"))
         if before is not None or during is not None:
-            out.append(_Ranges({**track.labels, **({"__name__": track.name} if track.name else {})}, before, during))
+            labels = {**track.labels, **({"__name__": track.name} if track.name else {})}
+            out.append(_Ranges(labels, before, during, most, most_during))
     return out
 
 
-def _range(evidence: Evidence, track: Track, phase: str, least: float) -> Range | None:
+def _range(evidence: Evidence, track: Track, phase: str) -> tuple[Range | None, bool]:
     span = evidence.phase(phase)
     values = [
         v
         for t, v in zip(track.times, track.values, strict=True)
         if v is not None and not math.isnan(v) and span.start <= t < span.end
     ]
-    return (min(values), max(values)) if values and len(values) > least * evidence.ticks(phase) else None
+    return (min(values), max(values)) if values else None, len(values) > MOST * evidence.ticks(phase)
 
 
-def _unknown(evidence: Evidence, expr: str, each: Sequence[_Ranges], whole: Sequence[_Ranges]) -> _Unknown | None:
-    """Why an expression proves nothing; None where some series has values in most of both phases."""
+def _unproven(evidence: Evidence, expr: str, each: Sequence[_Ranges], left: Sequence[_Ranges] = ()) -> _Unproven | None:
+    """Why an expression proves nothing; None where each of its series was there to be seen, or has gone or come.
+
+    Those that ``left`` their range and were not there for most of it are neither.
+    """
     error = evidence.failed(expr)
     if error:
-        return _Unknown("error", f"it cannot be evaluated: {error}", "correct the expression")
-    if whole:
-        return None
+        return _Unproven("error", f"it cannot be evaluated: {error}", "correct the expression")
     if not each:
-        some = any(v is not None for track in evidence.series(expr) for v in track.values)
-        seen = "no series has a value in most of the baseline or the fault" if some else "no value"
-        return _Unknown("absent", seen, _ABSENT)
-    return _Unknown("absent", f"no series has a value in most of both phases: {_seen(each)}", _ABSENT)
+        return _Unproven("absent", "no value", _ABSENT)
+    sparse = list(left) or [r for r in each if r.during is not None and not (r.whole or r.gone or r.came)]
+    if sparse or not any(r.whole or r.gone or r.came for r in each):
+        seen = f"no value in most of the baseline or the fault: {_seen(sparse or each)}"
+        return _Unproven(
+            "absent", seen, "ask for something that always has a value, such as a sum, or with `or vector(0)`"
+        )
+    return None
+
+
+def _told(lost: Sequence[_Ranges]) -> str:
+    """That series have gone or come."""
+    return f"no value in most of the {'fault' if lost[0].gone else 'baseline'}: {_seen(lost)}"
 
 
 def _seen(each: Sequence[_Ranges]) -> str:

@@ -3,7 +3,7 @@
 They are tagged structs, so that a recording holds them as JSON and judge never loads the scenario file.
 """
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -18,12 +18,12 @@ class Evidence(Protocol):
         """The named phase."""
         ...
 
-    def responses(self, alert: str | None, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
-        """What each rule of that name did (every rule for None), over the instances that carry ``labels``."""
+    def responses(self, alert: str, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
+        """What each rule of that name did, over the instances that carry ``labels``."""
         ...
 
-    def named(self) -> frozenset[str]:
-        """The alerts that some expectation names."""
+    def unselected(self) -> tuple[Response, ...]:
+        """What each rule did, over the instances that no expectation selects by its name and labels."""
         ...
 
     def series(self, expr: str) -> tuple[Track, ...]:
@@ -45,9 +45,6 @@ class Evidence(Protocol):
 
 class BaseExpectation(msgspec.Struct, frozen=True, kw_only=True, tag_field="expect"):
     """What all expectations share; each adds ``check(evidence) -> Finding``."""
-
-    fires_alert: ClassVar[bool] = False
-    """Whether it says that its alert must fire: such an alert may not fire before the fault."""
 
     @property
     def alerts(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from driftdrill.harness.judge.rules.analysed import ALERTS, analyse
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES, analyse
 from driftdrill.harness.judge.rules.reading import circles, read_rules, union
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.stack.rules.files import Group
@@ -23,8 +23,10 @@ class Batch:
 
     @property
     def makes(self) -> frozenset[str]:
-        """Names of the series that the rules record, and ALERTS."""
-        return _makes(self.groups)
+        """Names of the series that the rules make, those of alerts among them."""
+        return frozenset(
+            n for g in self.groups for r in g.rules for n in ((r.name,) if r.kind == "record" else ALERT_SERIES)
+        )
 
 
 def batched(rules: Rules, interval: float, phases: Sequence[float] = ()) -> list[Batch]:
@@ -82,7 +84,3 @@ def _units(
         [own[inside[0].group_index] for inside in members],
         [frozenset(unit[j] for k in inside for j in read[k.index]) - {u} for u, inside in enumerate(members)],
     )
-
-
-def _makes(groups: Sequence[Group]) -> frozenset[str]:
-    return frozenset(r.name if r.kind == "record" else ALERTS for g in groups for r in g.rules)

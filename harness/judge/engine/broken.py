@@ -14,7 +14,7 @@ import numpy as np
 
 from driftdrill.harness.judge.engine.automaton import intervals
 from driftdrill.harness.judge.engine.promtool_run import Key, Points
-from driftdrill.harness.judge.rules.analysed import ALERTS
+from driftdrill.harness.judge.rules.analysed import ALERTS, FOR_STATE
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.harness.recording.stale import STALE
 from driftdrill.reports.data.timeline import Interval, Labels
@@ -78,22 +78,32 @@ def states(rule: Rule, found: Made, moments: Iterable[float]) -> dict[Key, tuple
 
 
 def fed(broken: BrokenRule, found: Made, moments: Sequence[float], step: float, end: float) -> list[Samples]:
-    """The series that others read of it: what a recording rule records, an alert's ALERTS."""
+    """The series that others read of it: what a recording rule records, an alert's ALERTS and ALERTS_FOR_STATE, whose
+    values are scenario seconds."""
     if broken.rule.kind == "record":
         name = {"__name__": broken.rule.name}
         return [
             as_samples({**dict(key), **name}, *series, step, end, found.errors) for key, series in found.series.items()
         ]
     out = []
+    # At an error nothing is written, and what was written before is read on.
+    written = [t for t in moments if t not in found.errors]
     for key, spans in states(broken.rule, found, moments).items():
+        labels = {**dict(key), "alertname": broken.rule.name}
+        active = {t: i for t in written for i in spans if i.start <= t < i.end}
         for state in ("pending", "firing"):
-            own = [i for i in spans if i.state == state]
-            # At an error nothing is written, and what was written before is read on.
-            times = [t for t in moments if t not in found.errors and any(i.start <= t < i.end for i in own)]
-            name = {"__name__": ALERTS, "alertname": broken.rule.name, "alertstate": state}
-            if times:
-                out.append(as_samples({**dict(key), **name}, times, [1.0] * len(times), step, end, found.errors))
+            if times := [t for t, i in active.items() if i.state == state]:
+                own = {**labels, "__name__": ALERTS, "alertstate": state}
+                out.append(as_samples(own, times, [1.0] * len(times), step, end, found.errors))
+        since = [float(math.floor(_since(spans, i))) for i in active.values()]
+        out.append(as_samples({**labels, "__name__": FOR_STATE}, list(active), since, step, end, found.errors))
     return out
+
+
+def _since(spans: Sequence[Interval], one: Interval) -> float:
+    """Since when an alert is active: what fires was pending just before."""
+    before = next((i for i in spans if i.end == one.start and i.state != one.state), None)
+    return one.start if before is None or one.state == "pending" else before.start
 
 
 def as_samples(

@@ -30,7 +30,7 @@ _EXPR = re.compile(
 _SAMPLE = re.compile(r'(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}) (\S+?)(?:, |$)')
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*|"(?:[^"\\]|\\.)*")="((?:[^"\\]|\\.)*)"')
 _RULE_ERROR = re.compile(r"^ +rule: (.+?), time: [^,\n]+, err: ([^\n]*)", re.M)
-_FIRING = re.compile(r'Labels:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+Annotations:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})')
+FIRING = re.compile(r'Labels:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+Annotations:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})')
 
 
 class TooManyAlerts(MonitoringError):
@@ -127,7 +127,7 @@ def _parse(text: str, axis: Axis, names: Mapping[str, str]) -> Got:
             times.append(when)
             values.append(float(value.replace("Inf", "inf")))
     annotations: dict[Key, dict[str, str]] = {}
-    for labels, rendered in _FIRING.findall(text):
+    for labels, rendered in FIRING.findall(text):
         annotations.setdefault(_named(parse_labels(labels), names), dict(parse_labels(rendered)))
     return Got(queries, failed, annotations)
 

@@ -41,7 +41,7 @@ def reasons(events: Events) -> list[str]:
 def observations(events: Events) -> list[str]:
     """Missed evaluations and rules that could not be evaluated at times, with the numbers."""
     missed = [t for t in ticks(events) if t.missed]
-    errors = [f"{name} could not be evaluated at {at} polls: {why}" for name, (at, why) in failed(events).items()]
+    errors = [f"{e.name} could not be evaluated at {e.polls} polls: {e.why}" for e in failed(events)]
     return [*(t.said + (": its rules are not judged" if t.too_few else "") for t in missed), *errors]
 
 
@@ -53,24 +53,38 @@ def unevaluated(events: Events, known: KnownRule) -> str | None:
 
 def erring(events: Events, known: KnownRule) -> str | None:
     """Why a rule cannot be judged: it was in error at more than ``MISSED`` of the polls; None where it was not."""
-    at, why = failed(events).get(known.rule.name, (0, ""))
     polls = sum(e["event"] == "evaluations" for e in events)
-    return f"it could not be evaluated at {at} of {polls} polls: {why}" if at > MISSED * polls else None
+    own = known.group.name, next(i for i, r in enumerate(known.group.rules) if r is known.rule), known.rule.name
+    found = (e for e in failed(events) if (e.group, e.at, e.name) == own and e.polls > MISSED * polls)
+    return next((f"it could not be evaluated at {e.polls} of {polls} polls: {e.why}" for e in found), None)
 
 
-def failed(events: Events) -> dict[str, tuple[int, str]]:
-    """Rule -> (polls at which it was in error, what the engine said last)."""
+@dataclass(frozen=True)
+class InError:
+    """A rule in its place that was in error at some polls."""
+
+    group: str
+    at: int
+    """Its place in the group."""
+    name: str
+    polls: int
+    why: str
+    """What the engine said last."""
+
+
+def failed(events: Events) -> list[InError]:
+    """The rules that were in error at some polls."""
     groups = _groups(events)
     now: dict[str, str] = {}
-    out: dict[str, tuple[int, str]] = {}
+    counted: dict[str, tuple[int, str]] = {}
     for e in events:
         if e["event"] == "evaluations":
             now |= e.get("errors", {})
-            for place, why in now.items():
-                if why:
-                    group, _, rule = place.partition(".")
-                    name = str(groups[int(group)]["rules"][int(rule)])
-                    out[name] = out.get(name, (0, ""))[0] + 1, why
+            counted |= {place: (counted.get(place, (0, ""))[0] + 1, why) for place, why in now.items() if why}
+    out = []
+    for place, (polls, why) in counted.items():
+        group, at = map(int, place.split("."))
+        out.append(InError(groups[group]["name"], at, groups[group]["rules"][at], polls, why))
     return out
 
 

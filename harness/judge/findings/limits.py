@@ -84,7 +84,7 @@ def marks(known: KnownRule, wall: Collection[str], rebased: bool, moments: Seque
     if known.reads_clock and moments:
         out.append(f"{AT} {', '.join(moments)}")
     elif rebased and known.reads_clock:
-        out.append(REBASED if re.search(r"\btime(stamp)?\s*\(", known.rule.expr) else CALENDAR)
+        out.append(REBASED if re.search(r"\btime(stamp)?\s*\(|ALERTS_FOR_STATE", known.rule.expr) else CALENDAR)
     return tuple(out)
 
 
@@ -117,6 +117,16 @@ def rebase(samples: Sequence[Samples], rules: Rules, meta: Meta, zero: float) ->
         moved = s.values if scale is None else np.where(s.stale, s.values, s.values + (zero - meta.started_at) * scale)
         out.append(replace(s, values=moved))
     return out
+
+
+def of_order(known: KnownRule, circle: Sequence[KnownRule]) -> str:
+    """Why an alert cannot be judged that reads rules which read one another at several intervals: a server's order of
+    them, which decides, is not said anywhere. Empty without such a ``circle``."""
+    if not circle:
+        return ""
+    places = ", ".join(f"{k.rule.name} ({k.where})" for k in sorted(circle, key=lambda k: k.index))
+    what = "it is one of rules that read" if known in circle else "it reads rules that read"
+    return f"{what} what the others make, at several intervals, in an order that is not said: {places}"
 
 
 def of_future(known: KnownRule) -> str:

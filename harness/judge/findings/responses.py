@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.engine.promtool_run import Points
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Phase
 from driftdrill.reports.data.verdict import Response, ResponseWord
@@ -58,6 +59,19 @@ def of_rule(tracks: Sequence[AlertTrack], known: KnownRule) -> list[AlertTrack]:
     ]
 
 
+@dataclass(frozen=True)
+class Decided:
+    """A word, why, and the moments that it stands on, scenario seconds."""
+
+    word: ResponseWord
+    note: str = ""
+    fired_at: float | None = None
+    pending_at: float | None = None
+    resolved_at: float | None = None
+    detect: tuple[float, float] | None = None
+    vanished: bool = False
+
+
 def respond(
     facts: Facts,
     known: KnownRule,
@@ -73,70 +87,89 @@ def respond(
     ``untested`` is why its silence proves nothing, ``unjudged`` why nothing that it did proves anything; empty where
     they do.
     """
-    warm_up_end, fault, end = facts.phases["baseline"].start, facts.phases["fault"], facts.phases["recovery"].end
-    if not len_of(facts.phases["recovery"]):
-        end = fault.end
     own = [t for t in of_rule(facts.tracks, known) if carries(t.labels, labels)]
-    firing, pending = _intervals(own, "firing"), _intervals(own, "pending")
-    needs, has = known.look_back + known.rule.for_, fault.start + facts.history
+    decided = (
+        _not_judged(_too_short(facts, known) or unjudged)
+        or _without_fault(facts, known, own)
+        or _in_fault(facts, known, own, within)
+        or _not_judged(_unevaluated(facts, known) or untested)
+        or Decided("SILENT", silence(facts, known, labels, _intervals(own, "pending")))
+    )
     evaluations = facts.evaluations(known)
-    judged_from = max(warm_up_end, known.look_back - facts.history)
+    return Response(
+        alert=known.rule.name,
+        where=known.where,
+        labels=dict(labels),
+        expected=expected,
+        within=within,
+        peak=peak(facts, known, labels),
+        evaluations=len(evaluations),
+        with_value=_with_value(facts, known, evaluations),
+        instances=tuple(t.labels for t in own if any(i.end > _from(facts, known) for i in _intervals([t], "firing"))),
+        **vars(decided),
+    )
 
-    def make(word: ResponseWord, note: str = "", **times: float | tuple[float, float] | None) -> Response:
-        return Response(
-            alert=known.rule.name,
-            word=word,
-            where=known.where,
-            labels=dict(labels),
-            expected=expected,
-            within=within,
-            peak=peak(facts, known, labels),
-            note=note,
-            evaluations=len(evaluations),
-            with_value=_with_value(facts, known, evaluations),
-            instances=tuple(
-                t.labels for t in own if any(i.state == "firing" and i.end > judged_from for i in t.intervals)
-            ),
-            **times,  # type: ignore[arg-type]
-        )
 
-    if needs > has:
-        longer = f"look-back + for is {format_duration(needs)}, warm-up + baseline {format_duration(has)}"
-        return make("NOT_JUDGED", longer)
-    if unjudged:
-        return make("NOT_JUDGED", unjudged)
-    early = [i for i in firing if i.end > judged_from and i.start < fault.start]
-    if early:
-        note = f"fired in the baseline, at {rounded_duration(early[0].start)}"
-        return make("FALSE_ALARM", note, fired_at=early[0].start, resolved_at=_end(early[0], end))
-    began = facts.fault_began
-    later = [i for i in firing if i.start >= fault.start]
-    if not later or began is None:
-        if later:
-            return make("FALSE_ALARM", "fired although no fault was sent", fired_at=later[0].start)
-        untested = _unevaluated(facts, known) or untested
-        return make("NOT_JUDGED", untested) if untested else make("SILENT", silence(facts, known, labels, pending))
-    first = later[0]
-    if first.start < began:
+def _not_judged(why: str) -> Decided | None:
+    return Decided("NOT_JUDGED", why) if why else None
+
+
+def _too_short(facts: Facts, known: KnownRule) -> str:
+    """That an alert looks back further than there is before the fault; empty where it does not."""
+    needs, has = known.look_back + known.rule.for_, facts.phases["fault"].start + facts.history
+    longer = f"look-back + for is {format_duration(needs)}, warm-up + baseline {format_duration(has)}"
+    return longer if needs > has else ""
+
+
+def _from(facts: Facts, known: KnownRule) -> float:
+    """From when on what an alert does is judged: after warm-up, once it has all that it looks back at."""
+    return max(facts.phases["baseline"].start, known.look_back - facts.history)
+
+
+def _without_fault(facts: Facts, known: KnownRule, own: Sequence[AlertTrack]) -> Decided | None:
+    """What fired without the fault: before it, or where none was sent; None where nothing did."""
+    began, start = facts.fault_began, facts.phases["fault"].start
+    firing = [i for i in _intervals(own, "firing") if i.end > _from(facts, known)]
+    first = firing[0] if firing else None
+    if first is None or (began is not None and first.start >= began):
+        return None
+    note = "fired although no fault was sent"
+    if first.start < start:
+        note = f"fired in the baseline, at {rounded_duration(first.start)}"
+    elif began is not None:
         note = f"fired {rounded_duration(began - first.start)} before the first faulty request"
-        return make("FALSE_ALARM", note, fired_at=first.start, resolved_at=_end(first, end))
-    before_first = [p for p in pending if began <= p.start <= first.start]
+    resolved = None if began is None and first.start >= start else _end(first, _last(facts))
+    return Decided("FALSE_ALARM", note, fired_at=first.start, resolved_at=resolved)
+
+
+def _in_fault(facts: Facts, known: KnownRule, own: Sequence[AlertTrack], within: float | None) -> Decided | None:
+    """What fired after the first faulty request; None where nothing did."""
+    fault, began = facts.phases["fault"], facts.fault_began
+    firing = [i for i in _intervals(own, "firing") if began is not None and i.start >= began]
+    if not firing or began is None:
+        return None
+    first, last = firing[0], firing[-1]
+    pending = [p.start for p in _intervals(own, "pending") if began <= p.start <= first.start]
     detect = first.start - began
-    times: dict[str, float | tuple[float, float] | None] = {
-        "fired_at": first.start,
-        "pending_at": before_first[-1].start if before_first else None,
-        "resolved_at": _end(later[-1], end),
-        "detect": (detect, detect),
-    }
+
+    def fired(word: ResponseWord, note: str, vanished: bool = False) -> Decided:
+        resolved = _end(last, _last(facts))
+        return Decided(word, note, first.start, pending[-1] if pending else None, resolved, (detect, detect), vanished)
+
     # What the fault left in the metrics is seen by the next scrape, and that by the next evaluation.
     if first.start > fault.end + known.settle + facts.scrape + (known.group.interval or facts.step):
         late_by = rounded_duration(first.start - fault.end)
-        return make("FALSE_ALARM", f"fired {late_by} after the fault's end, longer than it looks back", **times)
+        return fired("FALSE_ALARM", f"fired {late_by} after the fault's end, longer than it looks back")
     limit = fault.end - began if within is None else within
     if detect > limit:
-        return make("LATE", f"first fired {rounded_duration(detect - limit)} too late", **times)
-    word, note, gone = _ending(facts, known, own, later[-1], end)
-    return replace(make(word, note, **times), vanished=gone)
+        return fired("LATE", f"first fired {rounded_duration(detect - limit)} too late")
+    return fired(*_ending(facts, known, own, last, _last(facts)))
+
+
+def _last(facts: Facts) -> float:
+    """The drill's end, scenario seconds."""
+    recovery = facts.phases["recovery"]
+    return recovery.end if len_of(recovery) else facts.phases["fault"].end
 
 
 def _ending(
@@ -202,8 +235,8 @@ def vanished(facts: Facts, known: KnownRule, tracks: Sequence[AlertTrack], at: f
     """Whether, when an alert resolved, nothing that it compares had a value any more for those that had fired, because
     a series that it reads had ended."""
     left = facts.left.get(known.analysed.left or "")
-    if left is None:
-        return False
+    if left is None or not (known.analysed.metrics or frozenset()).isdisjoint(ALERT_SERIES):
+        return False  # what reads ALERTS has no value once they resolve, which is well
     fell = [
         t
         for name in known.metrics or facts.ended

@@ -32,14 +32,14 @@ def validity(
     requests: Requests,
     samples: Sequence[Samples],
     events: Sequence[Mapping[str, Any]],
-    must_fire: frozenset[str],
-    alerts: Sequence[AlertTrack],
+    awaited: Sequence[AlertTrack],
     failed: Sequence[pages.PageFailure],
     reads: frozenset[str] | None = frozenset(),
 ) -> Validity:
     """All reasons for which the drill is INVALID, and what else a reader should know.
 
-    ``failed`` is what befell pages, ``reads`` are the metrics that the judged rules read; None is everything.
+    ``awaited`` are the instances of alerts that must fire, ``failed`` is what befell pages, ``reads`` are the metrics
+    that the judged rules read; None is everything.
     """
     unread = [f.why for f in failed]
     twice, sent_twice = counting.sent_twice(events)
@@ -56,7 +56,7 @@ def validity(
         *late,
         *twice,
         *_counted(meta, requests, samples),
-        *clean_start(phases, must_fire, alerts),
+        *clean_start(phases, awaited),
         *model.reasons,
     ]
     observations = [
@@ -120,13 +120,11 @@ def _counted(meta: Meta, requests: Requests, samples: Sequence[Samples]) -> list
     return [f"is this the model's metrics page? {name} grew by {grown:g} while {answered} requests were answered"]
 
 
-def clean_start(phases: Mapping[str, Phase], must_fire: frozenset[str], alerts: Sequence[AlertTrack]) -> list[str]:
-    """The alerts that must fire, and were firing or about to when the fault began."""
+def clean_start(phases: Mapping[str, Phase], awaited: Sequence[AlertTrack]) -> list[str]:
+    """Those of the alerts that must fire which were firing or about to when the fault began."""
     start, begin = phases["fault"].start, phases["baseline"].start
     out = []
-    for track in alerts:
-        if track.alert not in must_fire:
-            continue
+    for track in awaited:
         for i in track.intervals:
             if i.state == "firing" and i.start < start and i.end > begin:
                 out.append(f"{track.alert}, which must fire, was firing in the baseline already")

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import children, grouped, kind, tree
 from driftdrill.harness.judge.rules.reading import may_match
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule, Rules
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.reports.data.timeline import Labels
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from driftdrill.harness.judge.mutants.operators import Mutant
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import kind, rewrite, selector, tree
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, Rules, may_read
+from driftdrill.harness.judge.rules.rules import Rules, may_read
 from driftdrill.stack.rules.files import Rule
 
 MADE = "driftdrill_mutant"

@@ -14,9 +14,10 @@ import promql_parser
 from driftdrill.harness.judge.rules.promql import COMPARISONS, Matcher, children, constant, kind, matchers, show
 
 FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
-ALERTS = "ALERTS"
+ALERTS, FOR_STATE = ALERT_SERIES = ("ALERTS", "ALERTS_FOR_STATE")
+"""What the engine makes of alerts: 1 while one is pending or firing, and since when, as Unix time."""
 _DURATION = re.compile(r"\[([0-9a-z]+)(?::[0-9a-z]*)?\]")
-_CLOCK = re.compile(r"\b(time|timestamp|hour|minute|day_of_\w+|days_in_month|month|year)\s*\(")
+_CLOCK = re.compile(r"\b(time|timestamp|hour|minute|day_of_\w+|days_in_month|month|year)\s*\(|\b" + FOR_STATE)
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class Analysed:
     left: str | None = None
     """What an alert compares, or the first part of what it joins by ``and``: its values are the alert's."""
     reads_alerts: tuple[tuple[Matcher, ...], ...] = ()
-    """The matchers of each selector of ALERTS."""
+    """The matchers of each selector of ALERTS or ALERTS_FOR_STATE."""
     reads_clock: bool = False
-    """Whether it calls time(), hour() and the like."""
+    """Whether it calls time(), hour() and the like, or reads since when alerts are active."""
     beside_clock: frozenset[str] | None = frozenset()
     """The metrics that it compares with time(), or subtracts; None is any."""
 
@@ -91,7 +92,7 @@ def _reads(node: Any, around: float) -> list[tuple[str | None, float]]:
 
 def _alerts(node: Any) -> list[tuple[Matcher, ...]]:
     if kind(node) == "VectorSelector":
-        return [tuple(matchers(node))] if node.name == ALERTS or not node.name else []
+        return [tuple(matchers(node))] if node.name in ALERT_SERIES or not node.name else []
     return [found for child in children(node) for found in _alerts(child)]
 
 
@@ -120,6 +121,8 @@ def _tells_time(node: Any) -> bool:
     if kind(node) == "BinaryExpr":
         sides = [(node.lhs, node.rhs), (node.rhs, node.lhs)]
         return str(node.op) in "+-*/" and any(_tells_time(a) and constant(b) is not None for a, b in sides)
+    if kind(node) == "VectorSelector":
+        return bool(node.name == FOR_STATE)
     return kind(node) == "ParenExpr" and _tells_time(node.expr)
 
 

@@ -2,7 +2,8 @@
 
 The engine's clock begins in 1970. A rule that asks for the time is put so that it reads the clock as it would stand if
 scenario second 0 were the chosen moment: ``time()`` becomes ``(time() + seconds)``, ``hour()`` and its like are asked
-of that, and ``timestamp(x)`` is moved as far. An ``@`` with a number is not: it names a moment of the engine's own.
+of that, and ``timestamp(x)`` and ``ALERTS_FOR_STATE`` are moved as far. A range of the latter cannot be. An ``@`` with
+a number is not: it names a moment of the engine's own.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from driftdrill.harness.errors import RuleError, UsageError
-from driftdrill.harness.judge.rules.analysed import analyse
-from driftdrill.harness.judge.rules.promql import kind, number, rewrite, tree
+from driftdrill.harness.judge.rules.analysed import FOR_STATE, analyse
+from driftdrill.harness.judge.rules.promql import children, kind, matchers, number, rewrite, show, tree
 from driftdrill.harness.judge.rules.rules import Rules
 
 CALENDAR = {"hour", "minute", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"}
@@ -36,7 +37,18 @@ class Moment:
 
 def can_be_put(expr: str) -> bool:
     """Whether the clock that an expression reads can be put to another moment, if it reads one."""
-    return not analyse(expr).reads_clock or tree(expr) is not None
+    return not analyse(expr).reads_clock or ((root := tree(expr)) is not None and not _ranges_over_state(root))
+
+
+def _ranges_over_state(node: Any) -> bool:
+    if kind(node) == "MatrixSelector" and _of_state(node.vector_selector):
+        return True
+    return any(_ranges_over_state(child) for child in children(node))
+
+
+def _of_state(node: Any) -> bool:
+    """Whether it selects since when alerts are active."""
+    return kind(node) == "VectorSelector" and (node.name == FOR_STATE or ("__name__", "=", FOR_STATE) in matchers(node))
 
 
 def moment(text: str) -> Moment:
@@ -71,6 +83,8 @@ def moved(expr: str, seconds: float) -> str:
         name = node.func.name if kind(node) == "Call" else ""
         if name == "time":
             return f"(time() + {ahead})"
+        if _of_state(node):
+            return f"({show(node)} + {ahead})"
         if name == "timestamp":
             return f"(timestamp({parts[0]}) + {ahead})"
         return f"{name}(vector(time() + {ahead}))" if name in CALENDAR and not parts else None

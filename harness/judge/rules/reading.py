@@ -4,10 +4,11 @@ Rules that read each other in a circle are taken together (strongly connected co
 is linear in the rules and in what they read, even where every rule reads everything.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from driftdrill.harness.judge.rules.analysed import ALERTS, Analysed, analyse
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES, Analysed, analyse
 from driftdrill.stack.rules.files import Rule
 
 
@@ -39,7 +40,7 @@ def followed(rules: Sequence[Rule]) -> list[Needs]:
     """
     analysed = [analyse(r.expr) for r in rules]
     reads = [_reads(a, rules) for a in analysed]
-    made = {r.name for r in rules if r.kind == "record"} | {ALERTS}
+    made = {r.name for r in rules if r.kind == "record"} | {*ALERT_SERIES}
     found: dict[int, Needs] = {}
     for circle in circles([[j for j, _ in each] for each in reads]):
         inside = set(circle)
@@ -84,7 +85,7 @@ def _reads(a: Analysed, rules: Sequence[Rule]) -> list[tuple[int, float]]:
             names = [n for n in (rule.name, None) if n in spans]
         else:
             wanted = any(may_match(matchers, rule) for matchers in a.reads_alerts)
-            names = [n for n in (ALERTS, None) if n in spans] if wanted else []
+            names = [n for n in (*ALERT_SERIES, None) if n in spans] if wanted else []
         if names:
             out.append((j, max(spans[n] for n in names)))
     return out
@@ -92,8 +93,17 @@ def _reads(a: Analysed, rules: Sequence[Rule]) -> list[tuple[int, float]]:
 
 def may_match(matchers: Iterable[tuple[str, str, str]], rule: Rule) -> bool:
     """Whether ALERTS of the rule may have these labels, as far as the rule says."""
-    said = {**rule.labels, "alertname": rule.name}
-    return all(said.get(label, value) == value or "{{" in said[label] for label, op, value in matchers if op == "=")
+    said = {k: v for k, v in rule.labels.items() if "{{" not in v} | {"alertname": rule.name}
+    return all(_fits(said[label], op, value) for label, op, value in matchers if label in said)
+
+
+def _fits(said: str, op: str, value: str) -> bool:
+    if op in ("=", "!="):
+        return (said == value) is (op == "=")
+    try:
+        return (re.fullmatch(value, said) is not None) is (op == "=~")
+    except re.error:  # what Go's expressions know, and Python's do not
+        return True
 
 
 def circles(reads: Sequence[Sequence[int]]) -> list[list[int]]:

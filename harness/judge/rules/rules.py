@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from driftdrill.harness.judge.rules.analysed import ALERTS, Analysed, analyse
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES, Analysed, analyse
 from driftdrill.harness.judge.rules.promql import tree
-from driftdrill.harness.judge.rules.reading import followed, union
+from driftdrill.harness.judge.rules.reading import circles, followed, read_rules, union
 from driftdrill.stack.rules.files import Group, Labels, Rule, RuleFile
 
-ALERT_SERIES = (ALERTS, "ALERTS_FOR_STATE")
 _SET_BY_ENGINE = ("__name__", "alertname", "alertstate")
 _WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _NAMELESS = re.compile(r"(^|[^\w:])\{|__name__")
@@ -101,6 +100,19 @@ class Rules:
                 new = {reader for one in new for reader in readers[one]} - found
                 found |= new
             out[id(rule)] = tuple(r for r in every if _key(r) in found)
+        return out
+
+    def unordered(self, interval: float) -> Mapping[int, tuple[KnownRule, ...]]:
+        """The place of a rule -> a circle of rules that read what the others make, at several intervals, in which it
+        stands, or which it reads; only of such rules. ``interval`` is that of groups without their own, seconds."""
+        read = [sorted(r) for r in read_rules([k.rule for k in self.known])]
+        out: dict[int, tuple[KnownRule, ...]] = {}
+        for circle in circles(read):
+            inside = tuple(self.known[i] for i in circle)
+            paces = {k.group.interval or interval for k in inside}
+            before = next((out[j] for i in circle for j in read[i] if j in out), ())
+            if found := inside if len(paces) > 1 else before:
+                out |= dict.fromkeys(circle, found)
         return out
 
     @property

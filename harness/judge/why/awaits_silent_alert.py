@@ -1,7 +1,8 @@
 """A rule that waits for the ALERTS of other alerts, which were silent themselves."""
 
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import matchers
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule
+from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.alert_series import STATES, fitting
 from driftdrill.harness.judge.why.labels import NAME, matches
 from driftdrill.harness.judge.why.phrases import and_through, several

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from driftdrill.harness.judge.rules.analysed import FLIPPED
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES, FLIPPED
 from driftdrill.harness.judge.rules.promql import (
     COMPARISONS,
     Matcher,
@@ -24,7 +24,7 @@ from driftdrill.harness.judge.rules.promql import (
     show,
     tree,
 )
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule
+from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import asks_for_any_name, selectors
 from driftdrill.harness.judge.why.phrases import code, series
 from driftdrill.harness.judge.why.ranges import of_aggregate, of_call

@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers, show, tree
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule, Rules
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why.alert_series import STATES, fitting
 from driftdrill.harness.judge.why.label_functions import CALLS, DROP_NAME, KEEP_NAME, is_known, labels_of_absent
 from driftdrill.harness.judge.why.label_joins import joined, keeps_name

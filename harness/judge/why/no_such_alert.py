@@ -2,8 +2,9 @@
 
 import difflib
 
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule
+from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.alert_series import fitting, possible
 from driftdrill.harness.judge.why.dry import dry
 from driftdrill.harness.judge.why.labels import NAME

@@ -4,8 +4,9 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
 
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import kind
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule
+from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why import escaped_name, native_histogram
 from driftdrill.harness.judge.why.dry import Dry, asks_for_any_name, dry
 from driftdrill.harness.judge.why.phrases import and_through, several

@@ -3,8 +3,9 @@
 import difflib
 from collections.abc import Sequence
 
+from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.promql import Matcher, kind, matchers, tree
-from driftdrill.harness.judge.rules.rules import ALERT_SERIES, KnownRule
+from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why import escaped_name, exported_label, le_spelling
 from driftdrill.harness.judge.why.dry import Dry, dry, selectors
 from driftdrill.harness.judge.why.label_values import (

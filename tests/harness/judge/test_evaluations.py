@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from driftdrill.harness.judge.findings.evaluations import observations, reasons, ticks, unevaluated
+from driftdrill.harness.judge.findings.evaluations import erring, observations, reasons, ticks, unevaluated
 from driftdrill.harness.judge.judge import judge
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.stack.rules.files import parse
@@ -67,6 +67,18 @@ def test_rules_that_were_changed_make_the_drill_invalid_and_errors_are_told() ->
         {"event": "evaluations", "at": 6.0, "last": {"0": 5.0}, "errors": {"0.0": ""}},
     ]
     assert observations(failing) == ["A could not be evaluated at 2 polls: many-to-many"]
+
+
+def test_of_two_rules_of_one_name_the_one_in_error_is_not_judged() -> None:
+    group = {"name": "g", "file": "f", "interval": 5.0, "rules": ["A", "A"]}
+    events = [
+        {"event": "rule_groups", "at": 0.0, "groups": [group]},
+        {"event": "evaluations", "at": 1.0, "last": {"0": 0.0}, "errors": {"0.1": "many-to-many"}},
+    ]
+    text = "groups: [{name: g, rules: [{alert: A, expr: x > 9}, {alert: A, expr: x > 1}]}]"
+    well, ill = Rules(tuple(parse(text, "r.yml"))).known
+    assert erring(events, well) is None
+    assert erring(events, ill) == "it could not be evaluated at 1 of 1 polls: many-to-many"
 
 
 def test_a_rule_of_a_page_that_was_not_scraped_in_the_fault_is_not_judged(tmp_path: Path) -> None:

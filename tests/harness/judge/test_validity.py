@@ -25,8 +25,7 @@ def judged(
     scraped: list[Samples] | None = None,
     events: tuple[dict[str, Any], ...] = (END,),
     about: dict[str, Any] | None = None,
-    must_fire: frozenset[str] = frozenset(),
-    alerts: tuple[Any, ...] = (),
+    awaited: tuple[Any, ...] = (),
     at: Any = AT,
     prediction: Any = TRUTH,
     truth: Any = TRUTH,
@@ -36,7 +35,7 @@ def judged(
     known = meta(**({"planned": len(sent)} | (about or {})))
     seen = [up()] if scraped is None else scraped
     failed = failures(known, BY_NAME, sent, seen, events)
-    return validity(known, BY_NAME, sent, seen, events, must_fire, alerts, failed)
+    return validity(known, BY_NAME, sent, seen, events, awaited, failed)
 
 
 def reasons(*args: Any, **given: Any) -> list[str]:
@@ -190,7 +189,7 @@ def test_the_targets_own_counter_must_have_seen_half_of_what_was_answered() -> N
 
 def test_an_alert_that_must_fire_may_be_neither_firing_in_the_baseline_nor_pending_as_the_fault_begins() -> None:
     def said(*spans: tuple[float, float, str]) -> list[str]:
-        return clean_start(BY_NAME, frozenset({"Hot"}), [track("Hot", *spans), track("Cold", (0, 2700, "firing"))])
+        return clean_start(BY_NAME, [track("Hot", *spans)])
 
     baseline = ["Hot, which must fire, was firing in the baseline already"]
     pending = ["Hot, which must fire, was pending when the fault began"]
@@ -202,12 +201,8 @@ def test_an_alert_that_must_fire_may_be_neither_firing_in_the_baseline_nor_pendi
     assert said((800, 900, "pending")) == []
     assert said((900, 960, "pending")) == []
     assert said((400, 500, "firing"), (850, 950, "pending")) == baseline
-    assert clean_start(
-        BY_NAME, frozenset({"Hot", "Cold"}), [track("Hot", (0, 900, "firing"), bin=b) for b in "ab"]
-    ) == (baseline)
-    cold, hot = track("Cold", (0, 900, "firing")), track("Hot", (400, 500, "firing"))
-    assert clean_start(BY_NAME, frozenset({"Hot"}), [cold, hot]) == baseline
-    assert reasons(must_fire=frozenset({"Hot"}), alerts=(track("Hot", (0, 400, "firing")),)) == baseline
+    assert clean_start(BY_NAME, [track("Hot", (0, 900, "firing"), bin=b) for b in "ab"]) == baseline
+    assert reasons(awaited=(track("Hot", (0, 400, "firing")),)) == baseline
 
 
 def test_half_of_the_baselines_rows_must_have_been_answered() -> None:

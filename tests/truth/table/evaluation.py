@@ -1,7 +1,9 @@
 """How rules are evaluated: intervals, look-back, ALERTS, subqueries, clocks, errors, and sums at the threshold."""
 
+from dataclasses import replace
+
 from driftdrill import fires, quiet, resolves
-from tests.truth.entry import alert, by, flat, group, groups, jump, lie, record, rising, rules, well
+from tests.truth.entry import alert, by, flat, group, groups, jump, lie, record, rising, rules, until, well
 
 HOT = {"heat": jump(1, 20)}
 BACK = {"heat": jump(1, 20, at=1000, back=1700)}
@@ -10,8 +12,10 @@ IN_FAULT = {"side": {(("s", "a"),): flat(1), (("s", "b"),): lambda t: 1.0 if t >
 THEN_FIXED = {"side": {(("s", "a"),): flat(1), (("s", "b"),): lambda t: 1.0 if 900 <= t < 1000 else None}}
 LONG_BASELINE = {"phases": [("warm_up", 0.0, 300.0), ("baseline", 300.0, 1500.0), ("fault", 1500.0, 1800.0), ("recovery", 1800.0, 2700.0)]}
 BORN = 1.8e9
+SINCE = 'time() - ALERTS_FOR_STATE{alertname="Base"} > 120'
+ONCE = {"side": {(("s", "a"),): flat(1), (("s", "b"),): lambda t: 1.0 if 1500 < t < 1560 else None}}
 
-ENTRIES = [
+_ENTRIES = [
     # Intervals.
     lie("an interval longer than the fault", groups(group(alert("Hot", "heat > 10"), interval="30m")), BACK, [quiet("Hot")], "NOT_JUDGED", 3, "no evaluation after a scrape in the fault"),
     lie("fires, at an interval longer than the fault", groups(group(alert("Hot", "heat > 10"), interval="30m")), BACK, [fires("Hot")], "NOT_JUDGED", 3),
@@ -38,7 +42,20 @@ ENTRIES = [
     well("an alert on ALERTS of its own group", rules(alert("Base", "heat > 10"), alert("Hot", 'ALERTS{alertname="Base",alertstate="firing"} == 1')), HOT, [fires("Base"), fires("Hot")], "FIRED FIRED"),
     well("an alert on ALERTS of a later group", groups(group(alert("Hot", 'count(ALERTS{alertstate="firing",alertname!="Hot"}) > 0'), name="a"), group(alert("Base", "heat > 10"), name="b")), HOT, [fires("Hot")], "FIRED FIRED"),
     well("an alert on a pending one", rules(alert("Base", "heat > 10", for_="5m"), alert("Soon", 'ALERTS{alertname="Base",alertstate="pending"} == 1')), HOT, [fires("Soon", within=60)], "FIRED FIRED"),
-    well("an alert on how long another is active", rules(alert("Base", "heat > 10"), alert("Hot", 'time() - ALERTS_FOR_STATE{alertname="Base"} > 120')), HOT, [fires("Hot")], "FIRED FIRED"),
+    well("an alert on how long another is active", rules(alert("Base", "heat > 10"), alert("Hot", SINCE)), HOT, [fires("Hot", within=150)], "FIRED FIRED"),
+    lie("an alert on how long another is active is not there at once", rules(alert("Base", "heat > 10"), alert("Hot", SINCE)), HOT, [fires("Hot", within=149)], "FIRED LATE", 1),
+    well("an alert on how long one of another interval is active", groups(group(alert("Hot", SINCE), interval="30s"), group(alert("Base", "heat > 10", for_="1m"), name="b", interval="20s")), HOT, [fires("Hot", within=150)], "FIRED FIRED"),
+    lie("an alert on how long one that errors is active", rules(alert("Base", "heat > 10 unless heat * on () side > 99"), alert("Hot", SINCE)), {**HOT, **ONCE}, [fires("Hot", within=150)], "FIRED FIRED", 1, "many-to-many", "fired 2m30s after the fault began"),
+    well("an alert on since when another was active", rules(alert("Base", "heat > 10"), alert("Hot", 'time() - max_over_time(ALERTS_FOR_STATE{alertname="Base"}[5m]) > 120')), HOT, [fires("Hot", within=150)], "FIRED FIRED"),
+    well("an alert on how long another is active, asked of every name", rules(alert("Base", "heat > 10"), alert("Hot", SINCE.replace("ALERTS_FOR_STATE{", '{__name__="ALERTS_FOR_STATE",'))), HOT, [fires("Hot", within=150)], "FIRED FIRED"),
+    well("what reads ALERTS resolves with them", rules(alert("Base", "heat > 10"), alert("Hot", 'ALERTS{alertname="Base"} > 0 and on () (heat > 0 or gone > 0)')), {**HOT, "gone": until(1200)}, [fires("Hot"), resolves("Hot")], "FIRED FIRED"),
+    # Circles.
+    lie("two alerts of two intervals that read each other", groups(group(alert("A", 'heat > 10 unless on () ALERTS{alertname="B"}'), interval="30s"), group(alert("B", 'heat > 10 unless on () ALERTS{alertname="A"}'), name="h")), HOT, [fires("A"), quiet("B")], "NOT_JUDGED NOT_JUDGED", 3, "in an order that is not said: A (rules.yml:3), B (rules.yml:5)", "--clock wall"),
+    lie("a reader of such a circle", groups(group(alert("A", 'heat > 10 unless on () ALERTS{alertname="B"}'), alert("C", 'ALERTS{alertname="A"} > 0'), interval="30s"), group(alert("B", 'heat > 10 unless on () ALERTS{alertname="A"}'), name="h")), HOT, [quiet("C")], "NOT_JUDGED NOT_JUDGED NOT_JUDGED", 3, "it reads rules that read what the others make"),
+    lie("recording rules of two intervals in a circle", groups(group(record("a", "max(heat) or b"), interval="30s"), group(record("b", "a"), alert("Hot", "b > 10"), name="h")), HOT, [fires("Hot")], "NOT_JUDGED", 3, "at several intervals"),
+    well("two alerts of one interval that read each other", groups(group(alert("A", 'heat > 10 unless on () ALERTS{alertname="B"}')), group(alert("B", 'heat > 99 unless on () ALERTS{alertname="A"}'), name="h")), HOT, [fires("A"), quiet("B")], "FIRED SILENT"),
+    well("two alerts of two intervals that leave each other out", groups(group(alert("A", 'count(ALERTS{alertname!~"A|B"}) > 0'), interval="30s"), group(alert("B", 'count(ALERTS{alertname!="B",alertname!="A"}) > 0'), alert("Base", "heat > 10"), name="h")), HOT, [fires("A"), fires("B")], "FIRED FIRED FIRED"),
+    well("two recording rules of one name, of two intervals", groups(group(record("r", "max(heat)", labels={"w": "a"}), interval="30s"), group(record("r", "min(heat)", labels={"w": "b"}), alert("Hot", "r > 10"), name="h")), HOT, [fires("Hot")], "FIRED"),
     # Subqueries.
     lie("a subquery steps by the global interval", groups(group(alert("Hot", "sum_over_time((heat > bool 10)[4m:]) > 8"), interval="2m")), HOT, [quiet("Hot")], "FIRED", 1),
     well("a subquery with a step of its own", groups(group(alert("Hot", "sum_over_time((heat > bool 10)[4m:30s]) > 6"), interval="2m")), HOT, [fires("Hot")], "FIRED"),
@@ -78,3 +95,4 @@ ENTRIES = [
     lie("it hangs on the phase", rules(alert("Burst", "increase(errors_total[20s]) > 0")), {"errors_total": lambda t: 0.0 if t < 1000 else 1.0}, [], "SILENT", 1, "differs with the phase", judged={"phases": 5}),
     lie("it sleeps at night", rules(alert("Hot", "heat > 10 and on () hour() >= 8 < 18")), HOT, [fires("Hot")], "SILENT", 1, "differs with the moment", judged={"at": ["2026-03-02T12:00Z", "2026-03-02T03:00Z"]}),
 ]
+ENTRIES = [replace(entry, exported=True) for entry in _ENTRIES]

@@ -3,12 +3,20 @@
 import math
 
 from driftdrill import everything_else, exists, fires, moves, quiet, resolves, stays
-from tests.truth.entry import alert, born, by, flat, group, groups, jump, lie, rising, rules, until, well
+from driftdrill.harness.recording.stale import STALE
+from tests.truth.entry import Value, alert, born, by, flat, group, groups, jump, lie, rising, rules, until, well
 
 HOT = rules(alert("Hot", "heat > 10"))
 CALM = rules(alert("Hot", "heat > 1000"))
 HEAT = {"heat": jump(1, 20)}
 NAN = math.nan
+
+
+def third(value: Value) -> Value:
+    """There at every third scrape."""
+    return lambda t: value(t) if int(t / 15) % 3 == 0 else STALE
+
+
 
 ENTRIES = [
     # Series.
@@ -19,13 +27,22 @@ ENTRIES = [
     lie("moves where two differ and neither moves", CALM, {"heat": by("f", x=flat(1), y=flat(20))}, [moves("heat")], "SILENT", 1),
     lie("moves by a series that is born in the fault", CALM, {"heat": {**by("f", x=flat(1)), (("f", "y"),): born(900, 20)}}, [moves("heat", above=15)], "SILENT", 1),
     lie("stays where one of two vanishes", CALM, {"heat": by("f", x=flat(1), y=until(900))}, [stays("heat", by=1)], "SILENT", 1, "no value in most of the fault", 'f="y"'),
-    lie("stays where all vanish", CALM, {"heat": until(900)}, [stays("heat", by=1)], "SILENT", 3),
+    lie("stays where all vanish", CALM, {"heat": until(900)}, [stays("heat", by=1)], "SILENT", 1, "no value in most of the fault"),
+    lie("stays where all are born", CALM, {"heat": born(900)}, [stays("heat", by=1)], "SILENT", 1, "no value in most of the baseline"),
+    lie("stays of a series that moves and vanishes", CALM, {"heat": by("f", x=flat(1), y=until(960, jump(1, 50)))}, [stays("heat", by=1)], "SILENT", 1, "fault 1 to 50"),
+    lie("stays of a series of which there is a third, and that moves", CALM, {"heat": by("f", x=flat(1), y=third(jump(1, 50)))}, [stays("heat", by=1)], "SILENT", 3, "UNPROVEN", "no value in most of the baseline or the fault"),
+    well("stays of one that ended long before the fault", CALM, {"heat": by("f", x=flat(1), y=until(400))}, [stays("heat", by=1)], "SILENT"),
+    lie("moves of one that vanishes", CALM, {"heat": until(900)}, [moves("heat")], "SILENT", 1, "no value in most of the fault"),
+    lie("moves of one that is born", CALM, {"heat": born(900, 20)}, [moves("heat")], "SILENT", 1, "no value in most of the baseline"),
+    lie("moves of a series that moves and vanishes", CALM, {"heat": by("f", x=flat(1), y=until(960, jump(1, 50)))}, [moves("heat")], "SILENT", 3, "fault 1 to 50"),
+    lie("moves of a series of which there is a third", CALM, {"heat": by("f", x=flat(1), y=third(jump(1, 50)))}, [moves("heat")], "SILENT", 3),
+    well("moves from one infinity to the other", CALM, {"heat": jump(-math.inf, 20)}, [moves("heat")], "SILENT"),
     lie("stays where one is born", CALM, {"heat": {**by("f", x=flat(1)), (("f", "y"),): born(900)}}, [stays("heat", by=1)], "SILENT", 1, "no value in most of the baseline"),
     lie("stays of what is not there", CALM, HEAT, [stays("haet", by=1)], "SILENT", 3, "no value"),
     lie("moves of what is not there", CALM, HEAT, [moves("haet")], "SILENT", 3, "no value"),
     lie("exists of what is not there", CALM, HEAT, [exists("haet")], "SILENT", 1, "no value"),
-    lie("stays of NaN in the fault", CALM, {"heat": jump(1, NAN)}, [stays("heat", by=1)], "SILENT", 3),
-    lie("moves to NaN", CALM, {"heat": jump(1, NAN)}, [moves("heat")], "SILENT", 3),
+    lie("stays of NaN in the fault", CALM, {"heat": jump(1, NAN)}, [stays("heat", by=1)], "SILENT", 1),
+    lie("moves to NaN", CALM, {"heat": jump(1, NAN)}, [moves("heat")], "SILENT", 1),
     lie("exists of NaN", CALM, {"heat": flat(NAN)}, [exists("heat")], "SILENT", 1),
     lie("stays where a value is there at two scrapes of the fault", CALM, {"heat": {(("f", "x"),): lambda t: 1.0 if t < 900 else 1.0 if t < 930 else None, (("f", "y"),): flat(1)}}, [stays("heat", by=1)], "SILENT", 1),
     lie("stays of an expression that cannot be evaluated", CALM, {**HEAT, "side": by("s", a=flat(1), b=flat(1))}, [stays("heat * on () side", by=1)], "SILENT", 3, "cannot be evaluated"),
@@ -35,6 +52,10 @@ ENTRIES = [
     lie("moves above a value that the baseline had", CALM, {"heat": jump(5, 20)}, [moves("heat", above=4)], "SILENT", 1),
     lie("moves in recovery only", CALM, {"heat": jump(1, 20, at=1850, back=2700)}, [moves("heat")], "SILENT", 1),
     # Quiet.
+    lie("everything else is what no labels select: the ticket", rules(alert("X", "heat > 10", labels={"severity": "page"}), alert("X", "heat > 5", labels={"severity": "ticket"})), HEAT, [fires("X", labels={"severity": "page"}), quiet(everything_else)], "FIRED FIRED", 1, 'X FIRED at 15m15s with {instance="i", job="m", severity="ticket"}'),
+    lie("everything else is what no labels select: the other series", HOT, {"heat": by("f", x=jump(1, 20), y=jump(1, 20))}, [fires("Hot", labels={"f": "x"}), quiet(everything_else)], "FIRED", 1, 'Hot FIRED at 15m15s with {f="y", instance="i", job="m"}'),
+    lie("everything else, beside a quiet page", rules(alert("X", "heat > 99", labels={"severity": "page"}), alert("X", "heat > 5", labels={"severity": "ticket"})), HEAT, [quiet("X", labels={"severity": "page"}), quiet(everything_else)], "SILENT FIRED", 1),
+    well("everything else, where labels select all that fires", rules(alert("X", "heat > 10", labels={"severity": "page"}), alert("X", "heat > 50", labels={"severity": "ticket"})), {"heat": by("f", x=jump(1, 20), y=flat(1))}, [fires("X", labels={"f": "x"}), quiet(everything_else)], "FIRED SILENT"),
     well("quiet of an alert that works", CALM, HEAT, [quiet("Hot")], "SILENT"),
     lie("quiet of what fires", HOT, HEAT, [quiet("Hot")], "FIRED", 1),
     lie("quiet of what fires in the baseline", HOT, {"heat": jump(1, 20, at=400, back=500)}, [quiet("Hot")], "FALSE_ALARM", 1),
