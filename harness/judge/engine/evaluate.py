@@ -8,7 +8,7 @@ from driftdrill.harness.judge.engine.batches import Batch, batched
 from driftdrill.harness.judge.engine.broken import as_samples
 from driftdrill.harness.judge.engine.fold import order, tracks
 from driftdrill.harness.judge.engine.promtool_run import Points
-from driftdrill.harness.judge.engine.run import RunConditions, Rebase, RuleErrors, run
+from driftdrill.harness.judge.engine.run import Rebase, RuleErrors, RunConditions, run
 from driftdrill.harness.judge.rules.analysed import ALERT_SERIES, analyse
 from driftdrill.harness.judge.rules.moments import Clock
 from driftdrill.harness.judge.rules.reading import union
