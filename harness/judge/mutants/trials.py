@@ -143,7 +143,7 @@ def failed(clean: Judged, made: Judged) -> str | None:
         if before.held and not now.held:
             return f"{now.check} fails: {now.seen}"
     drill = clean.drill
-    reasons = [clean_start(drill.phases, drill.must_fire, j.awaited) for j in (clean, made)]
+    reasons = [clean_start(drill.phases, drill.must_fire, j.awaited, j.look_backs) for j in (clean, made)]
     return next((f"INVALID: {reason}" for reason in reasons[1] if reason not in reasons[0]), None)
 
 
