@@ -224,18 +224,16 @@ class _Counter:
         while True:
             self._sums = sums_of(found)
             agreeing = self._caught_up()
+            if agreeing and not self._agreeing:
+                gevent.sleep(0.002)
+                # Another counter of the page may be a moment behind; one that moves on counts scrapes, or others'.
+                found = scrape()
+                self._sums = sums_of(found)
+                agreeing = self._caught_up()
             if (agreeing >= (self._agreeing or agreeing) and agreeing) or time.monotonic() >= deadline:
                 break
             gevent.sleep(0.002)
             found = scrape()
-        if agreeing and not self._agreeing:  # another counter of the page may be a moment behind
-            gevent.sleep(0.002)
-            first, seen, found = found, self._sums, scrape()
-            self._sums = sums_of(found)
-            if (again := self._caught_up()) >= agreeing:
-                agreeing = again
-            else:
-                found, self._sums = first, seen
         self.looked += 1
         self._still.update(n for n, v in self._sums.items() if v == before.get(n, 0.0))
         self._judge(agreeing, fell=self._sums.get(self.name, 0.0) < before.get(self.name, 0.0))
