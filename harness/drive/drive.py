@@ -77,7 +77,7 @@ def drive(plan: Plan, steering: Steering, workers: Leading | None = None) -> Pat
             writer.rules(_copy_name(i), file.text.encode())
         run = Run(plan, steering, player, writer, injection, kept, own_loss)
         if plan.scraper is not None:
-            run.moves_idle = moving(plan.scraper)
+            run.moves_idle, run.moved_by_scraping = moving(plan.scraper)
             writer.event("moves_idle", 0.0, names=sorted(run.moves_idle))
         if isinstance(clock, VirtualClock) and not plan.site.proxies:
             own.resend_while(lambda: not injection.breaks_connections)

@@ -155,6 +155,8 @@ class Run:
     """Virtual clock: samples that are not written yet."""
     moves_idle: frozenset[str] = frozenset()
     """Virtual clock: names of metrics that move although no request is sent."""
+    moved_by_scraping: frozenset[int] = frozenset()
+    """Virtual clock: series that count scrapes, by their numbers in the scraper's table."""
     failed: int = 0
     resent: int = 0
     last: tuple[float, int] = (0.0, 0)

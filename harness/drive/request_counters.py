@@ -9,7 +9,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 import gevent
@@ -107,12 +107,14 @@ class Counters:
         return {n for n in names if counter.stood_still(n) and not _RUNTIME.fullmatch(n)}
 
     def _sums(self, found: Scrape) -> dict[str, float]:
-        """Metric name -> sum over its series; those of the page itself, and NaN as stale markers are, left out."""
+        """Metric name -> sum over its series, without NaN as stale markers are, and without those that scraping moves:
+        asked again and again, they would agree with whatever was answered."""
         sums: dict[str, float] = {}
         for i, v in zip(found.ids.tolist(), found.values.tolist(), strict=True):
             labels = self._scraper.table.labels(i)
             name = labels["__name__"]
-            if not name.endswith(_NO_COUNT) and "/metrics" not in labels.values() and not math.isnan(v):
+            counts_scrapes = i in self._run.moved_by_scraping or "/metrics" in labels.values()
+            if not (counts_scrapes or name.endswith(_NO_COUNT) or math.isnan(v)):
                 sums[name] = sums.get(name, 0.0) + v
         return {name: v for name, v in sums.items() if name not in REPORTED}
 
@@ -171,6 +173,9 @@ class _Counter:
         """Scrapes in a row at which those agreed."""
         self._vain = 0
         """Scrapes in a row whose wait was in vain."""
+        self._short = 0.0
+        """By how much the counter fell short after the last wait in vain: of what it never counts, as requests that
+        got no answer or all before a restart, the next scrape need not wait for."""
 
     @property
     def name(self) -> str:
@@ -180,8 +185,12 @@ class _Counter:
         return min(self._agreeing, key=_likely)
 
     def grown(self, name: str) -> float:
-        """By how much the sum of a metric grew since the first scrape."""
+        """By how much the sum of a metric grew since the first scrape, as far as it is known."""
         return self._sums.get(name, 0.0) - (self._base or {}).get(name, 0.0)
+
+    def shown(self, sums: Mapping[str, float]) -> bool:
+        """Whether a page with these sums has the counter, once that is known."""
+        return not self.name or self.name in sums
 
     def stood_still(self, name: str) -> bool:
         """Whether it stood still at half of the scrapes before which something was answered."""
@@ -207,7 +216,7 @@ class _Counter:
         if self._base is None:
             self._base = self._sums = sums_of(found)
             return found
-        if answered == self.answered or found.error:
+        if answered == self.answered or found.error or not self.shown(sums_of(found)):
             return found
         before, self.answered = self._sums, answered
         waits = self._vain < VAIN and (bool(self._agreeing) or not self.looked)
@@ -215,36 +224,36 @@ class _Counter:
         while True:
             self._sums = sums_of(found)
             agreeing = self._caught_up()
+            if agreeing and not self._agreeing:
+                gevent.sleep(0.002)
+                # Another counter of the page may be a moment behind; one that moves on counts scrapes, or others'.
+                found = scrape()
+                self._sums = sums_of(found)
+                agreeing = self._caught_up()
             if (agreeing >= (self._agreeing or agreeing) and agreeing) or time.monotonic() >= deadline:
                 break
             gevent.sleep(0.002)
             found = scrape()
-        if agreeing and not self._agreeing:  # another counter of the page may be a moment behind
-            gevent.sleep(0.002)
-            first, seen, found = found, self._sums, scrape()
-            self._sums = sums_of(found)
-            if (again := self._caught_up()) >= agreeing:
-                agreeing = again
-            else:
-                found, self._sums = first, seen
         self.looked += 1
         self._still.update(n for n, v in self._sums.items() if v == before.get(n, 0.0))
-        self._judge(agreeing)
+        self._judge(agreeing, fell=self._sums.get(self.name, 0.0) < before.get(self.name, 0.0))
         return found
 
     def _caught_up(self) -> set[str]:
         """The metrics that agree with what was answered; once the counter is known, it may have grown by more."""
         if self.name:
-            return self._agreeing if self.grown(self.name) >= self.answered else set()
+            return self._agreeing if self.grown(self.name) >= self.answered - self._short else set()
         return {n for n in self._agreeing or self._sums if self.grown(n) == self.answered}
 
-    def _judge(self, agreeing: set[str]) -> None:
+    def _judge(self, agreeing: set[str], *, fell: bool) -> None:
         if agreeing:
             self._agreeing, self._vain = agreeing, 0
             self._agreed += 1
+            self._short = max(0.0, min(self._short, self.answered - self.grown(min(agreeing, key=_likely))))
         elif self.name:
-            self.unsettled += 1
+            self.unsettled += not fell  # a service that was started again counts from 0
             self._vain += 1
+            self._short = self.answered - self.grown(self.name)
         elif self._agreeing:  # what agreed before was a coincidence, or lags by more than can be waited for
             self._agreeing, self._agreed = set(), 0
             self._vain += 1

@@ -57,6 +57,8 @@ def drive_virtual(run: Run, clock: VirtualClock) -> None:
     for page in scraper.targets:
         if names := sorted(scraper.refused(page)):
             run.writer.event("timestamps_refused", scenario.duration, target=dict(page.labels), names=names)
+        if behind := scraper.behind(page):
+            run.writer.event("timestamps_behind", scenario.duration, target=dict(page.labels), names=behind)
     if run.player.ended:
         run.writer.event("counter", scenario.duration, **counters.told())
         if (late := counters.late(scenario.duration, run.moves_idle)) is not None:

@@ -98,6 +98,15 @@ class Judged:
             and not any(of_rule([t], k) for k in unjudged)
         )
 
+    @cached_property
+    def look_backs(self) -> Mapping[str, float]:
+        """Alert -> seconds of the drill in which it lacks samples to look back on; of several rules the longest."""
+        history = self.drill.history.seconds if self.drill.history else 0.0
+        out: dict[str, float] = {}
+        for known in self.rules.alerts:
+            out[known.rule.name] = max(out.get(known.rule.name, 0.0), known.look_back - history)
+        return out
+
     def elsewhere(self, track: AlertTrack) -> str:
         """Which other target an alert's instance is about; empty where it may be the drilled one's."""
         known = None if track.rule is None else self.rules.known[track.rule]

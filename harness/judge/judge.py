@@ -102,7 +102,7 @@ def verdict(judged: Judged, fail_on: Sequence[str] = ()) -> Verdict:
 def _validity(judged: Judged) -> Validity:
     drill = judged.drill
     parts = (drill.meta, drill.phases, drill.requests, drill.scraped, drill.events, judged.awaited)
-    valid = validity(*parts, drill.failed_pages, reads=judged.rules.needed)
+    valid = validity(*parts, drill.failed_pages, reads=judged.rules.needed, look_back=judged.look_backs)
     if drill.history is None:
         return valid
     note = f"{rounded_duration(drill.history.seconds)} of clean history come from {drill.history.name}"

@@ -188,7 +188,7 @@ class LocustReport:
                     exception=failure,
                     context={},
                 )
-            except Exception:  # a listener's StopTest, or StopUser: Locust swallows all others
+            except (Exception, SystemExit):  # a listener's StopTest, StopUser or exit: Locust swallows all others
                 stop = True
         for name, answers in many.items():
             _add(self._environment.stats, name, answers)
@@ -246,6 +246,7 @@ class _Hosting:
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
         self._drill: Any = None
+        self._quitting = False
 
     def initialized(self, environment: Any, web_ui: Any = None, **_: Any) -> None:
         """Locust has read its command line."""
@@ -282,10 +283,32 @@ class _Hosting:
         locust.stats.bucket_response_time = bucket  # type: ignore[assignment]
         environment.process_exit_code = NO_VERDICT  # whatever ends this process before there is one
         own = getattr(environment, "driftdrill", None)
+        if own is None:
+            self._hold_exits(environment)
         self._drill = gevent.spawn(own, found) if own is not None else gevent.spawn(self._hooks.start(found))
+
+    def _hold_exits(self, environment: Any) -> None:
+        """Let ``sys.exit`` in the user's own greenlets end the test, as ``runner.quit()`` does.
+
+        gevent would end the process at once, with their exit code and without a verdict.
+        """
+        hub: Any = gevent.get_hub()
+        if getattr(hub.handle_system_error, "ours", False):
+            return
+        ends_process = hub.handle_system_error
+
+        def handle(kind: type[BaseException], *about: Any) -> None:
+            if self._quitting or not issubclass(kind, SystemExit):
+                ends_process(kind, *about)
+            else:
+                gevent.spawn(environment.runner.quit)
+
+        handle.ours = True  # type: ignore[attr-defined]
+        hub.handle_system_error = handle
 
     def quitting(self, environment: Any, **_: Any) -> None:
         """Locust ends, whoever asked for it: a drill is given the time for its verdict, and then decides how."""
+        self._quitting = True
         found = hosted(environment)
         if found is None or isinstance(environment.runner, WorkerRunner):
             return

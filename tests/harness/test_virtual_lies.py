@@ -93,6 +93,58 @@ def test_a_page_refreshed_on_an_interval_of_its_own_is_found_and_invalid(cli: Cl
     assert "is it the model's?" not in done.out
 
 
+def test_a_count_of_scrapes_does_not_hide_that_a_page_is_refreshed_late(cli: Cli) -> None:
+    """Go's own: asked again and again, it comes to be right once. Here it is born only after the first scrapes."""
+    with toy.serve(Toy()) as model:
+        late = refreshed(model, idle=1.5).page
+
+        def page(scrape: int) -> Answer:
+            scrapes = f"promhttp_metric_handler_requests_total {scrape - 6}\n" if scrape > 6 else ""
+            answer = late(scrape)
+            assert answer is not None
+            return Answer(answer.body + scrapes, headers=answer.headers)
+
+        model.page = page
+        done = drilled(cli, model.url)
+
+    assert "toy_requests_total stood still while" in flat(done.invalid())
+
+
+def test_a_page_that_lost_its_counter_or_was_started_again_is_not_waited_for(cli: Cli) -> None:
+    """What it never counted, or no longer shows, is no lag."""
+    with toy.serve(Toy()) as model:
+        model.page = lambda scrape: (
+            Answer("up_since 1\n", headers={"Content-Type": TEXT}) if model.requests > 500 else None
+        )
+        done = drilled(cli, model.url)
+    with toy.serve(Toy()) as anew:
+        anew.page = lambda scrape: Answer(
+            f"toy_requests_total {anew.requests - 500 * (anew.requests > 500)}\nmodel_loaded 1\n",
+            headers={"Content-Type": TEXT},
+        )
+        again = cli("run", cli.folder / "drill.py", "--target", anew.url, "--out", cli.folder / "again")
+
+    assert "of its metrics only" in flat(done.invalid()) or "another set of metrics" in flat(done.out)
+    assert "another instance's since" in flat(again.invalid())
+    assert "lagged" not in done.out + again.out
+
+
+def test_timestamps_far_behind_the_scrapes_are_not_shown_to_rules_too_early(cli: Cli) -> None:
+    with toy.serve(Toy()) as model:
+        model.page = lambda scrape: Answer(
+            "".join(
+                f"{line} {(time.time() - 120) * 1000:.0f}\n"
+                for line in model.metrics().body.splitlines()
+                if line[0] != "#"
+            ),
+            headers={"Content-Type": TEXT},
+        )
+        done = drilled(cli, model.url, expect="[fires('HighMean')]")
+
+    assert "carries timestamps of its own up to 2m behind the scrapes that brought them" in flat(done.invalid())
+    assert "was empty" not in done.out
+
+
 def test_a_page_without_a_counter_or_of_a_machine_is_no_late_one_and_is_not_waited_for(cli: Cli) -> None:
     started = time.monotonic()
 

@@ -131,6 +131,8 @@ class Loop:
         self._new = 0  # series that this scrape showed first
         self.refused: set[int] = set()
         """Series of which samples were not taken, for timestamps of their own that lie too far away or go back."""
+        self.behind: dict[int, float] = {}
+        """Series -> the most scenario seconds by which a stored sample's own timestamp lay before its scrape."""
         self._reported = np.array([table.id({"__name__": name, **target.labels}) for name in REPORTED], np.int64)
         self._headers = target.job.request_headers(target.timeout)
 
@@ -191,6 +193,10 @@ class Loop:
             found = before.take(samples, taken, now=now, at=at)
             taken, stored, times = taken & ~found.refused, found.stored, found.times
             self.refused.update(samples.ids[found.refused].tolist())
+            for i in np.flatnonzero(found.stored & (found.times < at)).tolist():
+                # No rule is evaluated before 0: what lies there was seen by none too early.
+                behind = at - max(0.0, float(found.times[i]))
+                self.behind[int(samples.ids[i])] = max(behind, self.behind.get(int(samples.ids[i]), 0.0))
             if commit:
                 self._memory = replace(memory, timestamps=found.timestamps)
         return taken, stored if commit else np.zeros_like(stored), times

@@ -98,6 +98,15 @@ class Scraper:
         """Names of the metrics of which samples were not taken, no fault in the way, for their own timestamps."""
         return frozenset(self.table.labels(i)["__name__"] for i in self._clean[target].refused)
 
+    def behind(self, target: ScrapeTarget) -> dict[str, float]:
+        """Metric -> the most scenario seconds by which its own timestamps lay before their scrapes, no fault in the
+        way; of those metrics alone where that was more than a scrape interval."""
+        out: dict[str, float] = {}
+        for i, seconds in self._clean[target].behind.items():
+            name = self.table.labels(i)["__name__"]
+            out[name] = max(out.get(name, 0.0), seconds)
+        return {name: round(seconds, 3) for name, seconds in out.items() if seconds > target.interval}
+
     def spoil(self, target: ScrapeTarget, name: str, spoil: Spoil | None) -> None:
         """Put a page fault of that name in force for a target, or end it."""
         self._spoils[target].pop(name, None)

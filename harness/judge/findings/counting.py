@@ -4,13 +4,12 @@ On the virtual clock drive finds the counter (:mod:`driftdrill.harness.drive.req
 on the wall clock, and where others' traffic hides it, the request counters among the samples tell.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.judge.findings.scraped_page import OURS
+from driftdrill.harness.judge.findings.scraped_page import OURS, counts_requests
 from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Samples
@@ -25,8 +24,6 @@ SLACK = 20
 """Requests beyond that: a probe, health checks, golden requests."""
 SERVER_READ = 0.5
 """Share of the requests sent twice from which on the server is taken to have read the first of them."""
-_REQUESTS = re.compile(r"(.*_)?(requests?|predictions?|inferences?)(_.*)?_(total|count)")
-_NOT_THEM = re.compile(r".*(size|byte|error|fail|reject|refuse|invalid|scrape|duration_|latency|_seconds|time_).*")
 
 
 def refreshed_late(events: Events, reads: frozenset[str] | None) -> list[str]:
@@ -83,8 +80,7 @@ def _growth(meta: Meta, samples: Sequence[Samples]) -> dict[str, float]:
     out: dict[str, float] = {}
     for s in samples:
         name = s.labels.get("__name__", "")
-        likely = _REQUESTS.fullmatch(name) and not _NOT_THEM.fullmatch(name.removesuffix("_count"))
-        if (name != named if named else not likely) or s.labels.get("job") == OURS:
+        if (name != named if named else not counts_requests(name)) or s.labels.get("job") == OURS:
             continue
         if "/metrics" not in s.labels.values():
             shown = s.values[~np.isnan(s.values)]

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from driftdrill.durations import rounded_duration
 from driftdrill.harness.judge.findings.scraped_page import OURS, ScrapedPage, page_key, scraped_pages
 from driftdrill.harness.judge.rules.promql import children, kind, matchers, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
@@ -97,10 +98,15 @@ def failures(
 ) -> tuple[PageFailure, ...]:
     """All that befell the target's pages in baseline, fault and recovery, which no fault of the drill does."""
     refused = {page_key(e["target"]): frozenset(e["names"]) for e in events if e["event"] == "timestamps_refused"}
+    behind = {page_key(e["target"]): e["names"] for e in events if e["event"] == "timestamps_behind"}
     out: list[PageFailure] = []
     found = scraped_pages(meta, samples, requests)
     addresses = len(meta.target.get("connections") or [None])
     for page in found:
+        early = _shown_early(page, behind.get((page.job, page.instance), {}))
+        out += early
+        if any(f.whole for f in early):
+            continue
         # Behind one address a replica may have no turn for long, and then its counters stand still.
         turns = sum(page.is_like(other) for other in found) > addresses
         for phase in (phases[p] for p in ("baseline", "fault", "recovery")):
@@ -115,6 +121,10 @@ def failures(
         if DOWN in _excused(meta, page, phases["recovery"]) and page.ends_down(phases["recovery"]):
             why = "was down when the recovery ended: it died, or a fault took it down for good"
             out.append(_failed(page, why))
+    # What a page refreshed on an interval of its own showed is another finding.
+    if not any(e["event"] == "refreshed_late" for e in events):
+        told = {(f.job, f.instance) for f in out if f.whole}
+        out += [f for f in _stood_still(found, phases["baseline"]) if (f.job, f.instance) not in told]
     return tuple(out)
 
 
@@ -194,7 +204,9 @@ def _replaced(page: ScrapedPage, phase: Phase, start: float) -> str | None:
         if name == START and len(known):
             for i, k in pairwise(known):
                 if inside[k] and abs(row[k] - row[i]) > STARTED:
-                    return f"is another process's since {page.when(k)}: {START} moved from {row[i]:g} to {row[k]:g}"
+                    return (
+                        f"is another process's since {page.when(k)}: {START} moved from {row[i]:.12g} to {row[k]:.12g}"
+                    )
     for k in page.fell:
         if inside[k]:
             name = page.fallen(k)
@@ -227,6 +239,28 @@ def _still(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     return None
 
 
+def _stood_still(found: Sequence[ScrapedPage], baseline: Phase) -> list[PageFailure]:
+    """Pages that stood still before the baseline already and all through it, as a frozen exporter's, the count of
+    requests among all else; none where another page counts the requests, since then this one need not.
+
+    A page without a count of requests may well stand still: a constant is healthy.
+    """
+    out = []
+    for page in found:
+        before = page.at < baseline.end * 1000
+        if page.counts_what_is_asked(page.inside(baseline)):
+            return []
+        since, name = page.still_since(before)
+        run = np.flatnonzero(before & (page.asked > 0))
+        run, moving = run[run >= since], run[run < since]
+        count = int(page.asked[run].sum())
+        whole = len(run) > FEW * max(1, len(moving)) and page.at[run[0]] <= baseline.start * 1000 + page.interval * 1000
+        if name and whole and count >= ANSWERED:
+            why = f"stood still from {page.when(run[0])} to the end of the baseline, {name} too, while {count} requests"
+            out.append(_failed(page, f"{why} were answered: is it this service's page, and does it go on?"))
+    return out
+
+
 def _stamps(page: ScrapedPage, phase: Phase, start: float) -> str | None:
     """Next to nothing of what it shows is stored: its timestamps lie in the past, or stand still."""
     if page.expected is None or not page.explicit:
@@ -251,15 +285,32 @@ def _stopped(page: ScrapedPage, phase: Phase, start: float, refused: frozenset[s
         return []
     names: dict[str, bool] = dict.fromkeys(refused, True)
     for s in page.series:
-        # What vanishes from a page becomes stale; what only keeps its timestamp does not.
-        stops = bool(s.times[-1] < page.at[inside][0] and not s.stale[-1])
         name = s.labels.get("__name__", "")
+        # What vanishes from a page becomes stale; what only keeps its timestamp does not. What had none of its own has
+        # vanished, whether or not whoever made the recording marked it.
+        ends = bool(s.times[-1] < page.at[inside][0] and not s.stale[-1])
+        stops = ends and (name in refused or page.has_own_times(s))
         names[name] = names.get(name, True) and stops
     what = f"{page.name} carries timestamps of their own that lie in the past or stand still in the {phase.name} phase"
     stopped = frozenset(n for n, stops in names.items() if stops)
     return (
         [PageFailure(page.job, page.instance, f"{_some(stopped)} of {what}", stopped, whole=False)] if stopped else []
     )
+
+
+def _shown_early(page: ScrapedPage, behind: Mapping[str, float]) -> list[PageFailure]:
+    """Metrics whose own timestamps lie far behind their scrapes. A live server has such a sample only once it was
+    scraped; in virtual time the rules are evaluated over all samples, and see it at its own time: too early."""
+    if not behind:
+        return []
+    names = frozenset(behind)
+    late = rounded_duration(max(behind.values()))
+    what = f"timestamps of its own up to {late} behind the scrapes that brought them"
+    remedy = "rules would see them before a live server has them; drill it with --clock wall"
+    if all(s.labels.get("__name__") in names for s in page.series):
+        return [_failed(page, f"carries {what}: {remedy}")]
+    why = f"{_some(names)} of {page.name} carries {what}: {remedy}"
+    return [PageFailure(page.job, page.instance, why, names, whole=False)]
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (

@@ -84,6 +84,11 @@ class ScrapedPage:
             out[name] = out.get(name, np.zeros(len(self.at), np.bool_)) | seen
         return out
 
+    def has_own_times(self, s: Samples) -> bool:
+        """Whether a series has timestamps of its own: samples that lie at no scrape."""
+        assert self.up is not None
+        return not np.isin(s.times, self.up.times).all()
+
     def is_like(self, other: "ScrapedPage") -> bool:
         """Whether another page shows the same metrics for the most part, as a replica's does."""
         ours, theirs = ({n for n in p.names if not RUNTIME.fullmatch(n)} for p in (self, other))
@@ -137,6 +142,30 @@ class ScrapedPage:
             return np.zeros_like(shown), np.zeros_like(moved)
         return shown, moved
 
+    def still_since(self, inside: Mask) -> tuple[int, str]:
+        """(the scrape from which on every series stood still to the last of these, a counter of requests among them);
+        "" where no counter says by its name that it counts requests.
+
+        The runtime's are left out: a process goes on, whatever it shows of its service.
+        """
+        since, counters = 0, set()
+        for name, row in self.values:
+            seen = row[inside]
+            if RUNTIME.fullmatch(name) or np.isnan(seen).all():
+                continue
+            moved = (seen[1:] != seen[:-1]) & ~(np.isnan(seen[1:]) & np.isnan(seen[:-1]))
+            since = max([since, *(np.flatnonzero(moved) + 1).tolist()])
+            there = not np.isnan(seen[-1])
+            counters |= {name} if there and self._counts(name) and counts_requests(name) else set()
+        return since, min(counters, default="")
+
+    def counts_what_is_asked(self, inside: Mask) -> bool:
+        """Whether a counter of requests, by its name, moved over these scrapes."""
+        return any(
+            counts_requests(name) and (np.diff(row[inside][~np.isnan(row[inside])]) > 0).any()
+            for name, row in self.values
+        )
+
     @cached_property
     def asked(self) -> npt.NDArray[np.int64]:
         """Requests answered since the scrape before; (k,)."""
@@ -150,6 +179,15 @@ class ScrapedPage:
         assert self.up is not None
         inside = (self.up.times >= phase.start * 1000) & (self.up.times < phase.end * 1000)
         return bool(inside.any()) and self.up.values[inside][-1] != 1
+
+
+_REQUESTS = re.compile(r"(.*_)?(requests?|predictions?|inferences?)(_.*)?_(total|count)")
+_NOT_THEM = re.compile(r".*(size|byte|error|fail|reject|refuse|invalid|scrape|duration_|latency|_seconds|time_).*")
+
+
+def counts_requests(name: str) -> bool:
+    """Whether a metric counts requests, by its name."""
+    return bool(_REQUESTS.fullmatch(name)) and not _NOT_THEM.fullmatch(name.removesuffix("_count"))
 
 
 def scraped_pages(meta: Meta, samples: Sequence[Samples], requests: Requests | None) -> list[ScrapedPage]:

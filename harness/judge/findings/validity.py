@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.findings import counting, evaluations, pages
 from driftdrill.harness.judge.findings.left_behind import left_behind
+from driftdrill.harness.judge.findings.load import most_in_flight
 from driftdrill.harness.judge.findings.scraped_page import page_key
 from driftdrill.harness.judge.harm.right_model import BaselineCheck, right_model
 from driftdrill.harness.judge.harm.rows import answered, within
@@ -15,6 +17,7 @@ from driftdrill.harness.recording.columns import Requests
 from driftdrill.harness.recording.meta import Meta
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.harness.seams import recorded_seam
+from driftdrill.harness.traffic.player import UNSENT
 from driftdrill.reports.data.timeline import AlertTrack, Phase
 from driftdrill.reports.data.verdict import Validity
 
@@ -35,11 +38,13 @@ def validity(
     awaited: Sequence[AlertTrack],
     failed: Sequence[pages.PageFailure],
     reads: frozenset[str] | None = frozenset(),
+    look_back: Mapping[str, float] | None = None,
 ) -> Validity:
     """All reasons for which the drill is INVALID, and what else a reader should know.
 
     ``awaited`` are the instances of alerts that must fire, ``failed`` is what befell pages, ``reads`` are the metrics
-    that the judged rules read; None is everything.
+    that the judged rules read; None is everything. ``look_back`` is that of
+    :func:`clean_start`.
     """
     unread = [f.why for f in failed]
     twice, sent_twice = counting.sent_twice(events)
@@ -56,7 +61,7 @@ def validity(
         *late,
         *twice,
         *_counted(meta, requests, samples),
-        *clean_start(phases, awaited),
+        *clean_start(phases, awaited, look_back),
         *model.reasons,
     ]
     observations = [
@@ -120,11 +125,18 @@ def _counted(meta: Meta, requests: Requests, samples: Sequence[Samples]) -> list
     return [f"is this the model's metrics page? {name} grew by {grown:g} while {answered} requests were answered"]
 
 
-def clean_start(phases: Mapping[str, Phase], awaited: Sequence[AlertTrack]) -> list[str]:
-    """Those of the alerts that must fire which were firing or about to when the fault began."""
-    start, begin = phases["fault"].start, phases["baseline"].start
+def clean_start(
+    phases: Mapping[str, Phase], awaited: Sequence[AlertTrack], look_back: Mapping[str, float] | None = None
+) -> list[str]:
+    """Those of the alerts that must fire which were firing or about to when the fault began.
+
+    ``look_back`` are the seconds of an alert by its name, less those of a clean history: what it does before so many
+    have passed, it does for want of samples.
+    """
+    start = phases["fault"].start
     out = []
     for track in awaited:
+        begin = max(phases["baseline"].start, (look_back or {}).get(track.alert, 0.0))
         for i in track.intervals:
             if i.state == "firing" and i.start < start and i.end > begin:
                 out.append(f"{track.alert}, which must fire, was firing in the baseline already")
@@ -141,8 +153,29 @@ def _right_model(meta: Meta, phases: Mapping[str, Phase], requests: Requests) ->
         return BaselineCheck(("no request was sent in the baseline",))
     share = float(answered(requests.prediction[inside]).mean())
     if share < ANSWERED:
-        return BaselineCheck((f"the target answered only {share:.0%} of the baseline's clean rows",))
+        why = _unsent(requests, inside) or f"the target answered only {share:.0%} of the baseline's clean rows"
+        return BaselineCheck((why,))
     return right_model(meta, phases, requests)
+
+
+def _scrapes(number: int) -> str:
+    return f"{number} scrape{'s' * (number != 1)}"
+
+
+def _unsent(requests: Requests, inside: npt.NDArray[np.bool_]) -> str:
+    """That most of the requests of ``inside`` that failed were never sent, or cut off by the end of the drill; empty
+    where the target failed them."""
+    failure = requests.failure[inside]
+    unsent = int(np.isin(failure, UNSENT).sum())
+    if 2 * unsent <= int((failure != "").sum()):
+        return ""
+    late = float(np.median(requests.late[inside]))
+    most = most_in_flight(requests)
+    return (
+        f"{unsent} of the baseline's {len(failure)} requests were not sent in their time, or cut off by the drill's "
+        f"end: half of all began more than {rounded_duration(late)} late, with {most} in flight at most; lower the "
+        "rate, or lengthen the phases"
+    )
 
 
 def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -167,5 +200,5 @@ def _observations(meta: Meta, requests: Requests, events: Sequence[Mapping[str, 
     held = {str(e["name"]): int(e["processes"]) for e in events if e["event"] == "fault" and e.get("processes")}
     out += [f"fault {name!r} held {number} process{'es' * (number > 1)} of the target" for name, number in held.items()]
     lagged = [e for e in events if e["event"] == "counter" and e["unsettled"]]
-    out += [f"{e['name']} lagged behind the requests answered at {e['unsettled']} scrapes" for e in lagged]
+    out += [f"{e['name']} lagged behind the requests answered at {_scrapes(e['unsettled'])}" for e in lagged]
     return out

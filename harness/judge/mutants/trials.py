@@ -142,7 +142,7 @@ def failed(clean: Judged, made: Judged) -> str | None:
     for before, now in zip(clean.findings, made.findings, strict=True):
         if before.held and not now.held:
             return f"{now.check} fails: {now.seen}"
-    reasons = [clean_start(clean.drill.phases, j.awaited) for j in (clean, made)]
+    reasons = [clean_start(clean.drill.phases, j.awaited, j.look_backs) for j in (clean, made)]
     return next((f"INVALID: {reason}" for reason in reasons[1] if reason not in reasons[0]), None)
 
 

@@ -46,3 +46,19 @@ def test_what_moves_and_what_nobody_reads_and_what_counts_nothing_is_not_told() 
     assert told(lambda i: 0.0) == [], "zeros add up to zero"
     assert told(lambda i: 7.0, lambda i: 3.0) == [], "nothing is observed"
     assert told(lambda i: float("nan") if i < 3 else float(i)) == [], "it was NaN while nothing had been observed yet"
+
+
+def test_a_family_that_counts_nothing_while_others_count_is_told() -> None:
+    """A frozen exporter of one family, or a service that forgets to observe."""
+    requests = samples("app_requests_total", {t: float(i) for i, t in enumerate(AT)})
+    still = [
+        samples("x_count", dict.fromkeys(AT, 7.0), job="m"),
+        samples("x_sum", dict.fromkeys(AT, 3.0), job="m"),
+    ]
+
+    (said,) = left_behind(READ, [requests, *still], BASELINE)
+
+    assert said.startswith('x_count{instance="i",job="m"}: nothing was counted in all 10m of the baseline')
+    assert "saw nothing of the drill's requests" in said
+    gauge, idle = samples("queue_count", dict.fromkeys(AT, 7.0)), samples("y_count", dict.fromkeys(AT, 0.0))
+    assert left_behind(frozenset({"queue_count", "y_count"}), [requests, gauge, idle], BASELINE) == []

@@ -107,7 +107,7 @@ def test_another_instances_page_is_told_by_its_start_or_by_counters_that_fall(ph
 
     assert "is another instance's since" in fell
     assert "requests_total fell" in fell
-    assert "process_start_time_seconds moved from 1.7e+09" in moved
+    assert "process_start_time_seconds moved from 1700000000 to 1700000500" in moved
     crash = {"name": "crash", "held": True, "seam": "process"}
     both = page(lambda t: counted(t % start), process_start_time_seconds=lambda t: float(t > start) * 100)
     assert bool(befell(both, crash)) == (phase == "baseline")
@@ -129,7 +129,7 @@ def stamped(until: float) -> list[Samples]:
     """A page whose samples have timestamps of their own that stand still from a moment on."""
     shown = row("scrape_samples_post_metric_relabeling", lambda t: 2.0)
     names = ("requests_total", "rows_total")
-    old = [row(name, lambda t: counted(t) if t < until else None, marked=False) for name in names]
+    old = [samples(name, {t - 0.2: counted(t) for t in AT if t < until}) for name in names]
     return [row("up", lambda t: 1.0), shown, *old]
 
 
@@ -156,6 +156,47 @@ def test_timestamps_that_stand_still_are_told_for_a_page_and_for_a_metric() -> N
     # What was stored at no time, as samples of 1970 are, is known from the scraping.
     refused = {"event": "timestamps_refused", "target": {"job": "m", "instance": "i"}, "names": ["backup_time"]}
     assert "backup_time of target" in befell(page(), events=[refused])[0]
+
+
+def test_a_metric_of_one_phase_that_left_no_stale_marker_is_gone_and_had_no_timestamps() -> None:
+    """Whoever makes a recording by hand, or joins two, writes no markers."""
+    once = row("rare_total", lambda t: counted(t) if t < 300 else None, marked=False)
+
+    assert befell([*page(), once]) == []
+
+
+def test_timestamps_far_behind_their_scrapes_would_be_seen_too_early() -> None:
+    target = {"job": "m", "instance": "i"}
+
+    def told(**names: float) -> list[str]:
+        return befell(page(), events=[{"event": "timestamps_behind", "target": target, "names": names}])
+
+    (one,) = told(requests_total=120.0)
+    (whole,) = told(requests_total=120.0, model_loaded=90.0)
+    assert "requests_total of target job='m' instance='i' carries timestamps of its own up to 2m behind" in one
+    assert "target job='m' instance='i' carries timestamps of its own up to 2m behind the scrapes" in whole
+    assert "--clock wall" in whole
+    assert told() == []
+
+
+def test_a_page_that_stood_still_before_the_drill_already_is_frozen_and_a_constant_is_none() -> None:
+    """A frozen exporter's: nothing moved, its count of requests neither; its process may go on."""
+    still = page(lambda t: 40.0, latency_seconds_sum=lambda t: 3.0, process_cpu_seconds_total=lambda t: t)
+
+    (why,) = befell(still)
+
+    assert "stood still from 7s to the end of the baseline, requests_total too, while 298 requests were answered" in why
+    assert len(befell(page(lambda t: min(counted(t), 8.0)))) == 1, "it moved once or twice in warm-up"
+    # One family alone stands still; nothing says that it counts requests; nobody asked; another page counts them.
+    assert befell(page(drift_score=lambda t: 0.3, predictions_total=lambda t: 5.0)) == []
+    assert befell([row("up", lambda t: 1.0), row("alerts_sent_total", lambda t: 2.0), row("x", lambda t: 1.0)]) == []
+    assert failures(meta(), BY_NAME, requests([10.0, 400.0], [0.0, 0.0]), still) == ()
+    elsewhere = {"job": "gateway", "instance": "g"}
+    idle = [row("up", lambda t: 1.0, **elsewhere), row("http_requests_total", lambda t: 7.0, **elsewhere)]
+    assert befell([*page(), *idle], targets=[{"job": "m", "instance": "i"}, elsewhere]) == []
+    # It moved in the fault alone: nothing counted what was asked before it.
+    assert len(befell(page(lambda t: 40.0 if t < 900 else 41.0 + t))) == 1
+    assert befell(page(lambda t: float(int(t / 600)))) == [], "refreshed every ten minutes, as the baseline showed"
 
 
 def rule(expr: str) -> Any:

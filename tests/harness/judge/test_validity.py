@@ -205,6 +205,17 @@ def test_an_alert_that_must_fire_may_be_neither_firing_in_the_baseline_nor_pendi
     assert reasons(awaited=(track("Hot", (0, 400, "firing")),)) == baseline
 
 
+def test_what_fires_before_an_alert_has_all_that_it_looks_back_on_is_no_false_start() -> None:
+    """Its response is judged from then on, too."""
+    hot = [track("Hot", (0, 450, "firing"))]
+
+    def said(seconds: float) -> list[str]:
+        return clean_start(BY_NAME, hot, {"Hot": seconds})
+
+    assert said(600.0) == []
+    assert said(400.0) == ["Hot, which must fire, was firing in the baseline already"]
+
+
 def test_half_of_the_baselines_rows_must_have_been_answered() -> None:
     inside = (AT >= 300) & (AT < 900)
     gone = TRUTH.copy()
@@ -214,6 +225,9 @@ def test_half_of_the_baselines_rows_must_have_been_answered() -> None:
     assert reasons(prediction=gone) == ["the target answered only 50% of the baseline's clean rows"]
     outside = np.where((AT < 300) | (AT >= 900), np.nan, TRUTH)
     assert reasons(prediction=outside) == []
+    held = np.where(np.isin(AT, AT[inside][:101]), "dropped", "")
+    (why,) = reasons(prediction=gone, failure=held, late=np.where(held == "", 0.0, 0.4))
+    assert why.startswith("101 of the baseline's 200 requests were not sent in their time"), "the target failed none"
     late = AT[AT >= 900]
     assert "no request was sent in the baseline" in reasons(at=late, prediction=late * 0, truth=late * 0)
 

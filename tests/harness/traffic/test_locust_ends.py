@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.stack.services import free_port
 
 LOCUST = (sys.executable, "-m", "locust")
 LOAD = """
+import sys
 from driftdrill import ModelUser
 from locust import User, between, events, task
 
@@ -76,6 +78,24 @@ def test_a_run_time_that_ends_a_drill_early_makes_it_invalid(cli: Cli) -> None:
 
 def test_a_test_that_the_users_own_code_quits_is_invalid(cli: Cli, model: Toy) -> None:
     assert "Locust stopped the test" in locust(cli, written(cli, QUIT), model.url).invalid()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "\n    def on_start(self):\n        sys.exit(0)\n",
+        EXTRA.format("sys.exit(0)"),
+        "\n@events.request.add_listener\ndef told(**_):\n    sys.exit(0)\n",
+        "\n@events.test_start.add_listener\ndef begin(**_):\n    sys.exit(0)\n",
+    ],
+    ids=["on_start", "a task", "a listener of requests", "a listener of the start"],
+)
+def test_users_code_that_exits_ends_the_test_and_never_the_process_with_its_own_code(
+    cli: Cli, model: Toy, more: str
+) -> None:
+    model.predict = lambda number, asked: time.sleep(0.002)
+
+    assert "Locust stopped the test" in locust(cli, written(cli, more), model.url).invalid()
 
 
 # What users' code raises

@@ -86,7 +86,8 @@ ENTRIES = [
     lie("does not resolve", HOT, {"heat": jump(1, 20, back=9e9)}, [resolves("Hot")], "UNRESOLVED", 1),
     lie("resolves too late", rules(alert("Hot", "heat > 10", keep_firing_for="5m")), HEAT, [resolves("Hot", within=60)], "FIRED", 1),
     lie("resolves of what never fired", CALM, HEAT, [resolves("Hot")], "SILENT", 1, "never fired"),
-    lie("resolves because its own timestamps stand still", HOT, {"heat": lambda t: None if t >= 1700 else jump(1, 20)(t)}, [fires("Hot"), resolves("Hot")], "NOT_JUDGED", 3, "timestamps of their own"),
+    lie("resolves because its own timestamps stand still", HOT, {"heat": lambda t: None if t >= 1700 else jump(1, 20)(t)}, [fires("Hot"), resolves("Hot")], "NOT_JUDGED", 3, "timestamps of their own", events=[{"event": "timestamps_refused", "target": {"job": "m", "instance": "i"}, "names": ["heat"]}]),
+    lie("resolves because its series ended without a stale marker", HOT, {"heat": lambda t: None if t >= 1700 else jump(1, 20)(t)}, [fires("Hot"), resolves("Hot")], "FIRED", 1, "its series vanished", never=("timestamps",)),
     lie("resolves because its series vanished", HOT, {"heat": until(1700, jump(1, 20))}, [resolves("Hot")], "FIRED", 1, "its series vanished"),
     lie("resolves of what was not judged", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [resolves("Long")], "NOT_JUDGED", 3),
     # Nothing.

@@ -88,6 +88,16 @@ ENTRIES = [
     lie("a page that the scraping never saw", HOT, {**HEAT, "up": lambda t: None}, [fires("Hot")], "NOT_JUDGED", 3, "was up at 0 of 60"),
     lie("a page of 1970", HOT, {}, [quiet("Hot")], "NOT_JUDGED", 3, "timestamps of their own", events=[{"event": "timestamps_refused", "target": {"job": "m", "instance": "i"}, "names": ["heat"]}]),
     well("another metric of 1970", HOT, HEAT, [fires("Hot")], "FIRED", "backup_time of target", events=[{"event": "timestamps_refused", "target": {"job": "m", "instance": "i"}, "names": ["backup_time"]}]),
+    lie("a page whose timestamps lie far behind", HOT, HEAT, [fires("Hot")], "NOT_JUDGED", 3, "heat of target", "up to 2m behind the scrapes that brought them", "--clock wall", events=[{"event": "timestamps_behind", "target": {"job": "m", "instance": "i"}, "names": {"heat": 120.0}}]),
+    well("another metric whose timestamps lie far behind", HOT, HEAT, [fires("Hot")], "FIRED", "backup_time of target", events=[{"event": "timestamps_behind", "target": {"job": "m", "instance": "i"}, "names": {"backup_time": 120.0}}]),
+    well("a metric of the fault alone that left no stale marker", HOT, {**HEAT, "shadow_total": lambda t: t if 900 <= t < 1800 else None}, [fires("Hot")], "FIRED", never=("timestamps",)),
+    well("a metric of warm-up alone that left no stale marker", HOT, {**HEAT, "shadow_total": lambda t: t if t < 300 else None}, [fires("Hot")], "FIRED", never=("timestamps",)),
+    # Frozen before the drill began.
+    lie("a page that was frozen all along", rules(alert("Hot", "heat > 1000")), {"heat": flat(1), "app_requests_total": flat(500)}, [quiet("Hot")], "NOT_JUDGED", 3, "INVALID", "stood still", "app_requests_total too"),
+    lie("a page that froze in warm-up", rules(alert("Hot", "heat > 1000")), {"heat": flat(1), "app_requests_total": lambda t: min(max(t, 0), 60)}, [quiet("Hot")], "NOT_JUDGED", 3, "INVALID", "stood still"),
+    lie("a page of which only the process goes on", rules(alert("Hot", "heat > 1000")), {"heat": flat(1), "app_requests_total": flat(500), "process_cpu_seconds_total": rising(0.1)}, [quiet("Hot")], "NOT_JUDGED", 3, "INVALID", "stood still"),
+    lie("a family that was frozen all along", rules(alert("Slow", "rate(x_sum[2m]) / rate(x_count[2m]) > 1")), {"x_sum": flat(3), "x_count": flat(9)}, [quiet("Slow")], "SILENT", 3, "nothing was counted in all 10m of the baseline"),
+    well("a constant beside a counter that moves", HOT, {**HEAT, "drift_score": flat(0.3), "drift_checks_total": flat(4)}, [fires("Hot")], "FIRED", never=("stood still",)),
     # Several pages.
     lie("one of two pages is down, and the rule reads it", rules(alert("Load", "node_load1 > 3")), NODE_DOWN, [quiet("Load")], "NOT_JUDGED", 3, "job='node'", how={"meta": TWO}),
     well("one of two pages is down, and the rule reads the other", HOT, {**HEAT, **NODE_DOWN}, [fires("Hot")], "FIRED", "rules that read it are not judged", how={"meta": TWO}),
