@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from driftdrill.harness.errors import nearest
 from driftdrill.harness.judge.drill import Drill
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
@@ -148,7 +149,9 @@ class Judged:
     def responses(self, alert: str, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
         known = [k for k in self.rules.alerts if k.rule.name == alert]
         if not known:
-            return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged"),)
+            hint = nearest(alert, {k.rule.name for k in self.rules.alerts})
+            note = "no rule of this name was judged" + (f": {hint}" if hint else "")
+            return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note=note),)
         fitting = [k for k in known if k.may_be(labels)]
         if not fitting:
             places = ", ".join(k.where for k in known)
