@@ -139,7 +139,9 @@ class Judged:
 
     def unselected(self) -> tuple[Response, ...]:
         every = [(k, self._selections(k)) for k in self.rules.alerts if k.rule.name not in self.listed]
-        return tuple(self._respond(k, {}, None, but=taken) for k, taken in every if {} not in taken)
+        # Labels that all of a rule's instances have, none at all among them, select it whole.
+        some = [(k, taken) for k, taken in every if not any(t.items() <= k.labels.items() for t in taken)]
+        return tuple(self._respond(k, {}, None, but=taken) for k, taken in some)
 
     def _selections(self, known: KnownRule) -> list[Labels]:
         """The labels by which expectations select instances of a rule; ``{}`` is all of them."""

@@ -184,16 +184,17 @@ def _ending(
             return "FIRED", "", False
         which = f" {shown(gone.labels)}" if len(own) > 1 else ""
         return "FIRED", f"it{which} resolved because its series vanished, not because it got better", True
+    every, room = known.group.interval or facts.step, end - fault.end
     # That the fault is over is seen by the next scrape, and that by the next evaluation.
-    needed = known.settle + facts.scrape + (known.group.interval or facts.step)
-    if end - fault.end < needed:
+    needed = known.settle + facts.scrape + every
+    again = ((evaluations > fault.end) & (evaluations >= fault.end + known.settle)).any()
+    if room >= known.settle and not again:
+        often = f"evaluated every {format_duration(every)}, it was not evaluated again after the fault"
+        return "FIRED", f"still firing at the end: {often}", False
+    if room < needed:
         long = format_duration(needed)
         return "FIRED", f"still firing at the end; recovery is shorter than the {long} that it needs", False
-    if ((evaluations > fault.end) & (evaluations >= fault.end + known.settle)).any():
-        return "UNRESOLVED", "still firing at the end of recovery", False
-    every = format_duration(known.group.interval or facts.step)
-    note = f"still firing at the end: evaluated every {every}, it was not evaluated again after the fault"
-    return "FIRED", note, False
+    return "UNRESOLVED", "still firing at the end of recovery", False
 
 
 def _unevaluated(facts: Facts, known: KnownRule) -> str:

@@ -70,6 +70,8 @@ ENTRIES = [
     lie("quiet of everything else, one of which fires", rules(alert("Hot", "heat > 10"), alert("Warm", "heat > 5")), HEAT, [fires("Hot"), quiet(everything_else)], "FIRED FIRED", 1, "Warm FIRED"),
     lie("quiet of everything else, and all of it is not judged", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [quiet(everything_else)], "NOT_JUDGED", 3, "none was judged"),
     lie("quiet of everything else names what was not judged", rules(alert("Hot", "heat > 1000"), alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [quiet(everything_else)], "SILENT NOT_JUDGED", 0),
+    well("everything else is nothing, where labels select a rule whole", rules(alert("X", "heat > 10", labels={"s": "a"})), HEAT, [fires("X", labels={"s": "a"}), quiet(everything_else)], "FIRED"),
+    lie("everything else is judged, beside a page that is not", rules(alert("X", "heat > 10"), alert("Long", "avg_over_time(heat[2h]) > 1", labels={"s": "a"})), HEAT, [fires("X"), quiet("Long", labels={"s": "a"}), quiet(everything_else)], "FIRED NOT_JUDGED", 3, never=("none was judged",)),
     lie("quiet of what was not judged", rules(alert("Long", "avg_over_time(heat[2h]) > 10")), HEAT, [quiet("Long")], "NOT_JUDGED", 3, "UNPROVEN"),
     # Edges of time.
     well("it fired in warm-up, and was calm before the baseline", HOT, {"heat": jump(1, 20, at=100, back=285)}, [quiet("Hot")], "SILENT"),
