@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from driftdrill.harness.errors import RecordingError
 from driftdrill.harness.judge.findings import limits, pages
@@ -86,13 +87,14 @@ class Drill:
 
     @cached_property
     def ended(self) -> Mapping[str, Sequence[float]]:
-        """Metric -> when series of it had their last sample, of those that did not last to the end."""
+        """Metric -> when series of it had a last sample: before the end, or before they were away for a while."""
         last: dict[str, list[float]] = {}
-        limit = self.phases["recovery"].end - 2 * self.meta.scrape_interval
+        end, away = self.phases["recovery"].end, 2 * self.meta.scrape_interval
         for s in self.scraped:
-            times = s.times[~s.stale]
-            if len(times) and times[-1] / 1000 < limit:
-                last.setdefault(s.labels.get("__name__", ""), []).append(float(times[-1]) / 1000)
+            times = s.times[~s.stale] / 1000
+            gone = times[np.diff(times, append=end) > away]
+            if len(gone):
+                last.setdefault(s.labels.get("__name__", ""), []).extend(gone.tolist())
         return last
 
     @cached_property

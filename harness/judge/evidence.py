@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from driftdrill.harness.errors import nearest
 from driftdrill.harness.judge.drill import Drill
 from driftdrill.harness.judge.engine import evaluate as engine
 from driftdrill.harness.judge.engine import fold
@@ -147,7 +148,9 @@ class Judged:
 
     def unselected(self) -> tuple[Response, ...]:
         every = [(k, self._selections(k)) for k in self.rules.alerts if k.rule.name not in self.listed]
-        return tuple(self._respond(k, {}, None, but=taken) for k, taken in every if {} not in taken)
+        # Labels that all of a rule's instances have, none at all among them, select it whole.
+        some = [(k, taken) for k, taken in every if not any(t.items() <= k.labels.items() for t in taken)]
+        return tuple(self._respond(k, {}, None, but=taken) for k, taken in some)
 
     def _selections(self, known: KnownRule) -> list[Labels]:
         """The labels by which expectations select instances of a rule; ``{}`` is all of them."""
@@ -157,7 +160,9 @@ class Judged:
     def responses(self, alert: str, labels: Labels, within: float | None = None) -> tuple[Response, ...]:
         known = [k for k in self.rules.alerts if k.rule.name == alert]
         if not known:
-            return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note="no rule of this name was judged"),)
+            hint = nearest(alert, {k.rule.name for k in self.rules.alerts})
+            note = "no rule of this name was judged" + (f": {hint}" if hint else "")
+            return (Response(alert, "NOT_JUDGED", "", dict(labels), True, note=note),)
         fitting = [k for k in known if k.may_be(labels)]
         if not fitting:
             places = ", ".join(k.where for k in known)

@@ -22,25 +22,42 @@ def _duration(function: str, value: float | None) -> float | None:
     return value
 
 
+def _labels(function: str, given: Labels | None) -> Labels:
+    for name, value in (given or {}).items():
+        if name in ("__name__", "alertname", "alertstate"):
+            raise ScenarioError(f"{function}: {name} is no label of an alert's instance", hint="the name comes first")
+        if not isinstance(value, str):
+            raise ScenarioError(
+                f"{function}: label {name} must be a text, not {value!r}", hint=f'{{"{name}": "{value}"}}'
+            )
+    return given or {}
+
+
 def fires(alert: str, *, labels: Labels | None = None, within: float | None = None) -> Fires:
     """``alert`` fires on an instance that carries ``labels``, ``within`` seconds of the first faulty request."""
-    return Fires(alert=_name("fires", alert, "alert"), labels=labels or {}, within=_duration("fires", within))
+    return Fires(
+        alert=_name("fires", alert, "alert"), labels=_labels("fires", labels), within=_duration("fires", within)
+    )
 
 
 def quiet(alert: str | None, *, labels: Labels | None = None) -> Quiet:
     """``alert`` never fires after warm-up; ``quiet(everything_else)`` says so of every alert not named."""
-    return Quiet(alert=None if alert is None else _name("quiet", alert, "alert"), labels=labels or {})
+    return Quiet(alert=None if alert is None else _name("quiet", alert, "alert"), labels=_labels("quiet", labels))
 
 
 def silent(alert: str, *, because: str, labels: Labels | None = None) -> Silent:
     """``alert`` stays silent in a trap, for the reason that a check of docs/why finds: ``because="no_such_metric"``."""
     because = _name("silent", because, "because")
-    return Silent(alert=_name("silent", alert, "alert"), because=because, labels=labels or {})
+    return Silent(alert=_name("silent", alert, "alert"), because=because, labels=_labels("silent", labels))
 
 
 def resolves(alert: str, *, labels: Labels | None = None, within: float | None = None) -> Resolves:
     """``alert`` fired and is resolved ``within`` seconds of the fault's end (by the end of recovery for None)."""
-    return Resolves(alert=_name("resolves", alert, "alert"), labels=labels or {}, within=_duration("resolves", within))
+    return Resolves(
+        alert=_name("resolves", alert, "alert"),
+        labels=_labels("resolves", labels),
+        within=_duration("resolves", within),
+    )
 
 
 def moves(expr: str, *, above: float | None = None, below: float | None = None, by: float | None = None) -> Moves:

@@ -250,11 +250,7 @@ class Resolves(_OfOneAlert, frozen=True, kw_only=True, tag="resolves"):
             if response.word == "FIRED":  # it had no time to resolve
                 seen, refuted = response.note, False
         elif response.vanished:
-            seen, code, held = (
-                f"{rounded_duration(took)} after the fault's end its series vanished",
-                "resolves.vanished",
-                False,
-            )
+            seen, code, held = response.note, "resolves.vanished", False
             hint = "an alert whose series is gone ends without being right again: watch its absence too, with absent()"
         else:
             seen, code = (

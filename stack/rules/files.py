@@ -15,7 +15,7 @@ import yaml
 
 from driftdrill.durations import format_duration, parse_duration
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.rules.yaml_tree import Mapping_, Node, documents, entries, items, text
+from driftdrill.stack.rules.yaml_tree import Mapping_, Node, begins_empty, documents, entries, items, text
 
 Labels = dict[str, str]
 
@@ -114,7 +114,14 @@ def parse(source: str, path: str) -> tuple[RuleFile, ...]:
     nodes = documents(source, path)
     if not nodes:
         raise StackError("the file is empty", where=path, hint="a rule file begins with `groups:`")
-    if len(nodes) == 1 and isinstance(nodes[0], yaml.MappingNode) and "kind" not in entries(nodes[0], path):
+    plain = [n for n in nodes if isinstance(n, yaml.MappingNode) and "kind" not in entries(n, path)]
+    if plain and (len(nodes) > 1 or begins_empty(source)):
+        raise StackError(
+            "a rule file of several documents, of which Prometheus reads the first alone",
+            where=f"{path}:{plain[-1].start_mark.line + 1}",
+            hint="put all groups under one `groups:`, or each document into a file of its own",
+        )
+    if plain:
         return (RuleFile(Path(path), _groups(nodes[0], path), text=source),)
     found = [rule_file for node in nodes for rule_file in _object(node, path)]
     if not found:

@@ -27,6 +27,12 @@ def documents(source: str, path: str) -> list[Node]:
     return [node for node in nodes if node is not None and node.tag != _NULL]
 
 
+def begins_empty(source: str) -> bool:
+    """Whether the first document of a text holds nothing."""
+    first = next(iter(yaml.compose_all(source, Loader=_LOADER)), None)
+    return first is None or first.tag == _NULL
+
+
 def entries(node: Node, path: str) -> Mapping_:
     """A mapping's entries with merge keys resolved. Raises :class:`StackError` for anything else, and a key twice."""
     if node.tag == _NULL:

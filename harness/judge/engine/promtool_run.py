@@ -32,6 +32,11 @@ _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*|"(?:[^"\\]|\\.)*")="((?:[^"\\]|\\.
 _RULE_ERROR = re.compile(r"^ +rule: (.+?), time: [^,\n]+, err: ([^\n]*)", re.M)
 FIRING = re.compile(r'Labels:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+Annotations:(\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})')
 
+_SET = r'\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}'
+_AMBIGUOUS = re.compile(
+    rf"for the match group ({_SET}) on the (left|right) hand-side of the operation: \[{_SET}, {_SET}\];"
+)
+
 
 class TooManyAlerts(MonitoringError):
     """More alerts at one moment than promtool can list."""
@@ -87,7 +92,7 @@ def run_once(
         test.write_text(test_file(renamed, samples, axis, step, _queries(recorded, exprs), naming), encoding="utf-8")
         done = run(promtool, ["test", "rules", "test.yml"], cwd=Path(folder), timeout=TIMEOUT)
     said = done.stderr + done.stdout
-    broken = dict(reversed(_RULE_ERROR.findall(said)))
+    broken = {name: repeatable(why) for name, why in reversed(_RULE_ERROR.findall(said))}
     if broken:
         return Got(broken=broken)
     got = _parse(said, axis, names)
@@ -117,7 +122,7 @@ def _parse(text: str, axis: Axis, names: Mapping[str, str]) -> Got:
                 f"promtool cannot tell which alerts fire: {error}", hint="judge fewer rules at once, or fewer series"
             )
         if error:
-            failed.setdefault(int(query), {})[when] = error
+            failed.setdefault(int(query), {})[when] = repeatable(error)
         into = queries.setdefault(int(query), {})
         for labels, value in _SAMPLE.findall(got):
             key = parse_labels(labels)
@@ -130,6 +135,17 @@ def _parse(text: str, axis: Axis, names: Mapping[str, str]) -> Got:
     for labels, rendered in FIRING.findall(text):
         annotations.setdefault(_named(parse_labels(labels), names), dict(parse_labels(rendered)))
     return Got(queries, failed, annotations)
+
+
+def repeatable(error: str) -> str:
+    """An engine's error without the series that it names, which are others each time: of many that are ambiguous it
+    says two, as they come."""
+    match = _AMBIGUOUS.search(error)
+    if match is None:
+        return error
+    names = ", ".join(name for name, _ in parse_labels(match[1]))
+    where = f"for the match group {{{names}}} on the {match[2]} hand-side of the operation"
+    return f"{error[: match.start()]}{where}; {error[match.end() :]}"
 
 
 def _named(key: Key, names: Mapping[str, str]) -> Key:

@@ -11,6 +11,7 @@ from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.engine.promtool_run import Points
 from driftdrill.harness.judge.rules.analysed import ALERT_SERIES
 from driftdrill.harness.judge.rules.rules import KnownRule, Rules
+from driftdrill.harness.scenario.expectation import shown
 from driftdrill.reports.data.timeline import AlertTrack, Interval, Labels, Phase
 from driftdrill.reports.data.verdict import Response, ResponseWord
 
@@ -37,7 +38,7 @@ class Facts:
     first_scrapes: Mapping[str, float | None] = field(default_factory=dict)
     """Metric -> scenario seconds of the first scrape in the fault phase of a page that ever had it; None: none."""
     ended: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Metric -> when series of it had their last sample, of those that did not last to the end."""
+    """Metric -> when series of it had a last sample: before the end, or before they were away for a while."""
 
     def evaluations(self, known: KnownRule) -> npt.NDArray[np.float64]:
         """When a rule was evaluated, scenario seconds."""
@@ -178,17 +179,22 @@ def _ending(
     """(FIRED or UNRESOLVED, what is to be said of how it ended, whether its series vanished)."""
     fault, evaluations = facts.phases["fault"], facts.evaluations(known)
     if _end(last, end) is not None:
-        if vanished(facts, known, own, last.end):
-            return "FIRED", "it resolved because its series vanished, not because it got better", True
-        return "FIRED", "", False
-    if end - fault.end < known.settle:
-        needed = format_duration(known.settle)
-        return "FIRED", f"still firing at the end; recovery is shorter than the {needed} that it needs", False
-    if ((evaluations > fault.end) & (evaluations >= fault.end + known.settle)).any():
-        return "UNRESOLVED", "still firing at the end of recovery", False
-    every = format_duration(known.group.interval or facts.step)
-    note = f"still firing at the end: evaluated every {every}, it was not evaluated again after the fault"
-    return "FIRED", note, False
+        gone = next((t for t in own if vanished(facts, known, t)), None)
+        if gone is None:
+            return "FIRED", "", False
+        which = f" {shown(gone.labels)}" if len(own) > 1 else ""
+        return "FIRED", f"it{which} resolved because its series vanished, not because it got better", True
+    every, room = known.group.interval or facts.step, end - fault.end
+    # That the fault is over is seen by the next scrape, and that by the next evaluation.
+    needed = known.settle + facts.scrape + every
+    again = ((evaluations > fault.end) & (evaluations >= fault.end + known.settle)).any()
+    if room >= known.settle and not again:
+        often = f"evaluated every {format_duration(every)}, it was not evaluated again after the fault"
+        return "FIRED", f"still firing at the end: {often}", False
+    if room < needed:
+        long = format_duration(needed)
+        return "FIRED", f"still firing at the end; recovery is shorter than the {long} that it needs", False
+    return "UNRESOLVED", "still firing at the end of recovery", False
 
 
 def _unevaluated(facts: Facts, known: KnownRule) -> str:
@@ -231,31 +237,23 @@ def _with_value(facts: Facts, known: KnownRule, evaluations: npt.NDArray[np.floa
     return sum(round(float(t), 3) in had for t in evaluations)
 
 
-def vanished(facts: Facts, known: KnownRule, tracks: Sequence[AlertTrack], at: float) -> bool:
-    """Whether, when an alert resolved, nothing that it compares had a value any more for those that had fired, because
-    a series that it reads had ended."""
+def vanished(facts: Facts, known: KnownRule, track: AlertTrack) -> bool:
+    """Whether, when an instance resolved last, what it compares had no value for it, because a series that it reads had
+    ended, or was away for a while."""
     left = facts.left.get(known.analysed.left or "")
     if left is None or not (known.analysed.metrics or frozenset()).isdisjoint(ALERT_SERIES):
         return False  # what reads ALERTS has no value once they resolve, which is well
-    fell = [
-        t
-        for name in known.metrics or facts.ended
-        for t in facts.ended.get(name, ())
-        if facts.phases["fault"].start <= t <= at
-    ]
-    if not fell:
+    start = facts.phases["fault"].start
+    at = max((i.end for i in track.intervals if i.state == "firing" and i.end > start), default=-math.inf)
+    if not any(start <= t <= at for name in known.metrics or facts.ended for t in facts.ended.get(name, ())):
         return False
-    gone = [t for t in tracks if any(i.state == "firing" and abs(i.end - at) < 1e-6 for i in t.intervals)]
-    later = [
+    step = max(facts.step, known.group.interval or 0.0)
+    valued = (
         dict(key)
         for key, (times, values) in left.items()
-        if any(not math.isnan(v) and t >= at - 1e-6 for t, v in zip(times, values, strict=True))
-    ]
-    return bool(gone) and not any(
-        all(track.labels.get(k, v) == v for k, v in labels.items() if k != "__name__")
-        for track in gone
-        for labels in later
+        if any(not math.isnan(v) and at <= t + 1e-6 < at + step for t, v in zip(times, values, strict=True))
     )
+    return not any(all(track.labels.get(k, v) == v for k, v in labels.items() if k != "__name__") for labels in valued)
 
 
 PHASE_NOTE = "differs with the phase"
@@ -291,8 +289,8 @@ def len_of(phase: Phase) -> float:
 
 
 def carries(track_labels: Labels, labels: Labels) -> bool:
-    """Whether an alert's labels contain all of ``labels``."""
-    return all(track_labels.get(k) == v for k, v in labels.items())
+    """Whether an alert has all of ``labels``. One without a value is one that it has not, as in a matcher."""
+    return all(track_labels.get(k, "") == v for k, v in labels.items())
 
 
 def _intervals(tracks: Sequence[AlertTrack], state: str) -> list[Interval]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import promql_parser
 
-from driftdrill.harness.judge.rules.promql import COMPARISONS, Matcher, children, constant, kind, matchers, show
+from driftdrill.harness.judge.rules.promql import COMPARISONS, Matcher, children, constant, kind, matchers, parsed, show
 
 FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 ALERTS, FOR_STATE = ALERT_SERIES = ("ALERTS", "ALERTS_FOR_STATE")
@@ -58,7 +58,7 @@ def analyse(expr: str) -> Analysed:
     """Read one expression; one that cannot be parsed needs everything."""
     clock = _CLOCK.search(expr) is not None
     try:
-        root = promql_parser.parse(expr)
+        root = parsed(expr)
     except ValueError:
         ranges = [_seconds(d) for d in _DURATION.findall(expr)]
         alerts: tuple[tuple[Matcher, ...], ...] = ((),) if ALERTS in expr else ()

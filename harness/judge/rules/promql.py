@@ -19,6 +19,8 @@ from driftdrill.durations import format_duration
 COMPARISONS = {">", ">=", "<", "<=", "==", "!="}
 _MATCHES = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 _GROUPS = {"VectorMatchCardinality.ManyToOne": "group_left", "VectorMatchCardinality.OneToMany": "group_right"}
+_OPERATOR = re.compile(r"\b(and|or|unless)\b|[-+*/%^<>=!]=?", re.IGNORECASE)
+DEEPEST = 100
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 
@@ -28,11 +30,29 @@ Change = Callable[[Any, list[str]], str | None]
 """(a node, its children as PromQL) -> the node otherwise; None leaves it."""
 
 
+def parsed(expr: str) -> Any:
+    """The syntax tree of an expression. Raises :class:`ValueError` for what promql-parser cannot read, and for what is
+    nested more than :data:`DEEPEST`, at which it, and whoever walks the tree, would run out of stack."""
+    open_ = deepest = 0
+    for c in expr:
+        open_ += (c in "([") - (c in ")]")
+        deepest = max(deepest, open_)
+    if deepest > DEEPEST or _OPERATOR.subn("", expr)[1] > 100 * DEEPEST:
+        raise ValueError("nested too deep")
+    root = promql_parser.parse(expr)
+    level = [root]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in children(node)]
+        if not level:
+            return root
+    raise ValueError("nested too deep")
+
+
 @lru_cache(maxsize=10_000)
 def tree(expr: str) -> Any | None:
     """The syntax tree of an expression; None where it cannot be read, or not be printed without a change."""
     try:
-        found = promql_parser.parse(expr)
+        found = parsed(expr)
         again = promql_parser.parse(show(found))
     except ValueError:
         return None

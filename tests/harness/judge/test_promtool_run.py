@@ -6,6 +6,7 @@ import pytest
 
 from driftdrill.harness.errors import MonitoringError
 from driftdrill.harness.judge.engine.evaluate import evaluate
+from driftdrill.harness.judge.engine.promtool_run import repeatable
 from driftdrill.harness.judge.rules.rules import Rules
 from driftdrill.stack.prometheus.promtool import Promtool, find_binary, find_promtool
 from driftdrill.stack.rules.files import parse
@@ -94,3 +95,14 @@ groups:
     # An error leaves the alert's own state as it was, and the last recorded samples, which are seen for five minutes.
     assert spans["Joined"] == [(0, 30, "pending"), (30, 180, "firing")]
     assert spans["Hot"] == [(0, 30, "pending"), (30, 180, "firing")]
+
+
+def test_an_error_of_the_engine_is_the_same_words_whichever_series_it_names() -> None:
+    def said(*sides: str) -> str:
+        series = ", ".join(f'{{job="m", s="{side}"}}' for side in sides)
+        where = 'for the match group {job="m"} on the right hand-side of the operation'
+        return f"found duplicate series {where}: [{series}];many"
+
+    told = "found duplicate series for the match group {job} on the right hand-side of the operation; many"
+    assert {repeatable(said("a", "b}")), repeatable(said('c\\"', "a"))} == {told}
+    assert repeatable('invalid label name "a-b"') == 'invalid label name "a-b"'

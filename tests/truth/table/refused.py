@@ -1,9 +1,10 @@
 """Rule files that the engine refuses: whatever else they hold would be silent, and silence would pass for green."""
 
 from driftdrill import fires, quiet
-from tests.truth.entry import Entry, alert, flat, group, groups, jump, refused, rules, well
+from tests.truth.entry import Entry, alert, flat, group, groups, jump, lie, refused, rules, well
 
 HEAT = {"heat": jump(1, 20)}
+GOOD = "groups:\n- name: g\n  rules:\n  - {alert: Hot, expr: heat > 10}\n"
 
 
 def beside_a_good_one(rule: str) -> str:
@@ -71,7 +72,34 @@ ENTRIES = [
     refused("a file of something else", "route: {receiver: team}\n", "route"),
     refused("rules without a group", "rules: [{alert: A, expr: heat > 9}]\n", "rules"),
     refused("no alert in it", groups(group({"record": "a", "expr": "heat"})), "no alert"),
+    bad("a character that looks like a blank", "{alert: B, expr: 'heat\u00a0> 9'}", "unexpected character"),
+    bad("a field given twice", "{alert: B, expr: heat > 9, expr: heat > 99}", "given twice"),
+    bad("a duration below nothing", "{alert: B, expr: heat > 9, for: -5m}", "-5m"),
+    bad("a duration of another script", "{alert: B, expr: heat > 9, for: ٥m}", "duration"),
+    bad("a label beyond ASCII on an engine of identifiers", "{alert: B, expr: heat > 9, labels: {é: x}}", "é"),
+    bad("a label without a name", "{alert: B, expr: heat > 9, labels: {'': x}}", "invalid label name"),
+    bad("a list for a label", "{alert: B, expr: heat > 9, labels: {a: [1]}}", "found a list"),
+    bad("a list for an expression", "{alert: B, expr: [heat]}", "found a list"),
+    bad("an alert without a name", "{alert: '', expr: heat > 9}", "alert"),
+    refused("an empty file", "", "empty"),
+    refused("a file of comments", "# rules\n# to come\n", "empty"),
+    refused("a file with a null byte", GOOD.replace("heat", "he\x00at"), "not YAML"),
+    refused("two lists of groups", GOOD + GOOD, "rules.yml:5", "given twice"),
+    refused("a second document, which Prometheus does not read", GOOD + "---\n" + GOOD, "rules.yml:6", "reads the first alone"),
+    refused("an empty first document, which Prometheus reads", "# rendered\n---\n# once more\n---\n" + GOOD, "reads the first alone"),
+    refused("a Thanos field on Prometheus", groups(group(alert("A", "heat > 9"), partial_response_strategy="warn")), "partial_response_strategy"),
+    refused("groups that hold themselves", "groups: &g\n- name: g\n  rules: *g\n", "no field `name`"),
     # What looks wrong, and every engine takes.
+    well("a byte order mark", "\ufeff" + GOOD, HEAT, [fires("Hot")], "FIRED"),
+    well("lines of Windows", GOOD.replace("\n", "\r\n"), HEAT, [fires("Hot")], "FIRED"),
+    well("anchors and merged keys", "groups:\n- name: g\n  rules:\n  - &a {alert: Hot, expr: &e heat > 10, labels: {s: t}}\n  - {<<: *a, alert: B}\n  - {alert: C, expr: *e}\n", HEAT, [fires("Hot"), fires("B", labels={"s": "t"}), fires("C")], "FIRED FIRED FIRED"),
+    well("one document with its end", "---\n" + GOOD + "...\n", HEAT, [fires("Hot")], "FIRED"),
+    well("a document and nothing after it", GOOD + "---\n# that is all\n", HEAT, [fires("Hot")], "FIRED"),
+    well("an expression in five hundred parentheses", GOOD.replace("heat > 10", "'" + "(" * 500 + "heat > 10" + ")" * 500 + "'"), HEAT, [fires("Hot")], "FIRED"),
+    well("an expression of three hundred parts", GOOD.replace("heat > 10", " or ".join(f"heat > {i}" for i in range(10, 310))), HEAT, [fires("Hot")], "FIRED"),
+    lie("an expression that is a text", GOOD.replace("heat > 10", "'\"abc\"'"), HEAT, [fires("Hot")], "SILENT", 1, "not a vector or scalar"),
+    lie("an expression that is a range", GOOD.replace("heat > 10", "'heat[5m]'"), HEAT, [quiet("Hot")], "SILENT", 1, "not a vector or scalar"),
+    lie("an expression that is a number", GOOD.replace("heat > 10", "1"), HEAT, [quiet("Hot")], "FALSE_ALARM", 1),
     well("a control of the table", beside_a_good_one("{alert: B, expr: heat > 99}"), HEAT, [fires("Hot"), quiet("B")], "FIRED SILENT"),
     well("one rule twice", rules(alert("Hot", "heat > 10"), alert("Hot", "heat > 10")), HEAT, [fires("Hot")], "FIRED FIRED"),
     well("a function that a later engine took away", rules(alert("Hot", "holt_winters(heat[2m], 0.5, 0.5) > 10")), HEAT, [fires("Hot")], "FIRED"),

@@ -65,7 +65,7 @@ def in_turn(n: int, **labels: str) -> list[Any]:
 SHARE = "sum(rate(app_requests_total{%s}[5m])) / sum(rate(app_requests_total[5m])) > 0.05"
 P99 = "histogram_quantile(0.99, sum by (le) (rate(req_seconds_bucket[5m]))) > %g"
 JOIN = "rate(app_errors_total[5m]) * on (job) group_left (version) build_info > 0.1"
-MANY = 'found duplicate series for the match group {job="m"} on the right hand-side of the operation'
+MANY = "found duplicate series for the match group {job} on the right hand-side of the operation"
 REPLACED = 'label_replace(up, "env", "$1", "instance", "(.*)") == 0'
 BUILDS = [series("build_info", version="1"), series("build_info", from_second(900), version="2")]
 FAILURES = series("app_failures_total", from_second(930), reason="oom")
