@@ -1,6 +1,7 @@
 """What is refused before a drill, and what an alert that must be quiet is asked: would it fire if it could?"""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,9 @@ def test_no_series_of_another_target_is_born(tmp_path: Path) -> None:
     (never,) = judge(make(tmp_path, HEALTHY, rules, expect=[quiet("Never")])).findings
 
     assert (never.held, never.code) == (False, "quiet.cannot_fire")
+
+
+@pytest.mark.parametrize("labels", [{"alertname": "Hot"}, {"__name__": "heat"}, {"bin": 5}])
+def test_labels_that_no_instance_of_an_alert_can_carry_are_refused(labels: dict[str, Any]) -> None:
+    with pytest.raises(ScenarioError, match=next(iter(labels))):
+        fires("Hot", labels=labels)
