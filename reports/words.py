@@ -310,10 +310,18 @@ def _change(of: Harm, part: Compared) -> str:
     said = ""
     if part.drop is not None:
         said += f", a {'drop' if of.score else 'rise'} of {ends(of, part.drop)} (95 % interval)"
-    said += f"; {number(part.smallest)} matters" if part.smallest is not None else ""
-    if part.ratio is not None:
-        said += f" ({part.ratio[0]:.3g} to {part.ratio[1]:.3g} times the baseline's)"
-    return said
+    said += matters(part)
+    return said + (f" ({times(part.ratio)})" if part.ratio else "")
+
+
+def matters(part: Compared) -> str:
+    """The smallest harm that matters, after what it is beside; "" without."""
+    return f"; {number(part.smallest)} matters" if part.smallest is not None else ""
+
+
+def times(ratio: tuple[float, float]) -> str:
+    """An interval of during / before."""
+    return f"{ratio[0]:.3g} to {ratio[1]:.3g} times the baseline's"
 
 
 def ends(of: Harm, interval: tuple[float, float]) -> str:

@@ -101,8 +101,8 @@ def _harm(verdict: Verdict) -> Element:
 def _worse_by(h: Harm, part: Compared) -> str:
     """The interval of the change for the worse, and what matters."""
     said = wording.ends(h, part.drop) if part.drop is not None else "unknown"
-    said += f"; {wording.number(part.smallest)} matters" if part.smallest is not None else ""
-    return said + (f"; {part.ratio[0]:.3g} to {part.ratio[1]:.3g} times the baseline's" if part.ratio else "")
+    said += wording.matters(part)
+    return said + (f"; {wording.times(part.ratio)}" if part.ratio else "")
 
 
 def _segment(h: Harm, s: SegmentHarm) -> list[Cell]:

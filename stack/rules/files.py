@@ -15,7 +15,7 @@ import yaml
 
 from driftdrill.durations import format_duration, parse_duration
 from driftdrill.stack.errors import StackError
-from driftdrill.stack.rules.yaml_tree import Mapping_, Node, begins_empty, documents, entries, items, text
+from driftdrill.stack.rules.yaml_tree import Mapping_, Node, documents, entries, items, text
 
 Labels = dict[str, str]
 
@@ -111,11 +111,12 @@ def _read(path: str) -> str:
 
 def parse(source: str, path: str) -> tuple[RuleFile, ...]:
     """The rule files that the text of one file holds; ``path`` is named in errors. Raises :class:`StackError`."""
-    nodes = documents(source, path)
+    every = documents(source, path)
+    nodes = [node for node in every if node is not None]
     if not nodes:
         raise StackError("the file is empty", where=path, hint="a rule file begins with `groups:`")
     plain = [n for n in nodes if isinstance(n, yaml.MappingNode) and "kind" not in entries(n, path)]
-    if plain and (len(nodes) > 1 or begins_empty(source)):
+    if plain and (len(nodes) > 1 or every[0] is None):
         raise StackError(
             "a rule file of several documents, of which Prometheus reads the first alone",
             where=f"{path}:{plain[-1].start_mark.line + 1}",
@@ -163,6 +164,7 @@ def _config_map(data: Node, path: str, name: str) -> list[RuleFile]:
         found += [
             _written(_groups(node, path), path, f"ConfigMap {name}, {key}")
             for node in documents("\n" * offset + inner, path)
+            if node is not None
             if "groups" in entries(node, path)
         ]
     return found

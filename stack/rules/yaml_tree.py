@@ -12,8 +12,8 @@ _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 
 
-def documents(source: str, path: str) -> list[Node]:
-    """The non-empty documents of a text. Raises :class:`StackError` with file:line where it is no YAML."""
+def documents(source: str, path: str) -> list[Node | None]:
+    """The documents of a text, None for an empty one. Raises :class:`StackError` with file:line where it is no YAML."""
     try:
         nodes = list(yaml.compose_all(source, Loader=_LOADER))
     except yaml.MarkedYAMLError as e:
@@ -24,13 +24,7 @@ def documents(source: str, path: str) -> list[Node]:
         raise StackError(f"not YAML: {e.problem or e.context}", where=where, hint=hint) from e
     except (yaml.YAMLError, RecursionError) as e:
         raise StackError(f"not YAML: {str(e).splitlines()[0]}", where=path, hint="rule files are YAML text") from e
-    return [node for node in nodes if node is not None and node.tag != _NULL]
-
-
-def begins_empty(source: str) -> bool:
-    """Whether the first document of a text holds nothing."""
-    first = next(iter(yaml.compose_all(source, Loader=_LOADER)), None)
-    return first is None or first.tag == _NULL
+    return [None if node is None or node.tag == _NULL else node for node in nodes]
 
 
 def entries(node: Node, path: str) -> Mapping_:

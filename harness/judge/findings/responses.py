@@ -218,7 +218,7 @@ def unfed(facts: Facts, known: KnownRule, rules: Rules, seen: frozenset[int] = f
         return ""
     why = ""
     for name in sorted(names):
-        makers = [k for k in rules.known if not k.alert and k.rule.name == name]
+        makers = rules.makers(name)
         missing = [_unevaluated(facts, k) or unfed(facts, k, rules, seen | {known.index}) for k in makers]
         if not all(missing) or not makers:
             return ""

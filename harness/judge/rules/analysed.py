@@ -11,7 +11,17 @@ from typing import Any
 
 import promql_parser
 
-from driftdrill.harness.judge.rules.promql import COMPARISONS, Matcher, children, constant, kind, matchers, parsed, show
+from driftdrill.harness.judge.rules.promql import (
+    COMPARISONS,
+    Matcher,
+    bare,
+    children,
+    constant,
+    kind,
+    matchers,
+    parsed,
+    show,
+)
 
 FLIPPED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 ALERTS, FOR_STATE = ALERT_SERIES = ("ALERTS", "ALERTS_FOR_STATE")
@@ -126,14 +136,8 @@ def _tells_time(node: Any) -> bool:
     return kind(node) == "ParenExpr" and _tells_time(node.expr)
 
 
-def _bare(node: Any) -> Any:
-    while kind(node) == "ParenExpr":
-        node = node.expr
-    return node
-
-
 def _left(node: Any) -> str | None:
-    node = _bare(node)
+    node = bare(node)
     if kind(node) != "BinaryExpr":
         return None
     if str(node.op) in ("and", "unless"):
@@ -144,7 +148,7 @@ def _left(node: Any) -> str | None:
 
 
 def _threshold(node: Any) -> AlertThreshold | None:
-    node = _bare(node)
+    node = bare(node)
     if kind(node) != "BinaryExpr" or str(node.op) not in COMPARISONS:
         return None
     comparison = str(node.op)

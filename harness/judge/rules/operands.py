@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from driftdrill.harness.judge.rules.promql import constant, kind, show, tree
+from driftdrill.harness.judge.rules.promql import bare, constant, kind, show, tree
 
 
 def joins(node: Any) -> Iterator[Any]:
     """The operators ``and`` and ``unless`` that decide whether an expression has a series, the outermost first."""
-    while kind(node) == "ParenExpr":
-        node = node.expr
+    node = bare(node)
     if kind(node) != "BinaryExpr" or str(node.op) not in ("and", "unless"):
         return
     yield node

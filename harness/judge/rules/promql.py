@@ -79,6 +79,18 @@ def children(node: Any) -> list[Any]:
     return [] if inner is None else [inner]
 
 
+def bare(node: Any) -> Any:
+    """The node without the parentheses around it."""
+    while kind(node) == "ParenExpr":
+        node = node.expr
+    return node
+
+
+def has_bool(node: Any) -> bool:
+    """Whether a binary expression answers 0 or 1 (``bool``), in place of filtering."""
+    return node.modifier is not None and bool(node.modifier.return_bool)
+
+
 def constant(node: Any) -> float | None:
     """The value of an expression of numbers alone, else None."""
     match kind(node):
@@ -149,7 +161,7 @@ def binary(node: Any, parts: Sequence[str], op: str | None = None, matching: str
     how = node.modifier
     words = [
         op or str(node.op),
-        "bool" if how is not None and how.return_bool else "",
+        "bool" if has_bool(node) else "",
         matches(node) if matching is None else matching,
         grouped(node),
         *_fill(how),

@@ -4,11 +4,12 @@ Rules that read each other in a circle are taken together (strongly connected co
 is linear in the rules and in what they read, even where every rule reads everything.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from driftdrill.harness.judge.rules.analysed import ALERT_SERIES, Analysed, analyse
+from driftdrill.harness.judge.rules.matching import takes
+from driftdrill.harness.judge.rules.promql import Matcher
 from driftdrill.stack.rules.files import Rule
 
 
@@ -91,19 +92,10 @@ def _reads(a: Analysed, rules: Sequence[Rule]) -> list[tuple[int, float]]:
     return out
 
 
-def may_match(matchers: Iterable[tuple[str, str, str]], rule: Rule) -> bool:
+def may_match(matchers: Iterable[Matcher], rule: Rule) -> bool:
     """Whether ALERTS of the rule may have these labels, as far as the rule says."""
     said = {k: v for k, v in rule.labels.items() if "{{" not in v} | {"alertname": rule.name}
-    return all(_fits(said[label], op, value) for label, op, value in matchers if label in said)
-
-
-def _fits(said: str, op: str, value: str) -> bool:
-    if op in ("=", "!="):
-        return (said == value) is (op == "=")
-    try:
-        return (re.fullmatch(value, said) is not None) is (op == "=~")
-    except re.error:  # what Go's expressions know, and Python's do not
-        return True
+    return all(takes(m, said[m[0]]) for m in matchers if m[0] in said)
 
 
 def circles(reads: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -120,6 +120,10 @@ class Rules:
         """The alerting rules."""
         return tuple(k for k in self.known if k.alert)
 
+    def makers(self, name: str | None) -> list[KnownRule]:
+        """The recording rules that make a metric."""
+        return [k for k in self.known if not k.alert and k.rule.name == name]
+
     @property
     def recorded(self) -> frozenset[str]:
         """The names that recording rules make."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from driftdrill.harness.judge.rules.promql import kind, matchers, tree
+from driftdrill.harness.judge.rules.promql import bare, kind, matchers, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.dry import asks_for_any_name, selectors
 from driftdrill.harness.judge.why.labels import NAME, select
@@ -11,7 +11,7 @@ from driftdrill.harness.judge.why.no_such_metric import nearest
 from driftdrill.harness.judge.why.nothing_matches import values_of
 from driftdrill.harness.judge.why.phrases import series, several
 from driftdrill.harness.judge.why.seen import Seen
-from driftdrill.harness.judge.why.shape import bare, is_scalar, metric
+from driftdrill.harness.judge.why.shape import is_scalar, metric
 from driftdrill.reports.data.verdict import Reason
 
 

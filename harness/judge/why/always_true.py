@@ -3,13 +3,13 @@
 from typing import Any
 
 from driftdrill.harness.judge.rules.analysed import FLIPPED
-from driftdrill.harness.judge.rules.promql import COMPARISONS, children, constant, kind, tree
+from driftdrill.harness.judge.rules.promql import COMPARISONS, bare, children, constant, has_bool, kind, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.conditions import Conditions
 from driftdrill.harness.judge.why.phrases import code
 from driftdrill.harness.judge.why.reals import beyond
 from driftdrill.harness.judge.why.seen import Seen
-from driftdrill.harness.judge.why.shape import bare, is_scalar
+from driftdrill.harness.judge.why.shape import is_scalar
 from driftdrill.reports.data.verdict import Reason
 
 
@@ -17,7 +17,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     root = bare(tree(rule.rule.expr))
     if kind(root) != "BinaryExpr" or str(root.op) not in COMPARISONS or not _fired_before(rule, seen):
         return None
-    if root.modifier is not None and root.modifier.return_bool:
+    if has_bool(root):
         says = f"{code(root)} answers 0 or 1, and an alert fires with 0 as well: `bool` does not filter"
         return Reason("always_true", says, "leave `bool` out")
     right, left = constant(root.rhs), constant(root.lhs)
@@ -40,12 +40,11 @@ def _filters(node: Any) -> bool:
     if kind(node) == "Call" and node.func.name.startswith("absent"):
         return True
     if kind(node) == "BinaryExpr" and str(node.op) in (*COMPARISONS, "and", "or", "unless"):
-        return not (node.modifier is not None and node.modifier.return_bool)
+        return not has_bool(node)
     return any(map(_filters, children(node)))
 
 
 def _fired_before(rule: KnownRule, seen: Seen) -> bool:
     """Whether it fired before the fault."""
     start = seen.fault[0] if seen.fault is not None else float("inf")
-    own = [t for t in seen.tracks if t.alert == rule.rule.name and t.rule in (None, rule.index)]
-    return any(i.state == "firing" and i.start < start for t in own for i in t.intervals)
+    return any(i.state == "firing" and i.start < start for t in seen.tracks_of(rule) for i in t.intervals)

@@ -5,14 +5,13 @@ from typing import Any
 
 from driftdrill.durations import format_duration, rounded_duration
 from driftdrill.harness.judge.rules.analysed import AlertThreshold
-from driftdrill.harness.judge.rules.promql import kind
+from driftdrill.harness.judge.rules.promql import bare, kind
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.out_of_range import comparisons
 from driftdrill.harness.judge.why.phrases import code, one_series
 from driftdrill.harness.judge.why.readings import between, points, read_by, series_of
 from driftdrill.harness.judge.why.reals import beyond
 from driftdrill.harness.judge.why.seen import Seen
-from driftdrill.harness.judge.why.shape import bare
 from driftdrill.harness.recording.reader import Samples
 from driftdrill.reports.data.verdict import Reason
 

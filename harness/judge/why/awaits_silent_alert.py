@@ -35,8 +35,5 @@ def _was(known: KnownRule, states: set[str], seen: Seen) -> bool:
     assert seen.fault is not None
     start, end = seen.fault
     return any(
-        i.state in states and i.end > start and i.start < end
-        for t in seen.tracks
-        if t.alert == known.rule.name and t.rule in (None, known.index)
-        for i in t.intervals
+        i.state in states and i.end > start and i.start < end for t in seen.tracks_of(known) for i in t.intervals
     )

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, matchers, tree
+from driftdrill.harness.judge.rules.promql import COMPARISONS, bare, constant, has_bool, kind, matchers, tree
 from driftdrill.harness.judge.why.label_sets import LabelSets
 from driftdrill.harness.judge.why.phrases import code
+from driftdrill.harness.judge.why.ranges import CALENDAR
 from driftdrill.harness.judge.why.readings import RATES
 from driftdrill.harness.judge.why.seen import Seen
 from driftdrill.harness.judge.why.shape import metric
@@ -39,7 +40,6 @@ class ValueRange:
 ANYTHING = ValueRange()
 _SAME = ("max", "min", "avg", "topk", "bottomk", "limitk", "limit_ratio")
 _SAME_OVER_TIME = ("max_over_time", "min_over_time", "avg_over_time", "last_over_time", "first_over_time")
-_CALENDAR = {"hour": 23, "minute": 59, "day_of_week": 6, "day_of_month": 31, "days_in_month": 31, "month": 12}
 _SHARE = {"ratio", "fraction", "share", "probability"}
 _PERHAPS_SHARE = {"perc", "percent", "percentage", "usage", "utilization", "utilisation"}
 _KNOWN_SHARES = {"vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc", "vllm:cpu_cache_usage_perc"}
@@ -81,7 +81,7 @@ class Values:
         name = metric(node)
         if name is None:
             return ANYTHING
-        made = [k for k in self.seen.rules.known if not k.alert and k.rule.name == name]
+        made = self.seen.rules.makers(name)
         if made:
             return ANYTHING if name in self.seen.named or name in self.inside else self._recorded(name, made)
         seen = [v[~np.isnan(v)] for v in (s.values for s in self.seen.named.get(name, ()))]
@@ -116,8 +116,8 @@ class Values:
         name, args = node.func.name, list(node.args)
         if name == "histogram_quantile":
             return self._quantile(node)
-        if name in _CALENDAR:
-            return ValueRange(0, _CALENDAR[name], "calendar", f"{name}() is at most {_CALENDAR[name]}")
+        if name in CALENDAR:
+            return ValueRange(0, CALENDAR[name], "calendar", f"{name}() is at most {CALENDAR[name]}")
         if name in _SAME_OVER_TIME or (name == "quantile_over_time" and _share_given(args[0])):
             return self.of(args[-1])
         if name in ("changes", "resets", "delta", "idelta", "deriv", *RATES):
@@ -166,7 +166,7 @@ class Values:
         if op == "/" and is_part(node):
             return ValueRange(0, 1, "share", f"{code(node)} is a part of the whole")
         if op in COMPARISONS:
-            if node.modifier is not None and node.modifier.return_bool:
+            if has_bool(node):
                 return ValueRange(0, 1, "count", "a comparison with bool is 0 or 1")
             return right if constant(node.lhs) is not None else left
         if op in ("and", "unless"):
@@ -190,7 +190,7 @@ def quantile_in(node: Any, seen: Seen) -> Any | None:
     if kind(node) == "Call" and node.func.name == "histogram_quantile":
         return node
     if kind(node) == "VectorSelector":
-        made = [k for k in seen.rules.known if not k.alert and k.rule.name == metric(node)]
+        made = seen.rules.makers(metric(node))
         roots = [tree(k.rule.expr) for k in made]
         if len(roots) == 1 and roots[0] is not None and kind(roots[0]) != "VectorSelector":
             return quantile_in(roots[0], seen)
@@ -260,8 +260,7 @@ def is_part(node: Any) -> bool:
 
 def _sum_of(node: Any) -> tuple[Any, Any] | None:
     """((clause, function, range, metric), matchers) of a sum of rates."""
-    while kind(node) == "ParenExpr":
-        node = node.expr
+    node = bare(node)
     if kind(node) != "AggregateExpr" or str(node.op) != "sum":
         return None
     inner = node.expr

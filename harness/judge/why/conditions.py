@@ -17,8 +17,10 @@ from driftdrill.harness.judge.rules.analysed import ALERT_SERIES, FLIPPED
 from driftdrill.harness.judge.rules.promql import (
     COMPARISONS,
     Matcher,
+    bare,
     constant,
     grouped,
+    has_bool,
     kind,
     matchers,
     show,
@@ -32,7 +34,7 @@ from driftdrill.harness.judge.why.readings import RATES
 from driftdrill.harness.judge.why.reals import ALL, NONE, Reals, beyond, only
 from driftdrill.harness.judge.why.same_series import same_labels, variable_of
 from driftdrill.harness.judge.why.seen import Seen
-from driftdrill.harness.judge.why.shape import CHOICES, bare, is_scalar, metric
+from driftdrill.harness.judge.why.shape import CHOICES, is_scalar, metric
 from driftdrill.harness.judge.why.value_cases import Term, ValueCase, ValueLimit, has_series, scaled, values_of_cases
 
 MOST = 64
@@ -108,15 +110,12 @@ class Conditions:
             return []
         return [ValueCase(Term(variable), {variable: ValueLimit(values, given=f"`{name}` is {values.told}")}, there)]
 
-    def _makers(self, name: str) -> list[KnownRule]:
-        return [k for k in self.seen.rules.known if not k.alert and k.rule.name == name]
-
     def _range(self, node: Any) -> Reals:
         """What a selector's values can be, by the rules that make it."""
         name = metric(node) or ""
         if name in ALERT_SERIES[:1] and name not in self.seen.named:
             return only(1)
-        made = self._makers(name)
+        made = self.seen.rules.makers(name)
         if not made or name in self.seen.named or name in self._inside:
             return only(0, 1) if name == "up" and not made else ALL
         out = NONE
@@ -138,7 +137,7 @@ class Conditions:
     def _recorded_just_before(self, name: str, node: Any) -> KnownRule | None:
         """The recording rule that makes a metric, if it is evaluated at the same moments, before, and gives no labels:
         its series are those of its expression."""
-        made, reader = self._makers(name), self._reader
+        made, reader = self.seen.rules.makers(name), self._reader
         if len(made) != 1 or reader is None or name in self.seen.named or name in self._inside:
             return None
         (maker,) = made
@@ -189,9 +188,9 @@ class Conditions:
         if is_scalar(node.lhs) or is_scalar(node.rhs):
             vector = node.rhs if is_scalar(node.lhs) else node.lhs
             found = self.of(vector)
-            if op in COMPARISONS and not _bool(node):
+            if op in COMPARISONS and not has_bool(node):
                 return self._ordered(node, op, found)
-            return [self._any(node, only(0, 1) if _bool(node) else ALL)] if found else []
+            return [self._any(node, only(0, 1) if has_bool(node) else ALL)] if found else []
         if op == "or":
             first, second = self.of(node.lhs), self.of(node.rhs)
             return [*first, *(second if same_labels(node) else (replace(c, exact=False) for c in second))]
@@ -203,7 +202,7 @@ class Conditions:
         op, inner = str(node.op), self.of(vector)
         ahead = constant(node.lhs) is not None
         if op in COMPARISONS:
-            if _bool(node):
+            if has_bool(node):
                 return [self._any(node, only(0, 1))] if inner else []
             wanted = beyond(FLIPPED[op] if ahead else op, number)
             return self._limited(inner, wanted, code(node))
@@ -276,12 +275,12 @@ class Conditions:
             if not same_labels(node):
                 return [replace(c, exact=False) for c in left]
             return self._together(left, right)
-        if op in COMPARISONS and not _bool(node):
+        if op in COMPARISONS and not has_bool(node):
             if same_labels(node) and not grouped(node):
                 return self._ordered(node, op, self._together(left, right))
             return [self._any(node, values_of_cases([*left, *right]))]
-        if _bool(node) or not same_labels(node) or grouped(node):
-            return [self._any(node, only(0, 1) if _bool(node) else ALL)]
+        if has_bool(node) or not same_labels(node) or grouped(node):
+            return [self._any(node, only(0, 1) if has_bool(node) else ALL)]
         return self._computed(node, op, left, right)
 
     def _computed(self, node: Any, op: str, left: Iterable[ValueCase], right: Iterable[ValueCase]) -> list[ValueCase]:
@@ -324,7 +323,3 @@ class Conditions:
                         kept.append(replace(one, limits=limits))
             out = kept
         return [replace(c, exact=False) for c in out]
-
-
-def _bool(node: Any) -> bool:
-    return node.modifier is not None and bool(node.modifier.return_bool)

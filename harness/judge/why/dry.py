@@ -98,16 +98,13 @@ class _Walk:
             inner = replace(self, inside=(*self.inside, name))
             self.found[name] = tuple(
                 replace(d, through=d.through or f"{name}, {known.where}")
-                for known in self._makers(name)
+                for known in self.sets.rules.makers(name)
                 if (root := tree(known.rule.expr)) is not None
                 for d in inner.below(root)
             )
         # What is empty in one of several rules of a name leaves the series of the others.
-        whole = len(self._makers(name)) == 1 or self.sets.of(node) == NOTHING
+        whole = len(self.sets.rules.makers(name)) == 1 or self.sets.of(node) == NOTHING
         yield from (replace(d, whole=d.whole and whole) for d in self.found[name])
-
-    def _makers(self, name: str) -> Sequence[KnownRule]:
-        return [k for k in self.sets.rules.known if not k.alert and k.rule.name == name]
 
 
 def selectors(node: Any) -> Sequence[Any]:

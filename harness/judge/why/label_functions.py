@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from driftdrill.harness.judge.rules.matching import pattern
 from driftdrill.harness.judge.rules.promql import kind, matchers
-from driftdrill.harness.judge.why.labels import ANY, NAME, NO_LABELS, LabelSet, Sets, drop, pattern, with_labels
+from driftdrill.harness.judge.why.labels import ANY, NAME, NO_LABELS, LabelSet, Sets, drop, with_labels
 from driftdrill.stack.scrape.regex import expand
 
 KEEP_NAME = {"last_over_time", "first_over_time", "sort", "sort_desc", "sort_by_label", "sort_by_label_desc"}

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from driftdrill.harness.judge.rules.promql import COMPARISONS, grouped
+from driftdrill.harness.judge.rules.promql import COMPARISONS, grouped, has_bool
 from driftdrill.harness.judge.why.labels import ANY, MOST, NAME, NOTHING, LabelSet, Sets, drop, keep, with_labels
 
 
 def keeps_name(node: Any) -> bool:
     """Whether a binary operator leaves the metric's name: a filter and a set operator do."""
-    filters = str(node.op) in COMPARISONS and not (node.modifier is not None and node.modifier.return_bool)
+    filters = str(node.op) in COMPARISONS and not has_bool(node)
     return filters or str(node.op) in ("and", "or", "unless")
 
 

@@ -1,11 +1,9 @@
 """Sets of labels, as an expression's series carry them, and what a matcher takes of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
+from driftdrill.harness.judge.rules.matching import takes
 from driftdrill.harness.judge.rules.promql import Matcher
-from driftdrill.stack.errors import StackError
-from driftdrill.stack.scrape.regex import Pattern, fullmatch
 
 LabelSet = frozenset[tuple[str, str]]
 """(label, value), the metric's name as ``__name__``; no empty values."""
@@ -41,23 +39,9 @@ def with_labels(labels: dict[str, str], values: Mapping[str, str]) -> LabelSet:
     return frozenset((k, v) for k, v in {**labels, **values}.items() if v)
 
 
-@lru_cache(maxsize=4096)
-def pattern(text: str) -> Pattern | None:
-    try:
-        return fullmatch(text)
-    except StackError:
-        return None
-
-
 def matches(matcher: Matcher, value: str) -> bool:
-    """Whether a matcher takes a label's value; "" is a label that is not there."""
-    _, op, wanted = matcher
-    if value == ANY:
-        return True
-    if op in ("=", "!="):
-        return (value == wanted) == (op == "=")
-    compiled = pattern(wanted)
-    return compiled is None or (compiled.fullmatch(value) is not None) == (op == "=~")
+    """Whether a matcher takes a label's value, or may where it is not known; "" is a label that is not there."""
+    return value == ANY or takes(matcher, value)
 
 
 def select(found: Iterable[LabelSet], given: Sequence[Matcher]) -> Sets:

@@ -94,8 +94,8 @@ def dropped_by(name: str | None, label: str, seen: Seen, inside: frozenset[str] 
     """The recording rule that leaves a label out which what it reads has; "" of none."""
     if name is None or name in inside:
         return ""
-    for known in seen.rules.known:
-        root = None if known.alert or known.rule.name != name else tree(known.rule.expr)
+    for known in seen.rules.makers(name):
+        root = tree(known.rule.expr)
         for read in [] if root is None else selectors(root):
             if any(label in dict(s) for s in seen.sets.of(read) or ()):
                 return f"{name} ({known.where})"

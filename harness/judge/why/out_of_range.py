@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from driftdrill.harness.judge.rules.analysed import FLIPPED, AlertThreshold
-from driftdrill.harness.judge.rules.promql import COMPARISONS, constant, kind, show, tree
+from driftdrill.harness.judge.rules.promql import COMPARISONS, bare, constant, has_bool, kind, show, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.bounds import ANYTHING, ValueRange, Values
 from driftdrill.harness.judge.why.seen import Seen
@@ -32,8 +32,7 @@ def comparisons(rule: KnownRule) -> Sequence[tuple[Any, AlertThreshold]]:
 
 
 def _comparisons(node: Any) -> Iterator[tuple[Any, AlertThreshold]]:
-    while kind(node) == "ParenExpr":
-        node = node.expr
+    node = bare(node)
     if kind(node) != "BinaryExpr":
         return
     op, right, left = str(node.op), constant(node.rhs), constant(node.lhs)
@@ -41,7 +40,7 @@ def _comparisons(node: Any) -> Iterator[tuple[Any, AlertThreshold]]:
         yield from _comparisons(node.lhs)
         if op == "and":
             yield from _comparisons(node.rhs)
-    elif op in COMPARISONS and not (node.modifier is not None and node.modifier.return_bool):
+    elif op in COMPARISONS and not has_bool(node):
         if right is not None and left is None:
             yield node.lhs, AlertThreshold(show(node.lhs), op, right)
         elif left is not None and right is None:

@@ -90,8 +90,8 @@ def _recorded(node: Any, place: Reading, rules: Rules, inside: frozenset[str]) -
     name = metric(node)
     if name is None or name in inside:
         return
-    for known in rules.known:
-        root = None if known.alert or known.rule.name != name else tree(known.rule.expr)
+    for known in rules.makers(name):
+        root = tree(known.rule.expr)
         if root is not None:
             said = f"{name}, {known.where}"
             yield from _read(root, replace(place, range=None, through=said), rules, inside | {name})

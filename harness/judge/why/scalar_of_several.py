@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from driftdrill.harness.judge.rules.promql import COMPARISONS, children, kind, tree
+from driftdrill.harness.judge.rules.promql import COMPARISONS, bare, children, kind, tree
 from driftdrill.harness.judge.rules.rules import KnownRule
 from driftdrill.harness.judge.why.phrases import code, labels_text
 from driftdrill.harness.judge.why.seen import Seen
-from driftdrill.harness.judge.why.shape import bare, is_scalar
+from driftdrill.harness.judge.why.shape import is_scalar
 from driftdrill.reports.data.verdict import Reason
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from driftdrill.harness.judge.rules.rules import Rules
+from driftdrill.harness.judge.rules.rules import KnownRule, Rules
 from driftdrill.harness.judge.why.label_sets import LabelSets
 from driftdrill.harness.judge.why.labels import NAME
 from driftdrill.harness.recording.columns import Requests
@@ -58,6 +58,10 @@ class Seen:
         for series in self.samples:
             out[series.labels.get(NAME, "")].append(series)
         return out
+
+    def tracks_of(self, known: KnownRule) -> list[AlertTrack]:
+        """What the instances of one alert did."""
+        return [t for t in self.tracks if t.alert == known.rule.name and t.rule in (None, known.index)]
 
     @cached_property
     def fault(self) -> tuple[float, float] | None:

@@ -9,13 +9,6 @@ CHOICES = ("topk", "bottomk", "limitk", "limit_ratio")
 """Aggregations that answer some of their series as they are."""
 
 
-def bare(node: Any) -> Any:
-    """Without the parentheses around it."""
-    while kind(node) == "ParenExpr":
-        node = node.expr
-    return node
-
-
 def metric(node: Any) -> str | None:
     """The metric's name that a selector asks for; None: it asks for several."""
     exact = [value for label, op, value in matchers(node) if (label, op) == (NAME, "=")]

@@ -13,7 +13,7 @@ def find(rule: KnownRule, seen: Seen) -> Reason | None:
     if any(check.find(rule, seen) for check in (changing_labels, error_in_fault, stale_between_scrapes)):
         return None
     start, end = seen.fault
-    own = [t for t in seen.tracks if t.alert == rule.rule.name and t.rule in (None, rule.index)]
+    own = seen.tracks_of(rule)
     spans = [i for t in own for i in t.intervals if i.state == "pending" and i.end > start and i.start < end]
     if not spans or any(i.state == "firing" and i.start >= start for t in own for i in t.intervals):
         return None
