@@ -172,9 +172,9 @@ def _unsent(requests: Requests, inside: npt.NDArray[np.bool_]) -> str:
     late = float(np.median(requests.late[inside]))
     most = most_in_flight(requests)
     return (
-        f"{unsent} of the baseline's {len(failure)} requests were not sent in their time, or cut off by the drill's "
-        f"end: half of all began more than {rounded_duration(late)} late, with {most} in flight at most; lower the "
-        "rate, or lengthen the phases"
+        f"load not sent: {unsent} of the baseline's {len(failure)} requests were not sent in their time, or cut off by "
+        f"the drill's end: half of all began more than {rounded_duration(late)} late, with {most} in flight at most; "
+        "lower the rate, or lengthen the phases"
     )
 
 
